@@ -1,0 +1,67 @@
+# The verbs of the project; `make help` lists them.
+SHELL := bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+CORES ?= all
+# Versions of everything that pip installs; CONSTRAINTS=/dev/null takes what fits pyproject.toml instead.
+CONSTRAINTS ?= constraints.txt
+# Settings laid over config.yaml, for example CONFIG=config/claims.yaml
+CONFIG ?=
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+BENCH_STAMP := .venv/.installed-bench
+SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
+export MLFLOW_DISABLE_TELEMETRY := true
+
+.PHONY: help setup demo test check schema trust report dashboard bench clean
+
+help:  ## list these verbs
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  \1\t\2/' | expand -t 14
+
+setup: $(STAMP)  ## make .venv from pinned constraints and look for OpenGL
+
+demo: $(STAMP)  ## set up, then run the pipeline on the embedded default
+	$(SNAKEMAKE)
+
+test: $(STAMP)  ## set up, then run the tests (minutes)
+	$(BIN)/python -m pytest -m "not slow"
+
+check: $(STAMP)  ## formatting, lint, types, the workflow's lint, the schema
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_config.py -k current
+
+schema: $(STAMP)
+	$(BIN)/python -c 'from pathlib import Path; from handbench.config import write_schema; write_schema(Path("workflow/schemas/config.schema.yaml"))'
+
+trust: $(STAMP)  ## the slow proofs: kills, whole pipelines, conda's wiring
+	$(BIN)/python -m pytest -m slow
+
+report: $(STAMP)  ## one HTML page that opens offline, with the pictures of a run
+	$(SNAKEMAKE)
+	$(SNAKEMAKE) --report results/report.html
+
+dashboard: $(STAMP)  ## serve what training has tracked, on this machine only
+	@test -f results/mlflow/mlflow.db || { \
+	  echo "results/mlflow/mlflow.db: expected tracked runs, found none; the first training makes the store" >&2; exit 1; }
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --workers 1 --host 127.0.0.1 \
+	  --backend-store-uri sqlite:///results/mlflow/mlflow.db --artifacts-destination results/mlflow/artifacts
+
+bench: $(BENCH_STAMP)  ## time the fast paths against their peers
+	$(BIN)/python -m benchmarks
+
+clean:  ## remove the virtual environment and caches; results/ stays, it may hold days of work
+	rm -rf .venv .snakemake/conda .pytest_cache .mypy_cache .ruff_cache .hypothesis build src/*.egg-info
+	find src tests benchmarks -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+$(STAMP): pyproject.toml $(wildcard $(CONSTRAINTS)) envs/setup.sh
+	PYTHON=$(PYTHON) CONSTRAINTS=$(CONSTRAINTS) bash envs/setup.sh dev
+	@touch $@
+
+$(BENCH_STAMP): $(STAMP)
+	PYTHON=$(PYTHON) CONSTRAINTS=$(CONSTRAINTS) bash envs/setup.sh dev,bench
+	@touch $@

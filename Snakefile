@@ -1,0 +1,46 @@
+# The front door of the pipeline: what a run is made of, in the order the data flow.
+#   snakemake --cores all                                        the embedded default, config.yaml
+#   snakemake --cores all --configfile config/smoke.yaml         a setting laid over it
+#   snakemake --cores all --use-conda                            every job in the environment of envs/
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/paths.smk"
+include: "workflow/rules/download.smk"
+include: "workflow/rules/synthesize.smk"
+include: "workflow/rules/crop.smk"
+include: "workflow/rules/show.smk"
+
+
+localrules:
+    all,
+    raw,
+    crops,
+    sheets,
+
+
+rule all:
+    default_target: True
+    input:
+        all_crops(),
+        all_sheets(),
+
+
+rule raw:
+    input:
+        [raw_data(dataset) for dataset in settings.use],
+
+
+rule crops:
+    input:
+        all_crops(),
+
+
+rule sheets:
+    input:
+        all_sheets(),

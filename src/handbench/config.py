@@ -1,0 +1,202 @@
+"""The settings of a run: YAML files laid over one another, checked once, handed on as plain values.
+
+The JSON schema of these models is workflow/schemas/config.schema.yaml; config.yaml explains every key.
+"""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from handbench.conventions import DATASETS
+from handbench.errors import BadInput
+
+Paper = Literal["feedback15", "feedback19", "deepmodel", "refine", "crossing"]
+DatasetName = Literal["nyu", "icvl", "msra", "msra14", "dexter"]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0)]
+
+CENTRES = ("joint", "com", "block", "joint-<name>")
+
+
+def _check_centre_word(word: str) -> str:
+    if word not in CENTRES[:3] and not (word.startswith("joint-") and word.removeprefix("joint-").isidentifier()):
+        raise ValueError(f"centre {word!r} where {', '.join(CENTRES)} belong")
+    return word
+
+
+Centre = Annotated[str, AfterValidator(_check_centre_word)]
+
+
+class _Strict(BaseModel):
+    """Unknown keys are errors, and "3" is not 3."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Crop(_Strict):
+    """The depth patch that every network sees."""
+
+    size_px: Annotated[int, Field(ge=16, le=512)]
+
+
+class Dataset(_Strict):
+    """One dataset: how much of it to synthesize, where a real copy comes from, which crops to cut."""
+
+    frames: dict[str, Count]
+    seed: Seed = 0
+    centres: Annotated[list[Centre], Field(min_length=1)]
+    path: str | None = None
+    mirrors: list[str] = []
+    allow_skips: Annotated[int, Field(ge=0)] = 0
+
+
+class PaperSettings(_Strict):
+    """What a paper's protocol fixes before any network is built."""
+
+    centre: Centre
+
+
+class Config(_Strict):
+    """Everything a run may be told."""
+
+    scale: Literal["smoke", "demo", "claims", "paper"]
+    source: Literal["embedded", "real"]
+    results: Annotated[str, Field(min_length=1)]
+    renderer: Literal["auto", "software", "opengl"]
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+    crop: Crop
+    use: Annotated[list[DatasetName], Field(min_length=1)]
+    datasets: dict[DatasetName, Dataset]
+    papers: dict[Paper, PaperSettings]
+
+    @model_validator(mode="after")
+    def _agree_with_conventions(self) -> "Config":
+        for name in self.use:
+            if name not in self.datasets:
+                raise ValueError(f"use: {name!r} has no entry under datasets")
+        for name, dataset in self.datasets.items():
+            _check_splits(name, dataset)
+            for centre in dataset.centres:
+                _check_centre(name, centre)
+        return self
+
+    @property
+    def run_folder(self) -> Path:
+        """Where this run's results go: the scale and the source are part of every path."""
+        return Path(self.results) / f"{self.scale}-{self.source}"
+
+
+def load_config(paths: Sequence[Path]) -> Config:
+    """Read YAML files, each laid over the ones before it, and check the result."""
+    layers: dict[Any, Any] = {}
+    for path in paths:
+        layers = lay_over(layers, _read_yaml(path))
+    return check_config(layers, where=" + ".join(str(path) for path in paths))
+
+
+def lay_over(below: Mapping[Any, Any], above: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Merge two settings trees as Snakemake merges its --configfile: tables key by key, everything else replaced."""
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = lay_over(old, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def check_config(values: Mapping[Any, Any], *, where: str = "config") -> Config:
+    """Turn a settings tree into a Config, or say in one line what is wrong with the first wrong key."""
+    try:
+        return Config.model_validate(dict(values))
+    except ValidationError as error:
+        raise _explain(error.errors(include_url=False), where) from None
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of the whole configuration; Snakemake's `validate` needs the `$schema` line."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Config.model_json_schema()
+
+
+def write_schema(path: Path) -> None:
+    """Write the schema file that editors and Snakemake read."""
+    head = "# Generated from src/handbench/config.py by `make schema`; a test holds it current.\n"
+    path.write_text(head + yaml.safe_dump(schema(), sort_keys=False, width=120), encoding="utf-8")
+
+
+def _read_yaml(path: Path) -> dict[Any, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(path, expected="a readable YAML file", found=_reason(error), fix="check its path") from None
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        found = " ".join(str(error).split())
+        raise BadInput(path, expected="YAML", found=found, fix="mend the line it names") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise BadInput(path, expected="keys and values", found=type(values).__name__, fix="see config.yaml")
+    return values
+
+
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else f"bytes that are not UTF-8 ({error})"
+
+
+def _explain(errors: Sequence[Any], where: str) -> BadInput:
+    # A misspelt key also leaves the right one missing: the unknown key is the one to name.
+    first = next((e for e in errors if e["type"] in ("extra_forbidden", "invalid_key")), errors[0])
+    location = [part for part in first["loc"] if part != "[key]"]
+    path = ".".join(str(part) for part in location) or "config"
+    if first["type"] == "extra_forbidden" or "[key]" in first["loc"]:
+        return _unknown_key(location, path, where)
+    if first["type"] == "missing":
+        return BadInput(where, expected=f"a value for {path}", found="none", fix="add it; config.yaml explains it")
+    if first["type"] == "value_error":
+        return BadInput(where, expected="settings that agree", found=str(first["ctx"]["error"]), fix="see config.yaml")
+    if first["type"] == "invalid_key":
+        return BadInput(where, expected="keys that are words", found=repr(first["input"]), fix="see config.yaml")
+    expected = first["msg"].removeprefix("Input should be ").split(" or instance of ")[0]
+    expected = expected.replace("a valid integer", "an integer").replace("a valid ", "a ")
+    return BadInput(where, expected=f"{path} to be {expected}", found=repr(first["input"]), fix="see config.yaml")
+
+
+def _unknown_key(location: Sequence[Any], path: str, where: str) -> BadInput:
+    known = _keys_at(location[:-1])
+    near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
+    fix = f"did you mean {near[0]}?" if near else "remove it"
+    return BadInput(where, expected="only known keys", found=f"{path} (known here: {', '.join(known)})", fix=fix)
+
+
+def _keys_at(location: Sequence[Any]) -> list[str]:
+    """The keys that the model knows at a place of the settings tree."""
+    here: Any = Config
+    for part in location:
+        here = here.model_fields[part].annotation if _is_model(here) else get_args(here)[-1]
+    if _is_model(here):
+        return list(here.model_fields)
+    keys = get_args(here)[0]
+    return [str(key) for key in get_args(keys)] if get_origin(keys) is Literal else []
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _check_splits(name: str, dataset: Dataset) -> None:
+    splits = DATASETS[name].splits
+    if set(dataset.frames) != set(splits):
+        raise ValueError(f"datasets.{name}.frames has {', '.join(dataset.frames)} where {', '.join(splits)} belong")
+
+
+def _check_centre(name: str, centre: str) -> None:
+    joint = centre.removeprefix("joint-")
+    names = DATASETS[name].joints.names
+    if centre.startswith("joint-") and joint not in names:
+        near = difflib.get_close_matches(joint, names, n=1, cutoff=0.0)
+        raise ValueError(f"datasets.{name}.centres names joint {joint!r}; the nearest that {name} has is {near[0]!r}")

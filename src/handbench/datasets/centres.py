@@ -1,0 +1,128 @@
+"""Where the cube goes: one strategy a word, and a fallback for every frame in which the word has no answer.
+
+A strategy that looks at labels says so, and the store, and with it every table, repeats it. A learned localizer is
+one more `CentreStrategy`: `build_crops` takes the object as readily as the word.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32
+
+from handbench.conventions import Convention
+from handbench.datasets.hand_region import find_nearest_region, mean_inside_cube
+from handbench.datasets.listing import Frame
+from handbench.errors import BadInput
+
+Point = Float32[np.ndarray, "3"]
+
+BLOCK_PADDING_MM = 30.0
+"""Around the box of the labels: they lie inside the flesh, up to 33 mm behind the surface on NYU's first frame."""
+FRONT_MM = 40.0
+"""The centre of mass starts from the part of the nearest region this close to its nearest point."""
+REACH = 0.5
+"""Share of the cube's edge behind that point where the region may still be hand: an arm leads on to a body."""
+GATHER = 0.8
+"""Share of the cube whose points are averaged: narrower than the cube, so that a forearm pulls less."""
+NOWHERE_MM = 500.0
+"""Depth on the optical axis where the cube goes when a frame holds nothing at all."""
+
+
+@dataclass(frozen=True)
+class Centre:
+    """The cube of one frame; `fallback` says why the strategy's own rule did not apply, and is empty where it did."""
+
+    centre_mm: Point
+    cube_mm: float
+    fallback: str = ""
+
+
+@dataclass(frozen=True)
+class CentreStrategy:
+    """How a frame's cube is found, under the word that names it on the command line and in folder names."""
+
+    word: str
+    uses_ground_truth: bool
+    find: Callable[[Frame, Convention], Centre]
+
+
+def choose_strategy(word: str, convention: Convention) -> CentreStrategy:
+    """The strategy of a word: joint, joint-NAME, com or block."""
+    if word == "com":
+        return CentreStrategy(word, uses_ground_truth=False, find=centre_on_mass)
+    if word == "block":
+        return CentreStrategy(word, uses_ground_truth=True, find=centre_on_block)
+    name = convention.centre_joint if word == "joint" else word.removeprefix("joint-")
+    if word == "joint" and name == "tips":
+        return CentreStrategy(word, uses_ground_truth=True, find=centre_on_scored)
+    if (word == "joint" or word.startswith("joint-")) and name in convention.joints.names:
+        index = convention.joints.index(name)
+        return CentreStrategy(
+            word, uses_ground_truth=True, find=lambda frame, convention: centre_on_joint(frame, convention, index)
+        )
+    raise BadInput(
+        "centre",
+        expected=f"joint, com, block or joint-NAME with a joint of {convention.name}",
+        found=repr(word),
+        fix=f"the joints are {', '.join(convention.joints.names)}",
+    )
+
+
+def find_centre(frame: Frame, convention: Convention, centre: str | CentreStrategy) -> Centre:
+    """The cube of one frame."""
+    strategy = choose_strategy(centre, convention) if isinstance(centre, str) else centre
+    return strategy.find(frame, convention)
+
+
+def centre_on_joint(frame: Frame, convention: Convention, joint: int) -> Centre:
+    """A labelled joint; without it the mean of the annotated ones, without any the centre of mass (trap 46)."""
+    if _are_usable(frame.joints_mm)[joint]:
+        return Centre(frame.joints_mm[joint], convention.cube_of(frame.subject))
+    return _fall_back_to_scored(frame, convention, f"{convention.joints.names[joint]} is not annotated")
+
+
+def centre_on_scored(frame: Frame, convention: Convention) -> Centre:
+    """The mean of the scored joints that are annotated: Dexter+Object labels nothing but fingertips."""
+    scored_mm = frame.joints_mm[list(convention.scored)]
+    usable = _are_usable(scored_mm)
+    if usable.any():
+        return Centre(scored_mm[usable].mean(axis=0), convention.cube_of(frame.subject))
+    return _fall_back_to_mass(frame, convention, "no scored joint is annotated")
+
+
+def centre_on_mass(frame: Frame, convention: Convention) -> Centre:
+    """The mean of the nearest sizeable region inside the cube, from depth alone."""
+    cube_mm = convention.cube_of(frame.subject)
+    region_mm = find_nearest_region(frame.depth_mm, frame.camera)
+    if region_mm is not None:
+        behind_mm = region_mm[:, 2] - region_mm[:, 2].min()
+        start_mm = region_mm[behind_mm <= FRONT_MM].mean(axis=0)
+        return Centre(mean_inside_cube(region_mm[behind_mm <= REACH * cube_mm], start_mm, GATHER * cube_mm), cube_mm)
+    nowhere_mm = np.array([0.0, 0.0, NOWHERE_MM], np.float32)
+    return Centre(nowhere_mm, cube_mm, f"no region of a hand's size: {NOWHERE_MM:g} mm on the optical axis")
+
+
+def centre_on_block(frame: Frame, convention: Convention) -> Centre:
+    """The padded box of the hand's labels, as refine cuts it: the box decides the cube as well as the centre."""
+    on_hand = np.array([part != "object" for part in convention.joints.parts])
+    hand_mm = frame.joints_mm[on_hand & _are_usable(frame.joints_mm)]
+    if len(hand_mm) == 0:
+        return _fall_back_to_mass(frame, convention, "no joint is annotated")
+    low_mm, high_mm = hand_mm.min(axis=0), hand_mm.max(axis=0)
+    return Centre((low_mm + high_mm) / 2, float((high_mm - low_mm).max()) + 2 * BLOCK_PADDING_MM)
+
+
+def _are_usable(joints_mm: Float32[np.ndarray, "joints 3"]) -> np.ndarray:
+    return np.isfinite(joints_mm).all(axis=-1) & (joints_mm[:, 2] > 0)
+
+
+def _fall_back_to_scored(frame: Frame, convention: Convention, reason: str) -> Centre:
+    found = centre_on_scored(frame, convention)
+    rule = found.fallback or "mean of the annotated scored joints"
+    return Centre(found.centre_mm, found.cube_mm, f"{reason}: {rule}")
+
+
+def _fall_back_to_mass(frame: Frame, convention: Convention, reason: str) -> Centre:
+    found = centre_on_mass(frame, convention)
+    return Centre(found.centre_mm, found.cube_mm, f"{reason}: {found.fallback or 'centre of mass'}")

@@ -1,0 +1,292 @@
+"""Cut every frame of a listing once and keep the patches: decoding PNGs, not cropping, is the cost of depth data.
+
+A build works in `<out>.partial` and records each chunk of frames after its bytes are on the disk, so that a killed
+build carries on where it stopped and ends in the same bytes. The finished folder appears under its name at once.
+"""
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from handbench.datasets.centres import CentreStrategy, choose_strategy
+from handbench.datasets.listing import Frame, Listing
+from handbench.datasets.progress import Progress
+from handbench.datasets.row_file import RowFile
+from handbench.datasets.source import name_source
+from handbench.datasets.store import CARD, FORMAT, INDEX, INDEX_COLUMNS, VERSION, array_layout, digest_file
+from handbench.errors import BadInput
+from handbench.geometry.crop import crop_cube
+
+CHUNK_FRAMES = 256
+PROGRESS = "progress.json"
+
+
+@dataclass(frozen=True)
+class Crop:
+    """One frame as the store keeps it; `note` says where a fallback was used or nothing was measured in the cube."""
+
+    depth: Float32[np.ndarray, "size size"]
+    joints_mm: Float32[np.ndarray, "joints 3"]
+    centre_mm: Float32[np.ndarray, "3"]
+    cube_mm: float
+    patch_from_image: Float64[np.ndarray, "3 3"]
+    row: int
+    note: str
+
+
+@dataclass
+class Done:
+    """What is on the disk: everything before frame `rows`, of which `kept` are in the arrays."""
+
+    request: str
+    rows: int = 0
+    kept: int = 0
+    skipped: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[dict[str, Any]] = field(default_factory=list)
+
+
+def build_crops(
+    listing: Listing, *, centre: str | CentreStrategy, size_px: int, out: Path, allow_skips: int = 0, jobs: int = 1
+) -> None:
+    """Write the crop store of a listing to the folder `out`.
+
+    A frame that cannot be read stops the build unless `allow_skips` still allows one more; skipped frames are listed
+    in store.json and printed. `jobs` threads read and cut at once: decoding and cutting both release the GIL.
+    """
+    strategy = choose_strategy(centre, listing.convention) if isinstance(centre, str) else centre
+    _refuse_foreign_folder(out)
+    partial = out.with_name(out.name + ".partial")
+    layout = array_layout(size_px, listing.joints_mm.shape[1])
+    files = [RowFile(partial / name, shape, dtype) for name, (shape, dtype) in layout.items()]
+    done = _resume(partial, files, listing, _digest_request(listing, strategy, size_px))
+    label = f"crop {listing.convention.name} {listing.split}"
+    progress = Progress(label, len(listing), done.rows)
+    with _ordered_map(jobs) as ordered_map:
+        while done.rows < len(listing):
+            rows = range(done.rows, min(done.rows + CHUNK_FRAMES, len(listing)))
+            outcomes = ordered_map(lambda row: _crop_or_refuse(listing, row, strategy, size_px), rows)
+            _append_chunk(files, _keep_crops(outcomes, done, allow_skips))
+            done.rows = rows.stop
+            _write_json(partial / PROGRESS, asdict(done))
+            progress.advance(len(rows))
+    progress.close()
+    _finish(partial, files, listing, strategy, size_px, done)
+    _publish(partial, out)
+    print(f"{label}: {done.kept} frames, {len(done.skipped)} skipped, {len(done.notes)} with a note in {out / CARD}")
+
+
+def crop_frame(frame: Frame, listing: Listing, strategy: CentreStrategy, size_px: int) -> Crop:
+    """The crop of one frame."""
+    found = strategy.find(frame, listing.convention)
+    centre_mm = found.centre_mm.astype(np.float32)
+    depth, patch_from_image = crop_cube(frame.depth_mm, centre_mm, found.cube_mm, frame.camera, size_px=size_px)
+    # Trap 46: a cube without a measurement stays where the centre is, and is told.
+    nothing_inside = not (np.abs(depth) < 1).any()
+    notes = [found.fallback] * bool(found.fallback) + ["nothing measured in the cube"] * nothing_inside
+    return Crop(depth, frame.joints_mm, centre_mm, found.cube_mm, patch_from_image, frame.row, "; ".join(notes))
+
+
+def read_frame(listing: Listing, row: int) -> Frame:
+    """A frame whose image is there, readable and of the camera's size; BadInput otherwise."""
+    path = listing.root / listing.names[row]
+    camera = listing.convention.camera
+    fix = f"`handbench doctor {listing.root}` tells what else is wrong; allow counted skips to go on without it"
+    try:
+        frame = listing.frame(row)
+    except (OSError, ValueError, EOFError) as error:
+        raise BadInput(path, expected="a readable depth image", found=str(error), fix=fix) from error
+    if frame.depth_mm.shape != (camera.height, camera.width):
+        height, width = frame.depth_mm.shape
+        raise BadInput(path, expected=f"{camera.width}x{camera.height} pixels", found=f"{width}x{height}", fix=fix)
+    return frame
+
+
+def _crop_or_refuse(listing: Listing, row: int, strategy: CentreStrategy, size_px: int) -> Crop | BadInput:
+    try:
+        frame = read_frame(listing, row)
+    except BadInput as refusal:
+        return refusal
+    return crop_frame(frame, listing, strategy, size_px)
+
+
+@contextmanager
+def _ordered_map(jobs: int) -> Iterator[Callable[..., Iterable[Any]]]:
+    """A map whose results come in the order of its arguments, whatever the number of threads (trap 50)."""
+    if jobs == 1:
+        yield map
+        return
+    with ThreadPoolExecutor(jobs) as pool:
+        yield pool.map
+
+
+def _keep_crops(outcomes: Iterable[Crop | BadInput], done: Done, allow_skips: int) -> list[Crop]:
+    crops: list[Crop] = []
+    for row, outcome in enumerate(outcomes, start=done.rows):
+        if isinstance(outcome, Crop):
+            crops.append(outcome)
+            if outcome.note:
+                done.notes.append({"row": row, "note": outcome.note})
+            continue
+        if len(done.skipped) >= allow_skips:
+            raise outcome
+        print(f"skipped row {row}: {outcome}", flush=True)
+        done.skipped.append({"row": row, "name": outcome.where, "expected": outcome.expected, "found": outcome.found})
+    done.kept += len(crops)
+    return crops
+
+
+def _append_chunk(files: list[RowFile], crops: list[Crop]) -> None:
+    if not crops:
+        return
+    columns = (
+        [crop.depth for crop in crops],
+        [crop.joints_mm for crop in crops],
+        [crop.centre_mm for crop in crops],
+        [crop.cube_mm for crop in crops],
+        [crop.patch_from_image for crop in crops],
+        [crop.row for crop in crops],
+    )
+    for file, column in zip(files, columns, strict=True):
+        file.append(np.array(column))
+
+
+def _digest_request(listing: Listing, strategy: CentreStrategy, size_px: int) -> str:
+    """What a build is of: a partial folder of another request is of no use."""
+    digest = hashlib.sha256()
+    words = (
+        VERSION,
+        listing.convention,
+        listing.split,
+        listing.root,
+        strategy.word,
+        strategy.uses_ground_truth,
+        size_px,
+    )
+    digest.update(repr(words).encode())
+    digest.update(repr((listing.names, listing.subjects, listing.sequences)).encode())
+    digest.update(np.ascontiguousarray(listing.joints_mm).tobytes())
+    for name in listing.names[:1] + listing.names[-1:]:
+        # Images that were written anew under the same names and labels show in their times.
+        path = listing.root / name
+        digest.update(str(path.stat().st_mtime_ns if path.is_file() else None).encode())
+    return digest.hexdigest()
+
+
+def _resume(partial: Path, files: list[RowFile], listing: Listing, request: str) -> Done:
+    done = _read_progress(partial / PROGRESS)
+    usable = done is not None and done.request == request and all(file.can_resume(done.kept) for file in files)
+    if done is None or not usable or any(_reads_now(listing, skip["row"]) for skip in done.skipped):
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        done = Done(request)
+    for file in files:
+        file.cut(done.kept)
+    return done
+
+
+def _read_progress(path: Path) -> Done | None:
+    try:
+        return Done(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _reads_now(listing: Listing, row: int) -> bool:
+    """A frame that an earlier run skipped and that has been mended since belongs in the store."""
+    try:
+        read_frame(listing, row)
+    except BadInput:
+        return False
+    return True
+
+
+def _finish(
+    partial: Path, files: list[RowFile], listing: Listing, strategy: CentreStrategy, size_px: int, done: Done
+) -> None:
+    """Headers, index, and last of all the card: a folder without it is no store."""
+    for file in files:
+        file.finish(done.kept)
+    skipped = {skip["row"] for skip in done.skipped}
+    kept_rows = [row for row in range(len(listing)) if row not in skipped]
+    with (partial / INDEX).open("w", encoding="utf-8", newline="") as index:
+        writer = csv.writer(index, lineterminator="\n")
+        writer.writerow(INDEX_COLUMNS)
+        writer.writerows((row, listing.names[row], listing.subjects[row], listing.sequences[row]) for row in kept_rows)
+    cube_mm = np.load(partial / "cube.npy", allow_pickle=False)
+    card = {
+        "format": FORMAT,
+        "version": VERSION,
+        "protocol": _describe_protocol(listing, strategy, size_px, cube_mm, kept_rows),
+        "rows": done.kept,
+        "skipped": done.skipped,
+        "notes": done.notes,
+        "files": {
+            path.name: {"sha256": digest_file(path)} for path in (*(file.path for file in files), partial / INDEX)
+        },
+    }
+    _write_json(partial / CARD, card)
+
+
+def _describe_protocol(
+    listing: Listing, strategy: CentreStrategy, size_px: int, cube_mm: np.ndarray, kept_rows: list[int]
+) -> dict[str, Any]:
+    convention = listing.convention
+    subjects = np.array([listing.subjects[row] for row in kept_rows], dtype=str)
+    edges = {subject: cube_mm[subjects == subject] for subject in sorted(set(subjects.tolist()))}
+    return {
+        "dataset": convention.name,
+        "title": convention.title,
+        "source": name_source(listing.root),
+        "split": listing.split,
+        "frames": len(listing),
+        "joints": list(convention.joints.names),
+        "scored": list(convention.scored),
+        "centre": {"strategy": strategy.word, "uses_ground_truth": strategy.uses_ground_truth},
+        "cube_mm": {subject: [float(of.min()), float(of.max())] for subject, of in edges.items()},
+        "camera": asdict(convention.camera),
+        "size_px": size_px,
+        "depth": "float16, (depth - centre) / (cube / 2) clipped to [-1, 1]; background, holes and outside +1",
+    }
+
+
+def _refuse_foreign_folder(out: Path) -> None:
+    known = {*array_layout(1, 1), INDEX, CARD}
+    foreign = sorted(entry.name for entry in out.iterdir() if entry.name not in known) if out.is_dir() else []
+    if foreign or out.is_file():
+        raise BadInput(
+            out,
+            expected="a new folder, or an older store to replace",
+            found=f"{foreign[0]!r} in it" if foreign else "a file",
+            fix="choose another folder for the crops",
+        )
+
+
+def _publish(partial: Path, out: Path) -> None:
+    (partial / PROGRESS).unlink()
+    old = out.with_name(out.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if out.is_dir():
+        out.rename(old)
+    partial.rename(out)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    temporary = path.with_name(path.name + ".new")
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump(content, file, indent=1)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

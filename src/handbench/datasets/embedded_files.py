@@ -1,0 +1,120 @@
+"""Where an embedded frame lies and how its labels are written: each dataset's tree, by the formats' own writers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
+
+from handbench.datasets import dexter, icvl, msra, msra14, nyu
+from handbench.datasets.recordings import Recording
+from handbench.hand.kinematics import forward_kinematics
+from handbench.hand.skeleton import HandShape
+
+Joints = Float32[np.ndarray, "frames joints 3"]
+Depth = Float32[np.ndarray, "height width"]
+
+
+@dataclass(frozen=True)
+class LabelledTake:
+    """A take with its labels, ready to be written down."""
+
+    recording: Recording
+    joints_mm: Joints
+    poses: np.ndarray
+
+
+@dataclass(frozen=True)
+class EmbeddedFiles:
+    """The tree of one dataset."""
+
+    depth_path: Callable[[Recording, int, int], Path]
+    """From a take, a frame's number in it and its row in the split."""
+    write_depth: Callable[[Path, Depth], None]
+    write_labels: Callable[[Path, str, Sequence[LabelledTake]], None]
+    """From the root, a split and that split's takes in list order."""
+
+
+def _nyu_labels(root: Path, split: str, takes: Sequence[LabelledTake]) -> None:
+    nyu.write_joint_data(root / split / "joint_data.mat", np.concatenate([take.joints_mm for take in takes]))
+
+
+def _icvl_path(recording: Recording, frame: int, row: int) -> Path:
+    folder = "Training" if recording.split == "train" else "Testing"
+    return Path(folder, "Depth", icvl.image_name(recording.sequence, frame))
+
+
+def _icvl_labels(root: Path, split: str, takes: Sequence[LabelledTake]) -> None:
+    if split == "train":
+        names = [icvl.image_name(take.recording.sequence, i) for take in takes for i in range(len(take.joints_mm))]
+        icvl.write_labels(root / "Training" / "labels.txt", names, np.concatenate([take.joints_mm for take in takes]))
+        return
+    for take in takes:
+        sequence = take.recording.sequence
+        names = [icvl.image_name(sequence, i) for i in range(len(take.joints_mm))]
+        path = root / "Testing" / f"{sequence}.txt"
+        icvl.write_labels(path, names, take.joints_mm, line_end=icvl.TEST_LINE_END)
+
+
+def _msra_labels(root: Path, split: str, takes: Sequence[LabelledTake]) -> None:
+    for take in takes:
+        msra.write_labels(root / take.recording.sequence / "joint.txt", take.joints_mm)
+
+
+def _msra14_labels(root: Path, split: str, takes: Sequence[LabelledTake]) -> None:
+    for take in takes:
+        folder = root / take.recording.sequence
+        msra14.write_labels(folder / "joint.txt", take.joints_mm)
+        msra14.write_spheres(folder / "sphere.txt", _hand_spheres(take.poses, take.recording.shape))
+
+
+def _hand_spheres(poses: np.ndarray, shape: HandShape) -> Float32[np.ndarray, "frames 48 5"]:
+    """48 spheres along the bones, as Qian's hand model has them: number, centre, radius."""
+    from handbench.hand.flesh import FINGER_RADII_MM, PALM_HALF_THICKNESS_MM
+
+    rotations, origins = forward_kinematics(poses, shape)
+    shares = np.array([0.15, 0.6])
+    steps = shares[:, None] * shape.lengths_mm[:, :, None, None]
+    finger = origins[:, 1:].reshape(-1, 5, 3, 1, 3) - steps * rotations[:, 1:, :, 1].reshape(-1, 5, 3, 1, 3)
+    radii = FINGER_RADII_MM[:, :3, None] + shares * np.diff(FINGER_RADII_MM, axis=1)[:, :, None]
+    along = np.linspace(0.1, 0.9, 18)
+    knuckles = shape.bases_mm[1 + np.arange(18) % 4]
+    palm = origins[:, :1] + np.einsum("nij,pj->npi", rotations[:, 0], along[:, None] * knuckles)
+    centres = np.concatenate([finger.reshape(len(poses), 30, 3), palm], axis=1)
+    radius = np.concatenate(
+        [(radii * shape.girths[:, None, None]).reshape(30), np.full(18, PALM_HALF_THICKNESS_MM * shape.palm_stretch[2])]
+    )
+    spheres = np.zeros((len(poses), 48, 5))
+    spheres[:, :, 0] = np.arange(48)
+    spheres[:, :, 1:4] = centres
+    spheres[:, :, 4] = radius
+    return spheres.astype(np.float32)
+
+
+def _dexter_labels(root: Path, split: str, takes: Sequence[LabelledTake]) -> None:
+    for take in takes:
+        sequence = take.recording.sequence
+        (root / "data" / sequence / "annotations").mkdir(exist_ok=True)
+        dexter.write_annotations(root / "data" / sequence, sequence, take.joints_mm)
+
+
+FILES = {
+    "nyu": EmbeddedFiles(
+        lambda recording, frame, row: Path(recording.split, nyu.depth_name(row)), nyu.write_depth, _nyu_labels
+    ),
+    "icvl": EmbeddedFiles(_icvl_path, icvl.write_depth, _icvl_labels),
+    "msra": EmbeddedFiles(
+        lambda recording, frame, row: Path(recording.sequence, msra.depth_name(frame)), msra.write_depth, _msra_labels
+    ),
+    "msra14": EmbeddedFiles(
+        lambda recording, frame, row: Path(recording.sequence, msra14.depth_name(frame)),
+        msra14.write_depth,
+        _msra14_labels,
+    ),
+    "dexter": EmbeddedFiles(
+        lambda recording, frame, row: Path("data", recording.sequence, "depth", dexter.depth_name(frame)),
+        dexter.write_depth,
+        _dexter_labels,
+    ),
+}

@@ -1,0 +1,28 @@
+"""One door to the five formats: a dataset's name to its frames."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from handbench.datasets import dexter, icvl, msra, msra14, nyu
+from handbench.datasets.listing import Listing
+from handbench.errors import BadInput
+
+IMPORTERS: dict[str, Callable[[Path, str], Listing]] = {
+    "nyu": nyu.list_frames,
+    "icvl": icvl.list_frames,
+    "msra": msra.list_frames,
+    "msra14": msra14.list_frames,
+    "dexter": dexter.list_frames,
+}
+
+
+def list_frames(dataset: str, root: Path, split: str) -> Listing:
+    """The frames of a split in published order; MSRA's only split is "all", its folds are chosen by subject later."""
+    if dataset not in IMPORTERS:
+        raise BadInput(
+            "dataset",
+            expected=f"one of {', '.join(IMPORTERS)}",
+            found=repr(dataset),
+            fix="name one of those; a new dataset needs a module in handbench.datasets and a line in importers.py",
+        )
+    return IMPORTERS[dataset](root, split)

@@ -1,0 +1,167 @@
+"""Who records what in the embedded datasets: people, sequences and poses, planned before anything is drawn.
+
+The plan mirrors the real sets in miniature: NYU's one training and two test people, ICVL's sessions and two test
+people, MSRA's nine people and 17 gestures, MSRA14's six people, Dexter+Object's six sequences.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from handbench.conventions import (
+    DATASETS,
+    DEXTER_SEQUENCES,
+    ICVL_SESSION_LINES,
+    ICVL_SESSIONS,
+    ICVL_TEST_FRAMES,
+    MSRA14_SUBJECT_SCALE,
+    MSRA_GESTURES,
+    MSRA_SUBJECTS,
+)
+from handbench.datasets.pose_ranges import POSE_RANGES
+from handbench.errors import BadInput
+from handbench.hand.sampling import sample_sequence
+from handbench.hand.skeleton import REFERENCE_SHAPE, HandShape, sample_shape, vary_shape
+
+_NYU_BLOCK = 500
+"""Frames after which the NYU camera finds another room and person behind the hand."""
+
+_NYU_TEST_PEOPLE = (("test_1", 1.0, 2440), ("test_2", 0.868, 696), ("test_2", 0.828, 5116))
+"""Subject, hand size and frames of the real test set's three stretches of constant size."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One take: a person, a place and a stretch of frames."""
+
+    dataset: str
+    split: str
+    subject: str
+    sequence: str
+    frames: int
+    shape: HandShape
+    gesture: str | None
+    stream: tuple[int, ...]
+    """Seed of this take's random numbers; another take's length never changes them."""
+
+    def rng(self, purpose: int) -> np.random.Generator:
+        return np.random.default_rng([*self.stream, purpose])
+
+
+def plan_recordings(dataset: str, frames: dict[str, int], seed: int) -> list[Recording]:
+    """All takes in list order: splits in the dataset's order, takes in the order of the label files."""
+    splits = DATASETS[dataset].splits
+    if set(frames) != set(splits):
+        raise BadInput(
+            f"frames of {dataset}",
+            expected="a count for " + " and ".join(splits),
+            found=", ".join(sorted(frames)) or "none",
+            fix="name each split once",
+        )
+    takes: list[Recording] = []
+    for split in splits:
+        for subject, sequence, count, shape, gesture in _plan_takes(dataset, split, frames[split], seed):
+            stream = (seed, sorted(DATASETS).index(dataset), splits.index(split), len(takes))
+            takes.append(Recording(dataset, split, subject, sequence, count, shape, gesture, stream))
+    return [take for take in takes if take.frames > 0]
+
+
+def sample_poses(recording: Recording) -> Float[np.ndarray, "frames 26"]:
+    """The poses of a take."""
+    camera = DATASETS[recording.dataset].camera
+    view_angle = (0.5 * camera.width / camera.fx, 0.5 * camera.height / camera.fy)
+    return sample_sequence(
+        recording.rng(0),
+        recording.frames,
+        POSE_RANGES[recording.dataset],
+        recording.shape,
+        view_angle,
+        recording.gesture,
+    )
+
+
+_Take = tuple[str, str, int, HandShape, str | None]
+
+
+def _plan_takes(dataset: str, split: str, frames: int, seed: int) -> list[_Take]:
+    if dataset == "nyu":
+        return _plan_nyu(split, frames)
+    if dataset == "icvl":
+        return _plan_icvl(split, frames, seed)
+    if dataset == "msra":
+        names = [(subject, gesture) for subject in MSRA_SUBJECTS for gesture in MSRA_GESTURES]
+        counts = share_frames(frames, [1] * len(names))
+        return [
+            (subject, f"{subject}/{gesture}", count, _msra_shape(subject), gesture)
+            for (subject, gesture), count in zip(names, counts, strict=True)
+        ]
+    if dataset == "msra14":
+        counts = share_frames(frames, [1] * len(MSRA14_SUBJECT_SCALE))
+        return [
+            (subject, subject, count, _resize(_person(140 + i), 0.82 * scale), None)
+            for i, ((subject, scale), count) in enumerate(zip(MSRA14_SUBJECT_SCALE.items(), counts, strict=True))
+        ]
+    counts = share_frames(frames, [1] * len(DEXTER_SEQUENCES))
+    return [
+        (f"actor_{i % 2 + 1}", name, count, _resize(_person(150 + i % 2), 0.86), None)
+        for i, (name, count) in enumerate(zip(DEXTER_SEQUENCES, counts, strict=True))
+    ]
+
+
+def _plan_nyu(split: str, frames: int) -> list[_Take]:
+    if split == "train":
+        blocks = [_NYU_BLOCK] * (frames // _NYU_BLOCK) + [frames % _NYU_BLOCK]
+        return [("train", "train", count, REFERENCE_SHAPE, None) for count in blocks]
+    counts = share_frames(frames, [real for _, _, real in _NYU_TEST_PEOPLE])
+    takes: list[_Take] = []
+    for (subject, size, _), count in zip(_NYU_TEST_PEOPLE, counts, strict=True):
+        shape = REFERENCE_SHAPE if subject == "test_1" else _second_person(size)
+        takes.append((subject, subject, count, shape, None))
+    return takes
+
+
+def _second_person(size: float) -> HandShape:
+    return vary_shape(REFERENCE_SHAPE, size=size, finger_lengths=np.array([0.97, 1.0, 0.98, 1.0, 0.97]), girth=0.97)
+
+
+def _plan_icvl(split: str, frames: int, seed: int) -> list[_Take]:
+    if split == "train":
+        counts = share_frames(frames, ICVL_SESSION_LINES)
+        # Twelve sessions of ten people: the last two sessions are of people who came before.
+        shapes = [_resize(_person(100 + i % 10), 0.79) for i in range(len(ICVL_SESSIONS))]
+        return [
+            (session, session, count, shape, None)
+            for session, count, shape in zip(ICVL_SESSIONS, counts, shapes, strict=True)
+        ]
+    counts = share_frames(frames, list(ICVL_TEST_FRAMES.values()))
+    shapes = [
+        vary_shape(REFERENCE_SHAPE, size=size, finger_lengths=np.array(lengths), palm_stretch=(1.0, 0.97, 1.0))
+        for size, lengths in ((0.80, (0.92, 0.97, 1.0, 0.98, 0.98)), (0.77, (0.95, 1.0, 0.98, 1.0, 0.97)))
+    ]
+    return [
+        (name, name, count, shape, None) for name, count, shape in zip(ICVL_TEST_FRAMES, counts, shapes, strict=True)
+    ]
+
+
+def _person(number: int) -> HandShape:
+    """The proportions of one person, the same in every run: a seed changes what people do, not who they are."""
+    return sample_shape(np.random.default_rng(number))
+
+
+def _resize(shape: HandShape, middle_finger_share: float) -> HandShape:
+    """Scale a hand so that its middle finger has the given length relative to the reference hand's."""
+    present = shape.lengths_mm[2].sum() / REFERENCE_SHAPE.lengths_mm[2].sum()
+    return vary_shape(shape, size=middle_finger_share / present)
+
+
+def _msra_shape(subject: str) -> HandShape:
+    """The cube the protocol gives a subject (200 down to 150 mm) tells how large the hand is."""
+    cube = DATASETS["msra"].cube_of(subject)
+    return _resize(_person(120 + MSRA_SUBJECTS.index(subject)), 0.86 * (cube / 200.0) ** 0.8)
+
+
+def share_frames(total: int, weights: list[int] | tuple[int, ...]) -> list[int]:
+    """Split a total in proportion to weights; the counts add up exactly."""
+    edges = np.rint(np.cumsum([0, *weights]) / sum(weights) * total).astype(int)
+    return [int(count) for count in np.diff(edges)]

@@ -1,0 +1,149 @@
+"""The crop store on disk: memory-mapped arrays, an index and a card that says exactly what they hold."""
+
+import csv
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float16, Float32, Float64, Int32
+
+from handbench.conventions import Camera
+from handbench.errors import BadInput
+
+FORMAT = "handbench crop store"
+VERSION = 1
+CARD = "store.json"
+INDEX = "index.csv"
+INDEX_COLUMNS = ("row", "name", "subject", "sequence")
+
+
+def array_layout(size_px: int, joints: int) -> dict[str, tuple[tuple[int, ...], type[np.generic]]]:
+    """File name to the shape and type of one row."""
+    return {
+        "depth.npy": ((size_px, size_px), np.float16),
+        "joints.npy": ((joints, 3), np.float32),
+        "centre.npy": ((3,), np.float32),
+        "cube.npy": ((), np.float32),
+        "patch_from_image.npy": ((3, 3), np.float64),
+        "row.npy": ((), np.int32),
+    }
+
+
+@dataclass(frozen=True)
+class CropStore:
+    """An opened store; rows are in list order, and `row` gives each one's place in the published list."""
+
+    path: Path
+    card: dict[str, Any]
+    depth: Float16[np.ndarray, "frames size size"]
+    """(depth - centre) / (cube / 2) in [-1, 1], background +1; on disk, read when touched."""
+    joints_mm: Float32[np.ndarray, "frames joints 3"]
+    """Camera axes; NaN where a joint was not annotated."""
+    centre_mm: Float32[np.ndarray, "frames 3"]
+    cube_mm: Float32[np.ndarray, "frames"]
+    patch_from_image: Float64[np.ndarray, "frames 3 3"]
+    row: Int32[np.ndarray, "frames"]
+    names: tuple[str, ...]
+    subjects: tuple[str, ...]
+    sequences: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # A memory map would travel to a worker process as a copy of the whole file; the path is enough.
+        return open_verified, (self.path,)
+
+    @property
+    def camera(self) -> Camera:
+        return Camera(**self.card["protocol"]["camera"])
+
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        return tuple(self.card["protocol"]["joints"])
+
+    @property
+    def scored(self) -> tuple[int, ...]:
+        """Indices of the joints that count in published numbers, in the order of the result files."""
+        return tuple(self.card["protocol"]["scored"])
+
+
+def open_verified(path: Path) -> CropStore:
+    """A store whose checksums this run has already checked."""
+    return open_store(path, verify=False)
+
+
+def open_store(path: Path, *, verify: bool = True) -> CropStore:
+    """Map a store's arrays; `verify` reads every file once and holds it to its checksum."""
+    card = _read_card(path)
+    if verify:
+        for name, entry in card["files"].items():
+            _check_digest(path / name, entry["sha256"])
+    protocol = card["protocol"]
+    layout = array_layout(protocol["size_px"], len(protocol["joints"]))
+    arrays = {name: _map_array(path / name, (card["rows"], *shape), dtype) for name, (shape, dtype) in layout.items()}
+    with (path / INDEX).open(encoding="utf-8", newline="") as file:
+        index = list(csv.DictReader(file))
+    if len(index) != card["rows"]:
+        raise _damaged(path / INDEX, f"{card['rows']} rows", f"{len(index)}")
+    return CropStore(
+        path=path,
+        card=card,
+        depth=arrays["depth.npy"],
+        joints_mm=arrays["joints.npy"],
+        centre_mm=arrays["centre.npy"],
+        cube_mm=arrays["cube.npy"],
+        patch_from_image=arrays["patch_from_image.npy"],
+        row=arrays["row.npy"],
+        names=tuple(line["name"] for line in index),
+        subjects=tuple(line["subject"] for line in index),
+        sequences=tuple(line["sequence"] for line in index),
+    )
+
+
+def digest_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_card(path: Path) -> dict[str, Any]:
+    try:
+        card = json.loads((path / CARD).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        unfinished = path.with_name(path.name + ".partial").is_dir()
+        raise BadInput(
+            path,
+            expected="a crop store",
+            found="an unfinished build beside it" if unfinished else "no store.json",
+            fix="run `handbench crop DATASET --root DIR --split SPLIT --centre CENTRE --out` with this folder",
+        ) from None
+    except ValueError as error:
+        raise _damaged(path / CARD, "the card of a crop store", f"no JSON ({error})") from None
+    if not isinstance(card, dict) or (card.get("format"), card.get("version")) != (FORMAT, VERSION):
+        found = f"{card.get('format')!r} version {card.get('version')!r}" if isinstance(card, dict) else "no object"
+        raise _damaged(path / CARD, f"{FORMAT!r} version {VERSION}", found)
+    return card
+
+
+def _check_digest(path: Path, expected: str) -> None:
+    found = digest_file(path) if path.is_file() else "no file"
+    if found != expected:
+        raise _damaged(path, f"sha256 {expected[:12]}...", found if found == "no file" else f"{found[:12]}...")
+
+
+def _map_array(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
+    try:
+        # A file without rows cannot be mapped; it is small enough to read.
+        array = np.load(path, mmap_mode="r" if shape[0] else None, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise _damaged(path, "a .npy array", str(error)) from None
+    if array.shape != shape or array.dtype != dtype:
+        raise _damaged(path, f"{np.dtype(dtype)} {shape}", f"{array.dtype} {array.shape}")
+    return array
+
+
+def _damaged(path: Path, expected: str, found: str) -> BadInput:
+    return BadInput(path, expected=expected, found=found, fix="the store is damaged: delete it and run the crop again")

@@ -1,0 +1,98 @@
+"""truth.npz: what is true of embedded frames and no dataset annotates. Importers never read it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+
+from handbench.conventions import DATASETS
+from handbench.datasets.takes import Drawn, Take, object_truth
+from handbench.errors import BadInput
+from handbench.geometry.rotation import rotation_to_quaternion
+from handbench.hand.kinematics import forward_kinematics
+
+
+@dataclass(frozen=True)
+class Truth:
+    """All arrays are in list order of one split."""
+
+    poses: Float32[np.ndarray, "frames 26"]
+    """Pose parameters (hand.skeleton.DOFS) in the axes of the drawing camera; of a right hand even where mirrored."""
+    quaternions: Float32[np.ndarray, "frames 16 4"]
+    """Rotation of every bone in camera axes, (w, x, y, z) with w >= 0."""
+    take: np.ndarray
+    """Index into the shapes below."""
+    bases_mm: Float32[np.ndarray, "takes 5 3"]
+    lengths_mm: Float32[np.ndarray, "takes 5 3"]
+    girths: Float32[np.ndarray, "takes 5"]
+    palm_stretch: Float32[np.ndarray, "takes 3"]
+    visible: Bool[np.ndarray, "frames joints"]
+    """A joint is visible where the rendered surface at its pixel is its own flesh or box."""
+    forearm_bits: UInt8[np.ndarray, "frames bytes"]
+    object_centre_mm: Float32[np.ndarray, "frames 3"]
+    """NaN where nothing is held."""
+    object_rotation: Float32[np.ndarray, "frames 3 3"]
+    object_size_mm: Float32[np.ndarray, "frames 3"]
+    mirrored: bool
+    """Whether images and labels were mirrored after drawing (left hands)."""
+
+
+def describe_chunk(drawn: Sequence[Drawn]) -> dict[str, np.ndarray]:
+    """What only the drawing knows of a few frames."""
+    return {
+        "visible": np.stack([frame.visible for frame in drawn]),
+        "forearm_bits": np.stack([np.packbits(frame.forearm) for frame in drawn]),
+    }
+
+
+def collect_truth(takes: Sequence[Take], chunks: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The arrays of truth.npz: every split in one file, told apart by `split`."""
+    poses = np.concatenate([take.poses for take in takes])
+    counts = [len(take.poses) for take in takes]
+    rotations = [forward_kinematics(take.poses, take.recording.shape)[0] for take in takes]
+    boxes = [object_truth(take, index) for take in takes for index in range(len(take.poses))]
+    nothing = np.full(3, np.nan)
+    shapes = [take.recording.shape for take in takes]
+    return {
+        "poses": poses.astype(np.float32),
+        "quaternions": rotation_to_quaternion(np.concatenate(rotations)).astype(np.float32),
+        "split": np.repeat([take.recording.split for take in takes], counts),
+        "take": np.repeat(np.arange(len(takes)), counts),
+        "bases_mm": np.stack([shape.bases_mm for shape in shapes]).astype(np.float32),
+        "lengths_mm": np.stack([shape.lengths_mm for shape in shapes]).astype(np.float32),
+        "girths": np.stack([shape.girths for shape in shapes]).astype(np.float32),
+        "palm_stretch": np.stack([shape.palm_stretch for shape in shapes]).astype(np.float32),
+        "visible": np.concatenate([chunk["visible"] for chunk in chunks]),
+        "forearm_bits": np.concatenate([chunk["forearm_bits"] for chunk in chunks]),
+        "object_centre_mm": np.stack([nothing if b is None else b.centre_mm for b in boxes]).astype(np.float32),
+        "object_rotation": np.stack([np.diag(nothing) if b is None else b.rotation for b in boxes]).astype(np.float32),
+        "object_size_mm": np.stack([nothing if b is None else b.size_mm for b in boxes]).astype(np.float32),
+        "mirrored": np.array(takes[0].recording.dataset == "dexter"),
+    }
+
+
+def read_truth(path: Path, split: str) -> Truth:
+    """The truth of one split of an embedded dataset."""
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            arrays: dict[str, Any] = {name: content[name] for name in content.files}
+        mine = arrays.pop("split") == split
+        per_take = ("bases_mm", "lengths_mm", "girths", "palm_stretch", "mirrored")
+        kept = {name: array if name in per_take else array[mine] for name, array in arrays.items()}
+        return Truth(**{**kept, "mirrored": bool(kept["mirrored"])})
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        raise BadInput(
+            path,
+            expected="the truth.npz of an embedded dataset",
+            found=f"{type(error).__name__}: {error}",
+            fix="run handbench synthesize again; real datasets have no such file",
+        ) from error
+
+
+def unpack_forearm(truth: Truth, dataset: str, index: int) -> Bool[np.ndarray, "height width"]:
+    """The forearm's pixels of one frame, in the image as it was drawn (before mirroring)."""
+    camera = DATASETS[dataset].camera
+    return np.unpackbits(truth.forearm_bits[index]).astype(bool).reshape(camera.height, camera.width)

@@ -1,0 +1,113 @@
+"""A digest of the sources a stage really uses, so that a rule re-runs when they change and only then.
+
+Snakemake sees a changed rule but not a changed module. A stage's sources are what its subcommand imports, followed
+through the package; comments, docstrings and layout do not count.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+PACKAGE = "handbench"
+SOURCES = Path(__file__).resolve().parent
+
+
+def stage_digest(stage: str, sources: Path = SOURCES) -> str:
+    """Digest of the subcommand `run_<stage>` in cli.py and of every module and data file behind it."""
+    return _digest(stage, sources)
+
+
+def stage_files(stage: str, sources: Path = SOURCES) -> list[Path]:
+    """The modules and data files behind a stage, sorted; cli.py itself counts only by its one function."""
+    seen: set[Path] = set()
+    waiting = list(_files_named_by(_subcommand(stage, sources), sources / "cli.py", sources))
+    while waiting:
+        path = waiting.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        if path.suffix == ".py":
+            waiting.extend(_files_named_by(_parse(path), path, sources))
+    return sorted(seen)
+
+
+@cache
+def _digest(stage: str, sources: Path) -> str:
+    whole = hashlib.sha256(ast.dump(_without_docstrings(_subcommand(stage, sources))).encode())
+    for path in stage_files(stage, sources):
+        whole.update(f"\n{path.relative_to(sources).as_posix()}\n{_file_digest(path)}".encode())
+    return whole.hexdigest()[:16]
+
+
+@cache
+def _file_digest(path: Path) -> str:
+    content = ast.dump(_without_docstrings(_parse(path))).encode() if path.suffix == ".py" else path.read_bytes()
+    return hashlib.sha256(content).hexdigest()
+
+
+@cache
+def _parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_bytes(), filename=str(path))
+
+
+def _subcommand(stage: str, sources: Path) -> ast.AST:
+    for node in _parse(sources / "cli.py").body:
+        if isinstance(node, ast.FunctionDef) and node.name == f"run_{stage}":
+            return node
+    raise LookupError(f"{sources / 'cli.py'}: no function run_{stage}, so the stage {stage} has no digest")
+
+
+def _files_named_by(tree: ast.AST, path: Path, sources: Path) -> Iterator[Path]:
+    """Modules of the package that a tree imports anywhere, and data files of the package that it names."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield from _find_module(alias.name, sources)
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute_name(node, path, sources)
+            yield from _find_module(base, sources)
+            for alias in node.names:
+                yield from _find_module(f"{base}.{alias.name}", sources)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in _data_files(sources):
+            yield _data_files(sources)[node.value]
+
+
+def _absolute_name(node: ast.ImportFrom, path: Path, sources: Path) -> str:
+    if node.level == 0:
+        return node.module or ""
+    package = (PACKAGE, *path.parent.relative_to(sources).parts)
+    return ".".join((*package[: len(package) - node.level + 1], *([node.module] if node.module else [])))
+
+
+def _find_module(name: str, sources: Path) -> Iterator[Path]:
+    parts = name.split(".")
+    # The package's own __init__ holds the version and lazy front doors to every stage: it belongs to none.
+    if parts[0] != PACKAGE or len(parts) == 1:
+        return
+    place = sources.joinpath(*parts[1:])
+    packages = [sources.joinpath(*parts[1:depth]) / "__init__.py" for depth in range(2, len(parts) + 1)]
+    yield from (candidate for candidate in (place.with_suffix(".py"), *packages) if candidate.is_file())
+
+
+@cache
+def _data_files(sources: Path) -> dict[str, Path]:
+    return {
+        path.name: path
+        for path in sorted(sources.rglob("*"))
+        if path.is_file() and path.suffix != ".py" and path.parent.name != "__pycache__"
+    }
+
+
+def _without_docstrings(tree: ast.AST) -> ast.AST:
+    """The tree less its strings that stand alone: docstrings, and the notes below attributes."""
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [line for line in body if not _is_bare_string(line)]  # type: ignore[attr-defined]
+    return tree
+
+
+def _is_bare_string(line: ast.AST) -> bool:
+    return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant) and isinstance(line.value.value, str)

@@ -1,0 +1,1 @@
+"""Pure functions on points, cameras, crops and rotations; no files, no state."""

@@ -1,0 +1,1 @@
+"""One hand for every dataset: skeleton, shape, kinematics, keypoints, mesh, skinning and pose sampling."""

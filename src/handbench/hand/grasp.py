@@ -1,0 +1,50 @@
+"""Close a hand around a box until each finger touches it."""
+
+import numpy as np
+from jaxtyping import Float
+
+from handbench.geometry.box import Box, box_distance
+from handbench.hand.flesh import FINGER_RADII_MM
+from handbench.hand.kinematics import forward_kinematics
+from handbench.hand.skeleton import HandShape
+
+CLOSING_STEPS = 40
+CONTACT_MM = 1.0
+"""How far a finger may press into the box: the flesh that gives way."""
+
+_POINTS_PER_BONE = 5
+
+
+def close_fingers(
+    open_angles: Float[np.ndarray, "20"], closed_angles: Float[np.ndarray, "20"], box_in_palm: Box, shape: HandShape
+) -> Float[np.ndarray, "20"]:
+    """Move every finger from open towards closed and stop it where it touches the box."""
+    shares = np.linspace(0.0, 1.0, CLOSING_STEPS)
+    poses = np.zeros((CLOSING_STEPS, 26))
+    poses[:, 6:] = open_angles + shares[:, None] * (closed_angles - open_angles)
+    free = _finger_clearance(poses, box_in_palm, shape) > -CONTACT_MM
+    # The last step before the first touch; a finger that touches while open stays open.
+    steps = np.where(free.all(axis=0), CLOSING_STEPS - 1, np.maximum((~free).argmax(axis=0) - 1, 0))
+    share = np.repeat(shares[steps], 4)
+    return open_angles + share * (closed_angles - open_angles)
+
+
+def grasp_penetration(angles: Float[np.ndarray, "20"], box_in_palm: Box, shape: HandShape) -> float:
+    """How deep (mm) the deepest finger reaches into the box; 0 when none does."""
+    pose = np.concatenate([np.zeros(6), angles])[None]
+    return float(max(-_finger_clearance(pose, box_in_palm, shape).min(), 0.0))
+
+
+def _finger_clearance(poses: Float[np.ndarray, "poses 26"], box: Box, shape: HandShape) -> Float[np.ndarray, "poses 5"]:
+    """Least distance between the box and the skin of each finger, negative when they overlap."""
+    rotations, origins = forward_kinematics(poses, shape)
+    along = np.linspace(0.0, 1.0, _POINTS_PER_BONE)
+    down = rotations[:, 1:, :, 1].reshape(-1, 5, 3, 1, 3)
+    steps = along[:, None] * shape.lengths_mm[:, :, None, None] * np.array([1.0, 1.0, 0.85])[:, None, None]
+    points = origins[:, 1:].reshape(-1, 5, 3, 1, 3) - steps * down
+    radii = FINGER_RADII_MM * shape.girths[:, None]
+    radius = radii[:, :3, None] + along * (radii[:, 1:] - radii[:, :3])[:, :, None]
+    distance = box_distance(box, points) - radius
+    # The metacarpal of the thumb is part of the palm's flesh: it does not close.
+    distance[:, 0, 0] = np.inf
+    return distance.min(axis=(2, 3))

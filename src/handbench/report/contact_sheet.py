@@ -1,0 +1,183 @@
+"""A page of frames to look at: depth in false colour, the labelled skeleton over it, one colour a finger."""
+
+import io
+from functools import lru_cache
+from math import ceil, sqrt
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, Float32, UInt8
+
+from handbench.conventions import Convention
+from handbench.datasets.centres import centre_on_mass
+from handbench.datasets.crops import read_frame
+from handbench.datasets.listing import Frame, Listing
+from handbench.datasets.source import name_source
+from handbench.errors import BadInput
+from handbench.geometry.crop import crop_cube, points_to_patch
+from handbench.report.skeleton import CASING, PART_COLOURS, draw_skeleton
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+
+Picture = UInt8[np.ndarray, "size size 3"]
+
+WIDTH_PX = 1600
+MARGIN_PX, GAP_PX, HEADER_PX, CAPTION_PX = 36, 20, 104, 34
+LETTER_PX = 10
+INK, FAINT_INK, PAPER = "#1d2330", "#6b7280", "#ffffff"
+MARGIN_MM = 38.0
+"""Around the box of the labels: flesh, and a little of what surrounds the hand."""
+FLESH_MM = 45.0
+"""Before the nearest and behind the farthest label: the range of the colours."""
+COLOURS = ("#1a1e4b", "#283a70", "#2a6290", "#2f939f", "#69c2ac", "#d9f2d0")
+"""Far to near, in equal steps of lightness, and cool, so that the warm colours of the fingers stand out."""
+FIRST_SLATE, LAST_SLATE = np.array([84.0, 88.0, 100.0]), np.array([50.0, 53.0, 61.0])
+HOLE_GREY = 30
+"""Pixels without a measurement, and those outside the image."""
+
+
+def write_contact_sheet(listing: Listing, out: Path, *, frames: int = 16) -> None:
+    """Evenly spaced frames of a listing, cropped around the hand, as a PNG at `out`."""
+    if len(listing) == 0 or frames < 1:
+        found = f"{len(listing)} frames in the listing, {frames} asked for"
+        raise BadInput(listing.root, expected="a frame to show", found=found, fix="choose another split or number")
+    rows = np.unique(np.linspace(0, len(listing) - 1, min(frames, len(listing))).round().astype(int)).tolist()
+    columns = ceil(sqrt(len(rows)))
+    tile_px = (WIDTH_PX - 2 * MARGIN_PX - (columns - 1) * GAP_PX) // columns
+    height_px = HEADER_PX + ceil(len(rows) / columns) * (tile_px + CAPTION_PX) + MARGIN_PX // 2
+    figure = _open_page(height_px)
+    _write_header(figure, listing, height_px)
+    for place, row in enumerate(rows):
+        left = MARGIN_PX + (place % columns) * (tile_px + GAP_PX)
+        top = HEADER_PX + (place // columns) * (tile_px + CAPTION_PX)
+        axes = _open_tile(figure, (left, top, tile_px, tile_px), height_px)
+        frame = read_frame(listing, row)
+        _draw_frame(axes, frame, listing.convention, tile_px)
+        _write_caption(figure, frame, (left, top + tile_px), tile_px, height_px)
+    _save(figure, out)
+
+
+def _open_page(height_px: int) -> "Figure":
+    # A figure without pyplot has no window, no global state and no need of a display.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH_PX / 100, height_px / 100), dpi=100, facecolor=PAPER)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _open_tile(figure: "Figure", box_px: tuple[int, int, int, int], height_px: int) -> "Axes":
+    """Axes that measure in pixels from the upper left corner of a box on the page."""
+    left, top, width, height = box_px
+    bounds = (left / WIDTH_PX, 1 - (top + height) / height_px, width / WIDTH_PX, height / height_px)
+    axes = figure.add_axes(bounds)
+    axes.set_axis_off()
+    axes.set_xlim(-0.5, width - 0.5)
+    axes.set_ylim(height - 0.5, -0.5)
+    return axes
+
+
+def _draw_frame(axes: "Axes", frame: Frame, convention: Convention, size_px: int) -> None:
+    centre_mm, cube_mm = _frame_hand(frame, convention)
+    _, patch_from_image = crop_cube(frame.depth_mm, centre_mm, cube_mm, frame.camera, size_px=size_px)
+    depth_mm = _sample_window(frame.depth_mm, patch_from_image, size_px)
+    axes.imshow(colour_depth(depth_mm, *_depth_range(frame, centre_mm, cube_mm)), interpolation="nearest")
+    pixels = points_to_patch(frame.joints_mm, patch_from_image, centre_mm, cube_mm, frame.camera)
+    draw_skeleton(axes, pixels, convention.joints, size_px)
+
+
+def _frame_hand(frame: Frame, convention: Convention) -> tuple[Float32[np.ndarray, "3"], float]:
+    """A cube around every label there is, or around the nearest region of a frame without labels."""
+    labelled = np.isfinite(frame.joints_mm).all(axis=-1) & (frame.joints_mm[:, 2] > 0)
+    if not labelled.any():
+        found = centre_on_mass(frame, convention)
+        return found.centre_mm, found.cube_mm
+    low_mm, high_mm = frame.joints_mm[labelled].min(axis=0), frame.joints_mm[labelled].max(axis=0)
+    edge_mm = max(float((high_mm - low_mm).max()) + 2 * MARGIN_MM, 0.7 * convention.cube_of(frame.subject))
+    return (low_mm + high_mm) / 2, edge_mm
+
+
+def _depth_range(frame: Frame, centre_mm: Float32[np.ndarray, "3"], cube_mm: float) -> tuple[float, float]:
+    """Where the colours begin and end: the labels with flesh around them, or the cube without labels."""
+    z = frame.joints_mm[:, 2]
+    labelled = z[np.isfinite(z) & (z > 0)]
+    if labelled.size == 0:
+        return float(centre_mm[2] - cube_mm / 2), float(centre_mm[2] + cube_mm / 2)
+    return float(labelled.min()) - FLESH_MM, float(labelled.max()) + FLESH_MM
+
+
+def _sample_window(
+    depth_mm: Float32[np.ndarray, "height width"], patch_from_image: Float[np.ndarray, "3 3"], size_px: int
+) -> Float32[np.ndarray, "size size"]:
+    """The image under each pixel of the tile, the background included; 0 outside the image."""
+    (scale_u, _, shift_u), (_, scale_v, shift_v), _ = patch_from_image
+    columns = np.round((np.arange(size_px) - shift_u) / scale_u).astype(int)
+    rows = np.round((np.arange(size_px) - shift_v) / scale_v).astype(int)
+    height, width = depth_mm.shape
+    sampled = depth_mm[np.clip(rows, 0, height - 1)][:, np.clip(columns, 0, width - 1)]
+    inside = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))
+    return np.where(inside, sampled, np.float32(0))
+
+
+def colour_depth(depth_mm: Float32[np.ndarray, "size size"], near_mm: float, far_mm: float) -> Picture:
+    """Light is near; what lies behind `far_mm` fades to slate, what was not measured is dark grey."""
+    nearness = np.clip((far_mm - depth_mm) / (far_mm - near_mm), 0, 1)
+    picture = _depth_colours()(nearness)[..., :3] * 255
+    behind = depth_mm > far_mm
+    fade = np.exp((far_mm - depth_mm[behind]) / 300)[:, None]
+    picture[behind] = fade * FIRST_SLATE + (1 - fade) * LAST_SLATE
+    picture[depth_mm <= 0] = HOLE_GREY
+    return picture.round().astype(np.uint8)
+
+
+@lru_cache(maxsize=1)
+def _depth_colours() -> "Colormap":
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("depth", COLOURS)
+
+
+def _write_header(figure: "Figure", listing: Listing, height_px: int) -> None:
+    axes = _open_tile(figure, (0, 0, WIDTH_PX, HEADER_PX), height_px)
+    convention = listing.convention
+    axes.text(MARGIN_PX, 42, convention.title, color=INK, fontsize=21, fontweight="bold", va="center")
+    count = f"{len(listing):,} frame{'s' * (len(listing) != 1)}"
+    facts = f"{listing.split} split, {count}, {name_source(listing.root)} data, {convention.sensor}"
+    axes.text(MARGIN_PX, 76, facts, color=FAINT_INK, fontsize=13, va="center")
+    right = WIDTH_PX - MARGIN_PX
+    parts = [part for part in PART_COLOURS if part in convention.joints.parts]
+    x = right
+    for part in reversed(parts):
+        x -= 58 + LETTER_PX * len(part)
+        for thickness, colour in ((8, CASING), (5.5, PART_COLOURS[part])):
+            axes.plot([x + 14, x + 30], [77, 77], color=colour, linewidth=thickness, solid_capstyle="round")
+        axes.text(x + 42, 76, part, color=FAINT_INK, fontsize=12, va="center")
+    ramp = np.linspace(0, 1, 180, dtype=np.float32)[None].repeat(12, axis=0)
+    axes.text(right - 246, 40, "near", color=FAINT_INK, fontsize=12, va="center", ha="right")
+    axes.imshow(_depth_colours()(1 - ramp), extent=(right - 234, right - 50, 48, 34), aspect="auto")
+    axes.text(right - 38, 40, "far", color=FAINT_INK, fontsize=12, va="center")
+    axes.set_xlim(-0.5, WIDTH_PX - 0.5)
+    axes.set_ylim(HEADER_PX - 0.5, -0.5)
+
+
+def _write_caption(figure: "Figure", frame: Frame, corner_px: tuple[int, int], width_px: int, height_px: int) -> None:
+    axes = _open_tile(figure, (*corner_px, width_px, CAPTION_PX), height_px)
+    characters = max((width_px - 70) // 8, 8)
+    name = frame.name if len(frame.name) <= characters else "..." + frame.name[-characters + 3 :]
+    axes.text(0, 12, name, color=INK, fontsize=10, va="center")
+    axes.text(width_px - 1, 12, frame.subject, color=FAINT_INK, fontsize=10, va="center", ha="right")
+
+
+def _save(figure: "Figure", out: Path) -> None:
+    picture = io.BytesIO()
+    # Without the software's name the bytes do not change with its version.
+    figure.savefig(picture, format="png", metadata={"Software": None})
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = out.with_name(out.name + ".new")
+    temporary.write_bytes(picture.getvalue())
+    temporary.replace(out)

@@ -1,0 +1,183 @@
+"""Centre strategies on small scenes whose answer is known, and on the real frame."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from handbench.conventions import DATASETS, DEXTER, ICVL, MSRA, NYU, Convention
+from handbench.datasets.centres import Centre, CentreStrategy, choose_strategy, find_centre
+from handbench.datasets.listing import Frame
+from handbench.errors import BadInput
+from handbench.geometry.camera import back_project_points
+
+
+def make_frame(
+    convention: Convention, depth_mm: np.ndarray | None = None, joints_mm: np.ndarray | None = None, subject: str = "s"
+) -> Frame:
+    camera = convention.camera
+    if depth_mm is None:
+        depth_mm = np.zeros((camera.height, camera.width), np.float32)
+    if joints_mm is None:
+        joints_mm = np.full((len(convention.joints.names), 3), np.nan, np.float32)
+    return Frame("frame", 0, subject, "sequence", depth_mm, joints_mm, camera)
+
+
+def paint_box(depth_mm: np.ndarray, convention: Convention, low_mm, high_mm) -> None:
+    """A flat front at depth low z, from low to high in x and y, seen by the convention's camera."""
+    camera, z = convention.camera, low_mm[2]
+    u = [round(x * camera.fx / z + camera.cx) for x in (low_mm[0], high_mm[0])]
+    v = [round(y * camera.fy / z + camera.cy) for y in (low_mm[1], high_mm[1])]
+    depth_mm[max(v[0], 0) : v[1], max(u[0], 0) : u[1]] = z
+
+
+def labels_of(convention: Convention, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    joints = len(convention.joints.names)
+    return (rng.uniform(-80, 80, (joints, 3)) + np.array([20, -10, 700])).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "joint"), [("nyu", "PALM_3"), ("icvl", "palm"), ("msra", "middle_mcp"), ("msra14", "middle_mcp")]
+)
+def test_trap_9_joint_is_the_papers_centre(dataset, joint):
+    convention = DATASETS[dataset]
+    labels_mm = labels_of(convention)
+    found = find_centre(make_frame(convention, joints_mm=labels_mm), convention, "joint")
+    np.testing.assert_array_equal(found.centre_mm, labels_mm[convention.joints.names.index(joint)])
+    assert found.fallback == ""
+
+
+def test_a_named_joint_is_deepmodels_centre():
+    labels_mm = labels_of(NYU)
+    found = find_centre(make_frame(NYU, joints_mm=labels_mm), NYU, "joint-PALM_5")
+    np.testing.assert_array_equal(found.centre_mm, labels_mm[34])
+
+
+@pytest.mark.parametrize(("subject", "cube_mm"), [("P0", 200.0), ("P4", 180.0), ("P8", 150.0)])
+def test_the_cube_is_the_subjects(subject, cube_mm):
+    frame = make_frame(MSRA, joints_mm=labels_of(MSRA), subject=subject)
+    assert find_centre(frame, MSRA, "joint").cube_mm == cube_mm
+
+
+def test_tips_are_averaged_over_those_annotated():
+    labels_mm = np.full((8, 3), np.nan, np.float32)
+    labels_mm[1], labels_mm[3], labels_mm[6] = (0, 0, 500), (20, 40, 520), (900, 900, 900)
+    found = find_centre(make_frame(DEXTER, joints_mm=labels_mm), DEXTER, "joint")
+    np.testing.assert_array_equal(found.centre_mm, [10, 20, 510])
+
+
+def test_block_by_hand():
+    labels_mm = np.full((16, 3), np.nan, np.float32)
+    labels_mm[0], labels_mm[5], labels_mm[9] = (-10, 0, 400), (50, 20, 410), (20, 160, 380)
+    found = find_centre(make_frame(ICVL, joints_mm=labels_mm), ICVL, "block")
+    # The box is 60 x 160 x 30 mm; 30 mm of flesh on each side of the longest edge make 220.
+    np.testing.assert_array_equal(found.centre_mm, [20, 80, 395])
+    assert found.cube_mm == 220
+
+
+def test_block_leaves_the_object_out():
+    labels_mm = np.full((8, 3), np.nan, np.float32)
+    labels_mm[0], labels_mm[1], labels_mm[5:] = (0, 0, 500), (40, 0, 500), (5000, 5000, 5000)
+    assert find_centre(make_frame(DEXTER, joints_mm=labels_mm), DEXTER, "block").cube_mm == 100
+
+
+def test_com_of_a_box_by_hand():
+    depth_mm = np.zeros((240, 320), np.float32)
+    paint_box(depth_mm, ICVL, (-40, -30, 400), (60, 70, 400))
+    found = find_centre(make_frame(ICVL, depth_mm), ICVL, "com")
+    np.testing.assert_allclose(found.centre_mm, [10, 20, 400], atol=2)
+
+
+def test_com_ignores_body_behind_and_specks_before_the_hand():
+    depth_mm = np.full((480, 640), 1100, np.float32)
+    paint_box(depth_mm, NYU, (-300, -400, 950), (300, 400, 950))
+    paint_box(depth_mm, NYU, (-100, -90, 760), (0, 90, 760))
+    depth_mm[5:8, 600:603] = 400
+    found = find_centre(make_frame(NYU, depth_mm), NYU, "com")
+    np.testing.assert_allclose(found.centre_mm, [-50, 0, 760], atol=2)
+
+
+def test_com_keeps_the_hand_of_a_long_arm():
+    depth_mm = np.zeros((480, 640), np.float32)
+    paint_box(depth_mm, NYU, (-30, 0, 760), (30, 400, 760))
+    paint_box(depth_mm, NYU, (-50, -180, 740), (50, 0, 740))
+    found = find_centre(make_frame(NYU, depth_mm), NYU, "com")
+    assert -120 < found.centre_mm[1] < -20
+
+
+def test_com_of_a_small_fist_in_an_msra_box():
+    depth_mm = np.zeros((240, 320), np.float32)
+    paint_box(depth_mm, MSRA, (100, -60, 450), (155, -10, 450))
+    found = find_centre(make_frame(MSRA, depth_mm, subject="P8"), MSRA, "com")
+    np.testing.assert_allclose(found.centre_mm, [127.5, -35, 450], atol=2)
+
+
+def test_com_never_looks_at_labels():
+    depth_mm = np.zeros((240, 320), np.float32)
+    paint_box(depth_mm, ICVL, (-40, -30, 400), (60, 70, 400))
+    with_labels = find_centre(make_frame(ICVL, depth_mm, labels_of(ICVL)), ICVL, "com")
+    np.testing.assert_array_equal(with_labels.centre_mm, find_centre(make_frame(ICVL, depth_mm), ICVL, "com").centre_mm)
+
+
+def test_com_of_the_real_frame_is_on_the_hand(shared):
+    image = cv2.imread(str(shared / "real/nyu/depth_1_0000001.png"))
+    depth_mm = image[..., 1].astype(np.float32) * 256 + image[..., 0]
+    depth_mm[depth_mm >= 2001] = 0
+    labels_uvd = np.loadtxt(shared / "real/nyu/joint_1_uvd_first_frame.csv", delimiter=",")
+    palm_mm = back_project_points(labels_uvd[32], NYU.camera)
+    found = find_centre(make_frame(NYU, depth_mm), NYU, "com")
+    assert np.linalg.norm(found.centre_mm - palm_mm) < 40
+
+
+@pytest.mark.parametrize(
+    ("word", "uses_labels"), [("joint", True), ("joint-PALM_5", True), ("block", True), ("com", False)]
+)
+def test_each_strategy_says_whether_it_uses_labels(word, uses_labels):
+    assert choose_strategy(word, NYU).uses_ground_truth is uses_labels
+
+
+@pytest.mark.parametrize("word", ["", "mass", "joint-", "joint-PALM_9", "PALM_5", "tips"])
+def test_an_unknown_word_is_refused(word):
+    with pytest.raises(BadInput, match=r"joint, com, block or joint-NAME.*PALM_6"):
+        choose_strategy(word, NYU)
+
+
+def test_trap_46_missing_joint_falls_back_to_the_others():
+    labels_mm = labels_of(NYU)
+    labels_mm[32] = np.nan
+    found = find_centre(make_frame(NYU, joints_mm=labels_mm), NYU, "joint")
+    np.testing.assert_allclose(
+        found.centre_mm, np.delete(labels_mm[list(NYU.scored)], 13, axis=0).mean(axis=0), rtol=1e-6
+    )
+    assert found.fallback == "PALM_3 is not annotated: mean of the annotated scored joints"
+
+
+def test_trap_46_joint_at_zero_depth_falls_back_too():
+    labels_mm = labels_of(ICVL)
+    labels_mm[0] = 0
+    assert find_centre(make_frame(ICVL, joints_mm=labels_mm), ICVL, "joint").fallback.startswith(
+        "palm is not annotated"
+    )
+
+
+@pytest.mark.parametrize("word", ["joint", "block"])
+def test_trap_46_without_labels_the_depth_decides(word):
+    depth_mm = np.zeros((240, 320), np.float32)
+    paint_box(depth_mm, ICVL, (-40, -30, 400), (60, 70, 400))
+    found = find_centre(make_frame(ICVL, depth_mm), ICVL, word)
+    np.testing.assert_allclose(found.centre_mm, [10, 20, 400], atol=2)
+    assert found.fallback.endswith("centre of mass")
+
+
+@pytest.mark.parametrize("word", ["joint", "com", "block"])
+def test_trap_46_an_empty_frame_has_a_centre_and_says_so(word):
+    found = find_centre(make_frame(ICVL), ICVL, word)
+    np.testing.assert_array_equal(found.centre_mm, [0, 0, 500])
+    assert "on the optical axis" in found.fallback
+
+
+def test_a_strategy_of_ones_own_is_one_object():
+    localizer = CentreStrategy("localizer", False, lambda frame, convention: Centre(np.float32([1, 2, 3]), 250.0))
+    assert find_centre(make_frame(NYU), replace(NYU), localizer).cube_mm == 250.0

@@ -1,0 +1,202 @@
+"""The command line: quick, one line for bad input, and every subcommand hands its words on."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from handbench import __version__
+from handbench.cli import main
+from handbench.errors import BadInput
+
+SUBCOMMANDS = ("synthesize", "download", "doctor", "crop", "show")
+
+
+class Recorder:
+    """Stands in for a stage's function and keeps what it was called with."""
+
+    def __init__(self, answer: object = None, error: BaseException | None = None) -> None:
+        self.calls: list[tuple] = []
+        self.answer = answer
+        self.error = error
+
+    def __call__(self, *words: object, **options: object) -> object:
+        self.calls.append((words, options))
+        if self.error:
+            raise self.error
+        return self.answer
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, module: str, function: str, recorder: Recorder) -> Recorder:
+    fake = ModuleType(module)
+    setattr(fake, function, recorder)
+    monkeypatch.setitem(sys.modules, module, fake)
+    return recorder
+
+
+def test_help_names_every_subcommand(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    assert stop.value.code == 0
+    said = capsys.readouterr().out
+    assert all(f"    {word}" in said for word in SUBCOMMANDS)
+
+
+@pytest.mark.parametrize("word", SUBCOMMANDS)
+def test_every_subcommand_explains_itself(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([word, "--help"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: handbench {word} ")
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"handbench {__version__}\n"
+
+
+def test_help_takes_a_third_of_a_second_and_loads_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from handbench.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'torch', 'numpy', 'pydantic', 'scipy', 'yaml'} & set(sys.modules)))"
+    )
+    best_s, said = 9.0, ""
+    for _ in range(3):
+        start = time.perf_counter()
+        said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        best_s = min(best_s, time.perf_counter() - start)
+    assert said.splitlines()[-1] == "[]"
+    assert best_s < 0.3
+
+
+def test_the_module_runs_as_a_program() -> None:
+    done = subprocess.run([sys.executable, "-m", "handbench", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"handbench {__version__}\n"
+
+
+def test_synthesize_hands_its_words_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = stand_in(monkeypatch, "handbench.datasets.synthesize", "synthesize", Recorder())
+    words = ["synthesize", "nyu", "--out", "here", "--frames", "train=3", "test=1", "--seed", "7", "--jobs", "2"]
+    assert main(words) == 0
+    assert made.calls == [
+        (("nyu", Path("here")), {"frames": {"train": 3, "test": 1}, "seed": 7, "jobs": 2, "renderer": "auto"})
+    ]
+
+
+def test_download_hands_its_words_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    got = stand_in(monkeypatch, "handbench.datasets.download", "download", Recorder(answer=Path("there/raw")))
+    assert main(["download", "published", "--to", "there", "--mirror", "file:///a", "http://b"]) == 0
+    assert main(["download", "icvl", "--mirror"]) == 0
+    assert got.calls == [
+        (("published", Path("there")), {"mirrors": ["file:///a", "http://b"]}),
+        (("icvl", Path("results/download/icvl")), {"mirrors": []}),
+    ]
+    assert capsys.readouterr().out == "there/raw\nthere/raw\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["synthesize", "nyu", "--out", "x", "--frames", "train"],
+        ["synthesize", "nyu", "--out", "x", "--frames", "train=none"],
+        ["synthesize", "nyu", "--out", "x", "--frames", "train=0"],
+        ["synthesize", "nyuu", "--out", "x", "--frames", "train=1"],
+        ["crop", "nyu", "--root", "x", "--split", "test", "--centre", "com", "--out", "y", "--size", "-1"],
+        ["show", "nyu", "--frames", "many"],
+        ["dance"],
+        [],
+    ],
+)
+def test_words_that_make_no_sense_are_status_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2
+    assert "error:" in capsys.readouterr().err
+
+
+def test_bad_input_is_one_line_and_status_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = BadInput("a.png", expected="a PNG", found="a web page", fix="fetch it again")
+    stand_in(monkeypatch, "handbench.datasets.doctor", "examine", Recorder(error=error))
+    assert main(["doctor", "folder"]) == 1
+    assert capsys.readouterr().err == "handbench: a.png: expected a PNG, found a web page; fetch it again\n"
+
+
+def test_an_interrupt_is_status_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch, "handbench.datasets.doctor", "examine", Recorder(error=KeyboardInterrupt()))
+    assert main(["doctor", "folder"]) == 130
+
+
+def test_a_fault_of_the_program_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch, "handbench.datasets.doctor", "examine", Recorder(error=ZeroDivisionError()))
+    with pytest.raises(ZeroDivisionError):
+        main(["doctor", "folder"])
+
+
+def test_a_reader_that_has_seen_enough_is_no_fault() -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m handbench --help | true; exit ${{PIPESTATUS[0]}}",
+        shell=True,
+        executable="/bin/bash",
+        capture_output=True,
+        text=True,
+    )
+    assert "Traceback" not in done.stderr
+
+
+def test_show_without_data_says_how_to_make_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["show", "nyu"]) == 1
+    assert "run make demo or give --root" in capsys.readouterr().err
+
+
+def test_crop_of_an_empty_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [
+        "crop",
+        "icvl",
+        "--root",
+        str(tmp_path),
+        "--split",
+        "test",
+        "--centre",
+        "com",
+        "--out",
+        str(tmp_path / "o"),
+    ]
+    assert main(words) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("handbench: ")
+    assert said.count("\n") == 1
+
+
+def test_crop_of_a_split_that_the_dataset_lacks_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [
+        "crop",
+        "msra",
+        "--root",
+        str(tmp_path),
+        "--split",
+        "train",
+        "--centre",
+        "com",
+        "--out",
+        str(tmp_path / "o"),
+    ]
+    assert main(words) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_synthesize_refuses_a_split_that_the_dataset_lacks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["synthesize", "msra", "--out", str(tmp_path / "o"), "--frames", "train=2"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "o" / "manifest.json").exists()

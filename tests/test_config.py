@@ -1,0 +1,176 @@
+"""Layers, one-line errors that name the right key, and a schema file that is current."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from handbench.config import Config, check_config, lay_over, load_config, schema
+from handbench.conventions import DATASETS
+from handbench.errors import BadInput
+
+ROOT = Path(__file__).resolve().parents[1]
+DEFAULT = ROOT / "config.yaml"
+OVERLAYS = sorted((ROOT / "config").glob("*.yaml"))
+
+
+@pytest.fixture
+def values() -> dict:
+    return copy.deepcopy(yaml.safe_load(DEFAULT.read_text()))
+
+
+def refuse(values: dict) -> str:
+    with pytest.raises(BadInput) as caught:
+        check_config(values)
+    line = str(caught.value)
+    assert "\n" not in line
+    return line
+
+
+def test_lay_over_merges_tables_and_replaces_the_rest() -> None:
+    below = {"a": {"x": 1, "y": [1, 2]}, "b": 3}
+    above = {"a": {"y": [9]}, "c": {"z": 0}}
+    assert lay_over(below, above) == {"a": {"x": 1, "y": [9]}, "b": 3, "c": {"z": 0}}
+    assert below == {"a": {"x": 1, "y": [1, 2]}, "b": 3}
+
+
+def test_the_default_is_ten_thousand_embedded_frames() -> None:
+    config = load_config([DEFAULT])
+    assert (config.scale, config.source) == ("demo", "embedded")
+    assert config.run_folder == Path("results/demo-embedded")
+    assert sum(sum(config.datasets[name].frames.values()) for name in config.use) == 9989
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.stem)
+def test_every_overlay_is_valid_over_the_default(overlay: Path) -> None:
+    config = load_config([DEFAULT, overlay])
+    assert overlay.stem == (config.source if overlay.stem == "real" else config.scale)
+
+
+def test_paper_scale_has_the_frames_of_the_real_releases() -> None:
+    config = load_config([DEFAULT, ROOT / "config" / "paper.yaml"])
+    assert {name: dataset.frames for name, dataset in config.datasets.items()} == {
+        name: convention.frames for name, convention in DATASETS.items()
+    }
+
+
+def test_real_lies_over_any_scale() -> None:
+    config = load_config([DEFAULT, ROOT / "config" / "paper.yaml", ROOT / "config" / "real.yaml"])
+    assert config.run_folder == Path("results/paper-real")
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong", "right"),
+    [
+        ((), "sacle", "scale"),
+        (("crop",), "sizepx", "size_px"),
+        (("datasets",), "nyuu", "nyu"),
+        (("datasets", "icvl"), "centers", "centres"),
+        (("datasets", "msra"), "allow_skip", "allow_skips"),
+        (("papers",), "crosing", "crossing"),
+        (("papers", "refine"), "center", "centre"),
+    ],
+)
+def test_a_misspelt_key_names_its_path_and_the_nearest(values: dict, place: tuple, wrong: str, right: str) -> None:
+    table = values
+    for key in place:
+        table = table[key]
+    table[wrong] = table.pop(right)
+    line = refuse(values)
+    assert f"found {'.'.join((*place, wrong))} " in line
+    assert line.endswith(f"did you mean {right}?")
+
+
+def test_a_key_like_no_other_lists_the_known_ones(values: dict) -> None:
+    values["crop"]["qqq"] = 1
+    assert refuse(values) == "config: expected only known keys, found crop.qqq (known here: size_px); remove it"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("scale", "dmo", "scale to be 'smoke', 'demo', 'claims' or 'paper', found 'dmo'"),
+        ("seeds", [-1], "seeds.0 to be greater than or equal to 0, found -1"),
+        ("seeds", 0, "seeds to be a list, found 0"),
+        ("crop", None, "crop to be a dictionary, found None"),
+        ("crop", {"size_px": "128"}, "crop.size_px to be an integer, found '128'"),
+        ("use", ["nyu", "hands"], "use.1 to be 'nyu', 'icvl', 'msra', 'msra14' or 'dexter', found 'hands'"),
+        ("renderer", True, "renderer to be 'auto', 'software' or 'opengl', found True"),
+    ],
+)
+def test_a_wrong_value_is_one_line(values: dict, key: str, value: object, said: str) -> None:
+    values[key] = value
+    assert said in refuse(values)
+
+
+def test_a_missing_key_is_one_line(values: dict) -> None:
+    del values["crop"]
+    assert "expected a value for crop, found none" in refuse(values)
+
+
+def test_splits_are_those_of_the_dataset(values: dict) -> None:
+    values["datasets"]["nyu"]["frames"] = {"train": 1, "tset": 1}
+    assert "datasets.nyu.frames has train, tset where train, test belong" in refuse(values)
+
+
+@pytest.mark.parametrize("centre", ["cmo", "joint-", "joint-../x", "joint-a/b", ""])
+def test_a_centre_is_a_known_word(values: dict, centre: str) -> None:
+    values["datasets"]["nyu"]["centres"] = [centre]
+    assert f"centre {centre!r} where joint, com, block, joint-<name> belong" in refuse(values)
+
+
+def test_a_centre_joint_is_one_of_the_dataset(values: dict) -> None:
+    values["datasets"]["nyu"]["centres"] = ["joint-PLAM_5"]
+    assert "names joint 'PLAM_5'; the nearest that nyu has is 'PALM_5'" in refuse(values)
+
+
+def test_a_dataset_in_use_has_settings(values: dict) -> None:
+    del values["datasets"]["icvl"]
+    assert "use: 'icvl' has no entry under datasets" in refuse(values)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"a: [1", "expected YAML"),
+        (b"- 1\n", "expected keys and values, found list"),
+        (b"\xff\xfe\x00", "expected a readable YAML file"),
+        (b"1: 2\n", "expected keys that are words, found 1"),
+        (b"!!python/object/apply:os.system [true]\n", "expected YAML"),
+    ],
+)
+def test_a_file_that_is_no_config_is_one_line(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "my.yaml"
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match=said) as caught:
+        load_config([path])
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="No such file"):
+        load_config([tmp_path / "my.yaml"])
+
+
+def test_the_schema_file_is_current() -> None:
+    path = ROOT / "workflow" / "schemas" / "config.schema.yaml"
+    assert yaml.safe_load(path.read_text()) == schema(), "run make schema"
+
+
+def test_the_schema_refuses_what_the_model_refuses(values: dict) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    jsonschema.validate(values, schema())
+    values["sacle"] = "demo"
+    with pytest.raises(jsonschema.ValidationError, match="sacle"):
+        jsonschema.validate(values, schema())
+
+
+def test_every_key_of_the_model_is_explained_in_config_yaml() -> None:
+    text = DEFAULT.read_text()
+    for name in Config.model_fields:
+        position = text.index(f"\n{name}:")
+        above = text[:position].rstrip("\n").rsplit("\n", 1)[-1]
+        inside = text[position:].split("\n", 2)[2]
+        assert above.startswith("#") or inside.lstrip().startswith("#"), f"{name} has no comment"

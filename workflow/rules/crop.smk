@@ -1,0 +1,26 @@
+# The hand cut out of every frame of a split, into a memory-mapped store.
+rule crop:
+    input:
+        raw=lambda wildcards: raw_data(wildcards.dataset),
+    output:
+        store=f"{RUN}/crop/{{dataset}}/{{centre}}/{{split}}/store.json",
+    log:
+        f"{LOGS}/crop/{{dataset}}/{{centre}}/{{split}}.log",
+    benchmark:
+        f"{TIMES}/crop/{{dataset}}/{{centre}}/{{split}}.tsv"
+    conda:
+        "../../envs/handbench.yaml"
+    threads: 2
+    resources:
+        mem_mb=3000,
+        runtime=240,
+    params:
+        root=lambda wildcards: raw_root(wildcards.dataset),
+        out=subpath(output.store, parent=True),
+        size=settings.crop.size_px,
+        skips=lambda wildcards: settings.datasets[wildcards.dataset].allow_skips,
+        sources=stage_digest("crop"),
+    shell:
+        "python -m handbench crop {wildcards.dataset} --root {params.root:q} --split {wildcards.split}"
+        " --centre {wildcards.centre} --size {params.size} --allow-skips {params.skips} --out {params.out:q}"
+        " --jobs {threads} > {log} 2>&1"

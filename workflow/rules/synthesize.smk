@@ -1,0 +1,23 @@
+# An embedded dataset in the real one's own files.
+rule synthesize:
+    output:
+        manifest=f"{RUN}/synthesize/{{dataset}}/manifest.json",
+    log:
+        f"{LOGS}/synthesize/{{dataset}}.log",
+    benchmark:
+        f"{TIMES}/synthesize/{{dataset}}.tsv"
+    conda:
+        "../../envs/handbench.yaml"
+    threads: 2
+    resources:
+        mem_mb=3000,
+        runtime=240,
+    params:
+        out=subpath(output.manifest, parent=True),
+        frames=lambda wildcards: [f"{k}={n}" for k, n in settings.datasets[wildcards.dataset].frames.items()],
+        seed=lambda wildcards: settings.datasets[wildcards.dataset].seed,
+        renderer=settings.renderer,
+        sources=stage_digest("synthesize"),
+    shell:
+        "python -m handbench synthesize {wildcards.dataset} --out {params.out:q} --frames {params.frames}"
+        " --seed {params.seed} --renderer {params.renderer} --jobs {threads} > {log} 2>&1"
