@@ -1,5 +1,6 @@
 """The command line: quick, one line for bad input, and every subcommand hands its words on."""
 
+import json
 import subprocess
 import sys
 import time
@@ -158,6 +159,32 @@ def test_show_without_data_says_how_to_make_them(
     monkeypatch.chdir(tmp_path)
     assert main(["show", "nyu"]) == 1
     assert "run make demo or give --root" in capsys.readouterr().err
+
+
+class Verdict:
+    """Stands in for a diagnosis."""
+
+    def __init__(self, usable: bool) -> None:
+        self.usable = usable
+
+    def __str__(self) -> str:
+        return "a dataset"
+
+    def as_dict(self) -> dict[str, object]:
+        return {"usable": self.usable}
+
+
+def test_doctor_prints_its_verdict_and_its_status_says_whether_the_folder_is_usable(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = stand_in(monkeypatch, "handbench.datasets.doctor", "examine", Recorder(answer=Verdict(True)))
+    assert main(["doctor", "folder"]) == 0
+    asked.answer = Verdict(False)
+    assert main(["doctor", "folder", "--deep", "--json"]) == 1
+    assert asked.calls == [((Path("folder"),), {"deep": False}), ((Path("folder"),), {"deep": True})]
+    said = capsys.readouterr().out
+    assert said.startswith("a dataset\n")
+    assert json.loads(said.removeprefix("a dataset\n")) == {"usable": False}
 
 
 def test_crop_of_an_empty_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

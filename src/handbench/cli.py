@@ -5,6 +5,7 @@ function of its name.
 """
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -57,9 +58,9 @@ def run_download(options: argparse.Namespace) -> None:
 def run_doctor(options: argparse.Namespace) -> int:
     from handbench.datasets.doctor import examine
 
-    diagnosis = examine(options.folder)
-    print(diagnosis)
-    return 0
+    diagnosis = examine(options.folder, deep=options.deep)
+    print(json.dumps(diagnosis.as_dict(), indent=2) if options.json else diagnosis)
+    return 0 if diagnosis.usable else 1
 
 
 def run_crop(options: argparse.Namespace) -> None:
@@ -148,6 +149,8 @@ def _add_doctor(commands: argparse._SubParsersAction) -> None:
     words = "say which dataset and release lies in a folder, what is missing, corrupt or extra, and how to mend it"
     parser = _add_command(commands, "doctor", words, run_doctor)
     parser.add_argument("folder", type=Path, metavar="FOLDER")
+    parser.add_argument("--deep", action="store_true", help="decode every frame (default: sizes, headers and ends)")
+    parser.add_argument("--json", action="store_true", help="for machines")
 
 
 def _add_crop(commands: argparse._SubParsersAction) -> None:

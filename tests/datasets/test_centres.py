@@ -107,6 +107,26 @@ def test_com_keeps_the_hand_of_a_long_arm():
     assert -120 < found.centre_mm[1] < -20
 
 
+def test_com_is_at_the_end_of_an_arm_that_is_nearer_than_the_hand():
+    # The arm comes in from below at 740 mm, nearer than the hand at its end.
+    depth_mm = np.zeros((480, 640), np.float32)
+    paint_box(depth_mm, NYU, (-40, -20, 740), (40, 400, 740))
+    paint_box(depth_mm, NYU, (-45, -180, 760), (45, -20, 760))
+    found = find_centre(make_frame(NYU, depth_mm), NYU, "com")
+    assert -120 < found.centre_mm[1] < -20
+
+
+def test_com_is_at_the_end_of_an_arm_that_leads_back_to_a_body():
+    # Depth grows along the arm from 700 mm at the hand to 1100 mm at the body, 6 mm a column.
+    depth_mm = np.zeros((480, 640), np.float32)
+    depth_mm[200:290, 100:220] = 700
+    depth_mm[220:270, 220:287] = 700 + 6 * np.arange(67)
+    depth_mm[50:430, 287:500] = 1100
+    found = find_centre(make_frame(NYU, depth_mm), NYU, "com")
+    u = found.centre_mm[0] / found.centre_mm[2] * NYU.camera.fx + NYU.camera.cx
+    assert 145 < u < 195
+
+
 def test_com_of_a_small_fist_in_an_msra_box():
     depth_mm = np.zeros((240, 320), np.float32)
     paint_box(depth_mm, MSRA, (100, -60, 450), (155, -10, 450))

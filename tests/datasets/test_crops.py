@@ -102,9 +102,7 @@ def test_trap_13_a_counted_skip_shifts_no_row(tmp_path, capsys):
     store = open_store(tmp_path / "store")
     assert store.row.tolist() == [0, 1, 2, 4, 5]
     np.testing.assert_array_equal(store.joints_mm, listing.joints_mm[[0, 1, 2, 4, 5]])
-    assert store.card["skipped"] == [
-        {"row": 3, "name": "/nowhere/missing_0003.png", "expected": "a file", "found": "nothing"}
-    ]
+    assert store.card["skipped"] == [{"row": 3, "name": "missing_0003.png", "expected": "a file", "found": "nothing"}]
     printed = capsys.readouterr().out
     assert "skipped row 3: /nowhere/missing_0003.png" in printed
     assert "5 frames, 1 skipped" in printed

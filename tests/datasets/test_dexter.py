@@ -31,6 +31,12 @@ def test_trap_37_what_was_not_annotated_is_nan_for_that_finger_alone(tmp_path: P
     assert np.argwhere(missing).tolist() == [[1, 0], [4, 0]]
 
 
+def test_trap_37_a_point_in_the_camera_itself_is_not_annotated(tmp_path: Path) -> None:
+    three, two = "; ".join(["100,-50,500"] * 5 + ["0,0,0"]), "; ".join(["204.9004,96.9506"] * 5 + ["0,0"])
+    joints_mm = dexter.read_annotations(write_texts(tmp_path, three, two), "Grasp1")
+    assert np.isnan(joints_mm[0]).all(axis=1).tolist() == [False] * 5 + [True] * 3
+
+
 def test_trap_38_entries_by_hand(tmp_path: Path) -> None:
     """Tips on the optical axis's row, 50 mm apart; spaces anywhere, a ';' after the last entry, three corners."""
     xs = (-100, -50, 0, 50, 100, 10, 20, 30)

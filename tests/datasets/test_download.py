@@ -133,7 +133,9 @@ def test_nothing_half_done_after_a_failure(server: Loopback, tmp_path: Path, wor
 
 
 def test_without_any_address_the_page_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"icvl.github.io/hand.html by hand and put it at .*/archives/Training.tar.gz"):
+    with pytest.raises(
+        BadInput, match=r"hand.html by hand and put it at .*/archives/Training.tar.gz and .*Testing.tar.gz, then"
+    ):
         download("icvl", tmp_path, patience=PATIENCE)
     assert_unfinished(tmp_path)
 

@@ -158,9 +158,7 @@ def test_trap_22_sequence_two_follows_sequence_one(tmp_path: Path) -> None:
     assert listing.frame(3).name == "test_seq_2/image_0000.png"
 
 
-@pytest.mark.parametrize(
-    "name", ["../../secret/image_0001.png", "/etc/image_0001.png", "a/b/c/image_0001.png", "x.png"]
-)
+@pytest.mark.parametrize("name", ["../image_0001.png", "/etc/image_0001.png", "a/b/c/image_0001.png", "x.png"])
 def test_a_path_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> None:
     path = write_icvl(tmp_path) / "Training/labels.txt"
     path.write_text(f"{name} {LINE}\n" + path.read_text())

@@ -99,10 +99,10 @@ class Checkout:
         path.write_text(text.replace(old, new))
 
 
-def copy_checkout(to: Path) -> Checkout:
+def copy_checkout(to: Path, root: Path = ROOT) -> Checkout:
     for name in ("Snakefile", "config.yaml"):
-        shutil.copy(ROOT / name, to / name)
+        shutil.copy(root / name, to / name)
     for name in ("workflow", "config", "envs", "src"):
-        shutil.copytree(ROOT / name, to / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        shutil.copytree(root / name, to / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     (to / "profiles").symlink_to("workflow/profiles")
     return Checkout(to)

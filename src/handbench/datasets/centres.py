@@ -14,15 +14,19 @@ from handbench.conventions import Convention
 from handbench.datasets.hand_region import find_nearest_region, mean_inside_cube
 from handbench.datasets.listing import Frame
 from handbench.errors import BadInput
+from handbench.geometry.camera import project_points
 
 Point = Float32[np.ndarray, "3"]
+Points = Float32[np.ndarray, "_ 3"]
 
 BLOCK_PADDING_MM = 30.0
 """Around the box of the labels: they lie inside the flesh, up to 33 mm behind the surface on NYU's first frame."""
-FRONT_MM = 40.0
-"""The centre of mass starts from the part of the nearest region this close to its nearest point."""
+END_MM = 120.0
+"""The centre of mass starts from this much of the limb, at the end that is farthest from where it leads away."""
 REACH = 0.5
 """Share of the cube's edge behind that point where the region may still be hand: an arm leads on to a body."""
+EDGE_PX = 4
+"""A limb this close to the image's edge leaves it."""
 GATHER = 0.8
 """Share of the cube whose points are averaged: narrower than the cube, so that a forearm pulls less."""
 NOWHERE_MM = 500.0
@@ -96,11 +100,29 @@ def centre_on_mass(frame: Frame, convention: Convention) -> Centre:
     cube_mm = convention.cube_of(frame.subject)
     region_mm = find_nearest_region(frame.depth_mm, frame.camera)
     if region_mm is not None:
-        behind_mm = region_mm[:, 2] - region_mm[:, 2].min()
-        start_mm = region_mm[behind_mm <= FRONT_MM].mean(axis=0)
-        return Centre(mean_inside_cube(region_mm[behind_mm <= REACH * cube_mm], start_mm, GATHER * cube_mm), cube_mm)
+        limb_mm = region_mm[region_mm[:, 2] <= region_mm[:, 2].min() + REACH * cube_mm]
+        start_mm = _find_end(limb_mm, _find_roots(region_mm, limb_mm, frame))
+        return Centre(mean_inside_cube(limb_mm, start_mm, GATHER * cube_mm), cube_mm)
     nowhere_mm = np.array([0.0, 0.0, NOWHERE_MM], np.float32)
     return Centre(nowhere_mm, cube_mm, f"no region of a hand's size: {NOWHERE_MM:g} mm on the optical axis")
+
+
+def _find_roots(region_mm: Points, limb_mm: Points, frame: Frame) -> Points:
+    """Where the limb leads away from the hand: to parts of the region beyond reach, or out of the image."""
+    u, v, _ = project_points(limb_mm, frame.camera).T
+    right, bottom = frame.camera.width - 1 - EDGE_PX, frame.camera.height - 1 - EDGE_PX
+    leaves = (u < EDGE_PX) | (v < EDGE_PX) | (u > right) | (v > bottom)
+    beyond_mm = region_mm[region_mm[:, 2] > limb_mm[:, 2].max()]
+    near_beyond_mm = beyond_mm[beyond_mm[:, 2] <= limb_mm[:, 2].max() + END_MM]
+    return np.concatenate([limb_mm[leaves], near_beyond_mm])
+
+
+def _find_end(limb_mm: Points, roots_mm: Points) -> Point:
+    """The mean of the part farthest from the roots: a hand is at the end of an arm, which may be as near."""
+    if len(roots_mm) == 0:
+        return limb_mm.mean(axis=0)
+    away_mm = np.linalg.norm(limb_mm - roots_mm.mean(axis=0), axis=1)
+    return limb_mm[away_mm >= away_mm.max() - END_MM].mean(axis=0)
 
 
 def centre_on_block(frame: Frame, convention: Convention) -> Centre:

@@ -17,32 +17,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Float64
 
 from handbench.datasets.centres import CentreStrategy, choose_strategy
-from handbench.datasets.listing import Frame, Listing
+from handbench.datasets.frame_crop import Crop, crop_frame, read_frame
+from handbench.datasets.listing import Listing
 from handbench.datasets.progress import Progress
 from handbench.datasets.row_file import RowFile
 from handbench.datasets.source import name_source
 from handbench.datasets.store import CARD, FORMAT, INDEX, INDEX_COLUMNS, VERSION, array_layout, digest_file
+from handbench.digest import stage_digest
 from handbench.errors import BadInput
-from handbench.geometry.crop import crop_cube
 
 CHUNK_FRAMES = 256
 PROGRESS = "progress.json"
-
-
-@dataclass(frozen=True)
-class Crop:
-    """One frame as the store keeps it; `note` says where a fallback was used or nothing was measured in the cube."""
-
-    depth: Float32[np.ndarray, "size size"]
-    joints_mm: Float32[np.ndarray, "joints 3"]
-    centre_mm: Float32[np.ndarray, "3"]
-    cube_mm: float
-    patch_from_image: Float64[np.ndarray, "3 3"]
-    row: int
-    note: str
 
 
 @dataclass
@@ -76,7 +63,7 @@ def build_crops(
         while done.rows < len(listing):
             rows = range(done.rows, min(done.rows + CHUNK_FRAMES, len(listing)))
             outcomes = ordered_map(lambda row: _crop_or_refuse(listing, row, strategy, size_px), rows)
-            _append_chunk(files, _keep_crops(outcomes, done, allow_skips))
+            _append_chunk(files, _keep_crops(outcomes, listing, done, allow_skips))
             done.rows = rows.stop
             _write_json(partial / PROGRESS, asdict(done))
             progress.advance(len(rows))
@@ -86,38 +73,12 @@ def build_crops(
     print(f"{label}: {done.kept} frames, {len(done.skipped)} skipped, {len(done.notes)} with a note in {out / CARD}")
 
 
-def crop_frame(frame: Frame, listing: Listing, strategy: CentreStrategy, size_px: int) -> Crop:
-    """The crop of one frame."""
-    found = strategy.find(frame, listing.convention)
-    centre_mm = found.centre_mm.astype(np.float32)
-    depth, patch_from_image = crop_cube(frame.depth_mm, centre_mm, found.cube_mm, frame.camera, size_px=size_px)
-    # Trap 46: a cube without a measurement stays where the centre is, and is told.
-    nothing_inside = not (np.abs(depth) < 1).any()
-    notes = [found.fallback] * bool(found.fallback) + ["nothing measured in the cube"] * nothing_inside
-    return Crop(depth, frame.joints_mm, centre_mm, found.cube_mm, patch_from_image, frame.row, "; ".join(notes))
-
-
-def read_frame(listing: Listing, row: int) -> Frame:
-    """A frame whose image is there, readable and of the camera's size; BadInput otherwise."""
-    path = listing.root / listing.names[row]
-    camera = listing.convention.camera
-    fix = f"`handbench doctor {listing.root}` tells what else is wrong; allow counted skips to go on without it"
-    try:
-        frame = listing.frame(row)
-    except (OSError, ValueError, EOFError) as error:
-        raise BadInput(path, expected="a readable depth image", found=str(error), fix=fix) from error
-    if frame.depth_mm.shape != (camera.height, camera.width):
-        height, width = frame.depth_mm.shape
-        raise BadInput(path, expected=f"{camera.width}x{camera.height} pixels", found=f"{width}x{height}", fix=fix)
-    return frame
-
-
 def _crop_or_refuse(listing: Listing, row: int, strategy: CentreStrategy, size_px: int) -> Crop | BadInput:
     try:
         frame = read_frame(listing, row)
     except BadInput as refusal:
         return refusal
-    return crop_frame(frame, listing, strategy, size_px)
+    return crop_frame(frame, listing.convention, strategy, size_px)
 
 
 @contextmanager
@@ -130,7 +91,7 @@ def _ordered_map(jobs: int) -> Iterator[Callable[..., Iterable[Any]]]:
         yield pool.map
 
 
-def _keep_crops(outcomes: Iterable[Crop | BadInput], done: Done, allow_skips: int) -> list[Crop]:
+def _keep_crops(outcomes: Iterable[Crop | BadInput], listing: Listing, done: Done, allow_skips: int) -> list[Crop]:
     crops: list[Crop] = []
     for row, outcome in enumerate(outcomes, start=done.rows):
         if isinstance(outcome, Crop):
@@ -141,7 +102,9 @@ def _keep_crops(outcomes: Iterable[Crop | BadInput], done: Done, allow_skips: in
         if len(done.skipped) >= allow_skips:
             raise outcome
         print(f"skipped row {row}: {outcome}", flush=True)
-        done.skipped.append({"row": row, "name": outcome.where, "expected": outcome.expected, "found": outcome.found})
+        done.skipped.append(
+            {"row": row, "name": listing.names[row], "expected": outcome.expected, "found": outcome.found}
+        )
     done.kept += len(crops)
     return crops
 
@@ -162,8 +125,8 @@ def _append_chunk(files: list[RowFile], crops: list[Crop]) -> None:
 
 
 def _digest_request(listing: Listing, strategy: CentreStrategy, size_px: int) -> str:
-    """What a build is of: a partial folder of another request is of no use."""
-    digest = hashlib.sha256()
+    """What a build is of: a partial folder of another request, or of other code, is of no use."""
+    digest = hashlib.sha256(stage_digest("crop").encode())
     words = (
         VERSION,
         listing.convention,
@@ -261,7 +224,7 @@ def _describe_protocol(
 
 
 def _refuse_foreign_folder(out: Path) -> None:
-    known = {*array_layout(1, 1), INDEX, CARD}
+    known = {*array_layout(1, 1), INDEX, CARD, PROGRESS}
     foreign = sorted(entry.name for entry in out.iterdir() if entry.name not in known) if out.is_dir() else []
     if foreign or out.is_file():
         raise BadInput(
@@ -273,12 +236,13 @@ def _refuse_foreign_folder(out: Path) -> None:
 
 
 def _publish(partial: Path, out: Path) -> None:
-    (partial / PROGRESS).unlink()
+    """A kill between any two of these lines leaves the old store, the new one, or a build that ends at once."""
     old = out.with_name(out.name + ".old")
     shutil.rmtree(old, ignore_errors=True)
     if out.is_dir():
         out.rename(old)
     partial.rename(out)
+    (out / PROGRESS).unlink()
     shutil.rmtree(old, ignore_errors=True)
 
 

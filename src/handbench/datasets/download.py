@@ -119,7 +119,9 @@ def _bring_archive(archive: Archive, release: Release, to: Path, mirrors: Sequen
         check_file(place, expected, where=place)
         return
     addresses = [_below(mirror, archive.name) for mirror in mirrors] + list(archive.addresses)
-    by_hand = f"get {archive.name} from {release.page} by hand and put it at {place}, then run the same command again"
+    missing = [_place_of(one, to) for one in release.archives if not _place_of(one, to).is_file()]
+    names, places = " and ".join(one.name for one in missing), " and ".join(str(one) for one in missing)
+    by_hand = f"get {names} from {release.page} by hand and put it at {places}, then run the same command again"
     if not addresses:
         raise BadInput(archive.name, expected="an address", found="none: the page hands the file out", fix=by_hand)
     _fetch_any(addresses, place, expected, patience, by_hand)

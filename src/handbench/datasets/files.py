@@ -13,7 +13,7 @@ def read_file(path: Path, *, holds: str) -> bytes:
     except FileNotFoundError:
         found = "no such file"
     except OSError as error:
-        found = (error.strerror or "an unreadable file").lower()
+        found = f"an unreadable file ({error.strerror})"
     raise BadInput(path, expected=holds, found=found, fix="extract or download it again; `handbench doctor` counts")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from handbench.geometry.box import Box
-from handbench.hand.grasp import close_fingers
+from handbench.hand.grasp import find_closing
 from handbench.hand.kinematics import hand_rotation
 from handbench.hand.skeleton import HandShape
 
@@ -19,6 +19,7 @@ _OPEN_DEG = np.array(
     + [[0.0, -10.0, 5.0, 3.0]]
 )
 _PALM_THICKNESS_MM = 17.0
+_LETTING_GO_FRAMES = 5
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,15 @@ def hold_box(
     # The hand opens for a part of each cycle where the sequence is about grasping.
     opening = play.openings * np.clip(1.4 * np.sin(0.5 * phase) - 0.4, 0.0, 1.0)
     opened, closed = np.radians(_OPEN_DEG).reshape(20), np.radians(_CLOSED_DEG).reshape(20)
-    for index in range(frames):
-        grasp = close_fingers(opened, closed, held.in_palm(index), shape)
-        grasped[index, 6:] = grasp + opening[index] * (opened - grasp)
+    closing = np.stack([find_closing(opened, closed, held.in_palm(index), shape) for index in range(frames)])
+    share = np.repeat((1.0 - opening[:, None]) * _reach_gradually(closing), 4, axis=1)
+    grasped[:, 6:] = opened + share * (closed - opened)
     return grasped, held
+
+
+def _reach_gradually(closing: Float[np.ndarray, "frames 5"]) -> Float[np.ndarray, "frames 5"]:
+    """Nowhere farther than each frame allows, and without a jump where a finger loses hold of a turning box."""
+    reach = _LETTING_GO_FRAMES
+    padded = np.pad(closing, ((2 * reach, 2 * reach), (0, 0)), mode="edge")
+    lowest = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=0).min(axis=-1)
+    return np.lib.stride_tricks.sliding_window_view(lowest, 2 * reach + 1, axis=0).mean(axis=-1)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Float32, Float64
+from jaxtyping import Float, Float32
 
 from handbench.datasets.files import read_file, replace_file
 from handbench.errors import BadInput
@@ -15,7 +15,7 @@ Joints = Float32[np.ndarray, "frames joints 3"]
 
 
 def read_lines(path: Path, *, holds: str) -> list[tuple[int, str]]:
-    """(line number, text) of every line that holds something; any mixture of CR and LF ends a line."""
+    """(line number, text) of every line that holds something, without the spaces and CRs around it."""
     content = read_file(path, holds=holds)
     try:
         text = content.decode()
@@ -72,7 +72,7 @@ def read_joint_text(path: Path, *, counted: bool) -> Joints:
             found=" ".join(header)[:40] or "an empty file",
             fix="download the labels again",
         )
-    rows = lines if len(header) == MSRA_COLUMNS else lines[1:]
+    rows = lines if len(header) == MSRA_COLUMNS and _is_number(header[0]) else lines[1:]
     numbers = [parse_numbers(path, line, text.split(), MSRA_COLUMNS) for line, text in rows]
     if not rows or (count is not None and count != len(rows)):
         raise BadInput(
@@ -92,8 +92,14 @@ def write_joint_text(path: Path, joints_mm: Joints) -> None:
     replace_file(path, ("\n".join(lines) + "\n").encode())
 
 
-def turn_axes(
-    points_mm: Float32[np.ndarray, "*batch 3"] | Float64[np.ndarray, "*batch 3"],
-) -> Float32[np.ndarray, "*batch 3"]:
+def turn_axes(points_mm: Float[np.ndarray, "*batch 3"]) -> Float32[np.ndarray, "*batch 3"]:
     """Between MSRA's axes (y up, z towards the viewer) and the project's; its own inverse."""
     return (points_mm * np.array([1, -1, -1], np.float32)).astype(np.float32)
+
+
+def _is_number(token: str) -> bool:
+    try:
+        float(token)
+    except ValueError:
+        return False
+    return True

@@ -39,7 +39,7 @@ def list_folder(folder: Path, *, holds: str) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as entries:
             return sorted((e for e in entries if not e.name.startswith(".")), key=lambda entry: entry.name)
     except OSError as error:
-        found = (error.strerror or "an unreadable folder").lower()
+        found = f"an unreadable folder ({error.strerror})"
     raise BadInput(folder, expected=holds, found=found, fix="extract or download the dataset again")
 
 

@@ -7,6 +7,7 @@ a damaged file is refused by name and never half decoded, and a file cannot clai
 
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import no_type_check
@@ -20,6 +21,7 @@ from handbench.errors import BadInput
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOURS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGBA"}
+_STRIPE_ROWS = 60
 _FIX = "extract or download the file again"
 
 
@@ -43,10 +45,14 @@ Depth = Float32[np.ndarray, "height width"]
 def read_depth_png(path: Path, packing: Packing, *, width: int, height: int, farthest_mm: int) -> Depth:
     """Millimetres; everything beyond `farthest_mm` is a code for "not measured" and becomes 0."""
     body = _join_chunks(path, read_file(path, holds="a depth PNG"), packing, width, height)
-    rows = _inflate(path, body, height, 1 + width * packing.pixel_bytes)
     depth_mm = np.empty((height, width), np.float32)
-    if not _undo_filters(rows, packing.pixel_bytes, packing.high, packing.low, farthest_mm, depth_mm):
-        raise BadInput(path, expected="rows filtered as PNG allows", found="an unknown row filter", fix=_FIX)
+    high, low = np.zeros(width, np.int32), np.zeros(width, np.int32)
+    top = 0
+    for rows in _inflate(path, body, height, 1 + width * packing.pixel_bytes):
+        stripe_mm = depth_mm[top : top + len(rows)]
+        if not _undo_filters(rows, packing.pixel_bytes, packing.high, packing.low, high, low, farthest_mm, stripe_mm):
+            raise BadInput(path, expected="rows filtered as PNG allows", found="an unknown row filter", fix=_FIX)
+        top += len(rows)
     return depth_mm
 
 
@@ -119,17 +125,21 @@ def _describe(header: tuple[int, ...]) -> str:
     return kind + (", interlaced" if interlaced else "")
 
 
-def _inflate(path: Path, body: bytes, height: int, row_bytes: int) -> UInt8[np.ndarray, "height row_bytes"]:
-    size = height * row_bytes
+def _inflate(path: Path, body: bytes, height: int, row_bytes: int) -> Iterator[UInt8[np.ndarray, "rows row_bytes"]]:
+    """Filtered rows in stripes that stay in the processor's cache; never more than the picture can hold."""
     inflater = zlib.decompressobj()
     try:
-        rows = inflater.decompress(body, size + 1)  # never more, whatever the file claims
+        for top in range(0, height, _STRIPE_ROWS):
+            count = min(_STRIPE_ROWS, height - top)
+            stripe = inflater.decompress(body, count * row_bytes)
+            body = inflater.unconsumed_tail
+            if len(stripe) < count * row_bytes:
+                raise BadInput(path, expected=f"{height} rows of pixels", found="fewer", fix=_FIX)
+            yield np.frombuffer(stripe, np.uint8).reshape(count, row_bytes)
+        if inflater.decompress(body, 1):
+            raise BadInput(path, expected=f"{height} rows of pixels", found="more", fix=_FIX)
     except zlib.error as error:
         raise BadInput(path, expected="a PNG that decompresses", found=str(error), fix=_FIX) from None
-    if len(rows) != size:
-        found = "fewer" if len(rows) < size else "more"
-        raise BadInput(path, expected=f"{size} bytes of pixels", found=found, fix=_FIX)
-    return np.frombuffer(rows, np.uint8).reshape(height, row_bytes)
 
 
 # The kernels carry @no_type_check because the tests' shape checker would wrap them before numba can compile them.
@@ -138,10 +148,12 @@ def _inflate(path: Path, body: bytes, height: int, row_bytes: int) -> UInt8[np.n
 
 @njit(nogil=True, cache=True)
 @no_type_check
-def _undo_filters(rows, pixel_bytes, high_at, low_at, farthest_mm, depth_mm):
-    """Fill depth_mm from filtered rows (PNG specification, section 9); False at an unknown filter."""
+def _undo_filters(rows, pixel_bytes, high_at, low_at, high, low, farthest_mm, depth_mm):
+    """Fill depth_mm from filtered rows (PNG specification, section 9); False at an unknown filter.
+
+    `high` and `low` hold the bytes of the row above, and of the last row in the end.
+    """
     height, width = depth_mm.shape
-    high, low = np.zeros(width, np.int32), np.zeros(width, np.int32)
     for y in range(height):
         kind = np.int32(rows[y, 0])
         pixels = rows[y, 1:]

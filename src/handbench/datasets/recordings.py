@@ -59,10 +59,17 @@ def plan_recordings(dataset: str, frames: dict[str, int], seed: int) -> list[Rec
             found=", ".join(sorted(frames)) or "none",
             fix="name each split once",
         )
+    if min(frames.values()) < 0 or sum(frames.values()) == 0:
+        raise BadInput(
+            f"frames of {dataset}",
+            expected="counts of 0 or more, not all of them 0",
+            found=", ".join(f"{split}={count}" for split, count in frames.items()),
+            fix="ask for at least one frame",
+        )
     takes: list[Recording] = []
     for split in splits:
-        for subject, sequence, count, shape, gesture in _plan_takes(dataset, split, frames[split], seed):
-            stream = (seed, sorted(DATASETS).index(dataset), splits.index(split), len(takes))
+        for number, (subject, sequence, count, shape, gesture) in enumerate(_plan_takes(dataset, split, frames[split])):
+            stream = (seed, sorted(DATASETS).index(dataset), splits.index(split), number)
             takes.append(Recording(dataset, split, subject, sequence, count, shape, gesture, stream))
     return [take for take in takes if take.frames > 0]
 
@@ -84,11 +91,11 @@ def sample_poses(recording: Recording) -> Float[np.ndarray, "frames 26"]:
 _Take = tuple[str, str, int, HandShape, str | None]
 
 
-def _plan_takes(dataset: str, split: str, frames: int, seed: int) -> list[_Take]:
+def _plan_takes(dataset: str, split: str, frames: int) -> list[_Take]:
     if dataset == "nyu":
         return _plan_nyu(split, frames)
     if dataset == "icvl":
-        return _plan_icvl(split, frames, seed)
+        return _plan_icvl(split, frames)
     if dataset == "msra":
         names = [(subject, gesture) for subject in MSRA_SUBJECTS for gesture in MSRA_GESTURES]
         counts = share_frames(frames, [1] * len(names))
@@ -125,7 +132,7 @@ def _second_person(size: float) -> HandShape:
     return vary_shape(REFERENCE_SHAPE, size=size, finger_lengths=np.array([0.97, 1.0, 0.98, 1.0, 0.97]), girth=0.97)
 
 
-def _plan_icvl(split: str, frames: int, seed: int) -> list[_Take]:
+def _plan_icvl(split: str, frames: int) -> list[_Take]:
     if split == "train":
         counts = share_frames(frames, ICVL_SESSION_LINES)
         # Twelve sessions of ten people: the last two sessions are of people who came before.

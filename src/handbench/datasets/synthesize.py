@@ -102,8 +102,11 @@ def _start_or_carry_on(out: Path, request: Request) -> None:
     card = out / PARTIAL / "request.json"
     (out / MANIFEST).unlink(missing_ok=True)
     if card.is_file() and card.read_text() == json.dumps(_plain(request)):
+        for leftover in out.rglob(".*.part"):
+            leftover.unlink()
         return
-    for stale in (out / RAW, out / PARTIAL):
+    # The note of what is drawn goes before what it speaks of: a kill in between must not leave it alone.
+    for stale in (out / PARTIAL, out / RAW):
         shutil.rmtree(stale, ignore_errors=True)
     card.parent.mkdir(parents=True)
     replace_file(card, json.dumps(_plain(request)).encode())

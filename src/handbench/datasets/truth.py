@@ -1,5 +1,7 @@
 """truth.npz: what is true of embedded frames and no dataset annotates. Importers never read it."""
 
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +85,7 @@ def read_truth(path: Path, split: str) -> Truth:
         per_take = ("bases_mm", "lengths_mm", "girths", "palm_stretch", "mirrored")
         kept = {name: array if name in per_take else array[mine] for name, array in arrays.items()}
         return Truth(**{**kept, "mirrored": bool(kept["mirrored"])})
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise BadInput(
             path,
             expected="the truth.npz of an embedded dataset",

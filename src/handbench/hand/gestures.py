@@ -91,10 +91,15 @@ def _curls_to_angles(rng: np.random.Generator, gestures: GestureRange, curls: Fl
     return np.clip(angles.reshape(20), ANGLE_LIMITS_RAD[:, 0], ANGLE_LIMITS_RAD[:, 1])
 
 
-def open_until_free(angles: Angles, shape: HandShape, steps: int = 24) -> Angles:
+def open_until_free(angles: Angles, shape: HandShape) -> Angles:
     """The gesture, opened towards the straight hand just as far as collisions demand."""
-    shares = np.linspace(1.0, 0.0, steps)
+    return (1.0 - find_opening(angles, shape)) * angles
+
+
+def find_opening(angles: Angles, shape: HandShape, least: float = 0.0, steps: int = 64) -> float:
+    """The smallest share from `least` on by which to open a gesture so that nothing collides; 1 is the straight hand."""
+    openings = np.linspace(least, 1.0, steps)
     poses = np.zeros((steps, 26))
-    poses[:, 6:] = shares[:, None] * angles
+    poses[:, 6:] = (1.0 - openings[:, None]) * angles
     free = self_penetration(poses, shape) <= CONTACT_TOLERANCE_MM
-    return poses[int(free.argmax()), 6:]
+    return float(openings[free.argmax()] if free.any() else 1.0)

@@ -19,14 +19,21 @@ def close_fingers(
     open_angles: Float[np.ndarray, "20"], closed_angles: Float[np.ndarray, "20"], box_in_palm: Box, shape: HandShape
 ) -> Float[np.ndarray, "20"]:
     """Move every finger from open towards closed and stop it where it touches the box."""
+    share = np.repeat(find_closing(open_angles, closed_angles, box_in_palm, shape), 4)
+    return open_angles + share * (closed_angles - open_angles)
+
+
+def find_closing(
+    open_angles: Float[np.ndarray, "20"], closed_angles: Float[np.ndarray, "20"], box_in_palm: Box, shape: HandShape
+) -> Float[np.ndarray, "5"]:
+    """How far each finger closes, 0 (open) to 1, before it first touches the box: any less is free as well."""
     shares = np.linspace(0.0, 1.0, CLOSING_STEPS)
     poses = np.zeros((CLOSING_STEPS, 26))
     poses[:, 6:] = open_angles + shares[:, None] * (closed_angles - open_angles)
     free = _finger_clearance(poses, box_in_palm, shape) > -CONTACT_MM
     # The last step before the first touch; a finger that touches while open stays open.
     steps = np.where(free.all(axis=0), CLOSING_STEPS - 1, np.maximum((~free).argmax(axis=0) - 1, 0))
-    share = np.repeat(shares[steps], 4)
-    return open_angles + share * (closed_angles - open_angles)
+    return shares[steps]
 
 
 def grasp_penetration(angles: Float[np.ndarray, "20"], box_in_palm: Box, shape: HandShape) -> float:

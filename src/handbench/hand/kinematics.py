@@ -2,7 +2,8 @@
 
 The three flexions of a finger turn about one axis, so the product of transforms along a chain collapses: with M the
 frame of a finger after abduction and phi_s the sum of its flexions up to segment s, bone s has the rotation
-M Rx(phi_s). That needs one matrix product a finger instead of one a joint.
+M Rx(phi_s). That needs one matrix product a hand instead of one a joint. Poses lie along the last axis while this
+computes, so that every operation runs over contiguous memory; torch's gradient is in kinematics_gradient.
 """
 
 from types import ModuleType
@@ -31,55 +32,65 @@ def _like(values: Float[np.ndarray, "..."], array: Array) -> Array:
         return values.astype(array.dtype)
     import torch
 
-    return torch.as_tensor(values, dtype=array.dtype, device=array.device)
+    # A copy: shared constants are read-only, which torch cannot express.
+    return torch.tensor(values, dtype=array.dtype, device=array.device)
 
 
 def hand_rotation(angles: Float[Array, "*batch 3"]) -> Float[Array, "*batch 3 3"]:
     """Rz(roll) Rx(pitch) Ry(yaw): camera axes from hand axes."""
     xp = _namespace(angles)
-    c, s = xp.cos(angles), xp.sin(angles)
-    cy, cp, cr = c[..., 0], c[..., 1], c[..., 2]
-    sy, sp, sr = s[..., 0], s[..., 1], s[..., 2]
-    rows = (
-        (cr * cy - sr * sp * sy, -sr * cp, cr * sy + sr * sp * cy),
-        (sr * cy + cr * sp * sy, cr * cp, sr * sy - cr * sp * cy),
-        (-cp * sy, sp, cp * cy),
-    )
-    return xp.stack([xp.stack(row, -1) for row in rows], -2)
+    return xp.moveaxis(_turn_hand(xp.moveaxis(angles, -1, 0)), (0, 1), (-2, -1))
+
+
+def _turn_hand(angles: Float[Array, "3 *batch"]) -> Float[Array, "3 3 *batch"]:
+    xp = _namespace(angles)
+    (cy, cp, cr), (sy, sp, sr) = xp.cos(angles), xp.sin(angles)
+    x_row = xp.stack([cy, xp.zeros_like(cy), sy])
+    y_row = xp.stack([sp * sy, cp, -sp * cy])
+    z_row = xp.stack([-cp * sy, sp, cp * cy])
+    return xp.stack([cr * x_row - sr * y_row, sr * x_row + cr * y_row, z_row])
 
 
 def forward_kinematics(
     pose: Float[Array, "*batch 26"], shape: HandShape
 ) -> tuple[Float[Array, "*batch 16 3 3"], Float[Array, "*batch 16 3"]]:
     """Rotation and origin (mm) of every bone in camera axes, in the order of skeleton.BONES."""
+    # What is fixed to the palm, in palm axes: x, y and z of every finger's rest frame, then every finger's root.
+    fixed = np.concatenate([shape.rest_rotations.transpose(2, 0, 1).reshape(15, 3), shape.bases_mm])
+    constants = _like(fixed, pose), _like(-shape.lengths_mm[:, :2, None, None], pose)
+    if isinstance(pose, np.ndarray):
+        return place_bones(pose, *constants)
+    from handbench.hand.kinematics_gradient import PlaceBones
+
+    rotations, origins = PlaceBones.apply(pose, *constants)
+    return rotations, origins
+
+
+def place_bones(
+    pose: Float[Array, "*batch 26"], fixed: Float[Array, "20 3"], steps_mm: Float[Array, "5 2 1 1"]
+) -> tuple[Float[Array, "*batch 16 3 3"], Float[Array, "*batch 16 3"]]:
+    """Forward kinematics without its gradient; a bone ends at `steps_mm` along its y axis, where the next one begins."""
     xp = _namespace(pose)
-    batch = pose.shape[:-1]
-    palm = hand_rotation(pose[..., 3:6])
-    wrist = pose[..., 0:3]
-    angles = pose[..., 6:].reshape(*batch, 5, 4)
-
-    rested = xp.einsum("...ij,fjk->...fik", palm, _like(shape.rest_rotations, pose))
-    abduction = angles[..., 1:2]
-    c, s = xp.cos(abduction), xp.sin(abduction)
-    across = c * rested[..., 0] + s * rested[..., 1]
-    down = c * rested[..., 1] - s * rested[..., 0]
-    dorsal = rested[..., 2]
-
-    flexion = xp.stack(
-        [angles[..., 0], angles[..., 0] + angles[..., 2], angles[..., 0] + angles[..., 2] + angles[..., 3]], -1
-    )
-    c, s = xp.cos(flexion)[..., None], xp.sin(flexion)[..., None]
-    along = c * down[..., None, :] + s * dorsal[..., None, :]
-    outward = c * dorsal[..., None, :] - s * down[..., None, :]
-    rotations = xp.stack([xp.broadcast_to(across[..., None, :], along.shape), along, outward], -1)
-
-    first = wrist[..., None, :] + xp.einsum("...ij,fj->...fi", palm, _like(shape.bases_mm, pose))
-    steps = -_like(shape.lengths_mm[:, :2, None], pose) * along[..., :2, :]
-    second = first + steps[..., 0, :]
-    origins = xp.stack([first, second, second + steps[..., 1, :]], -2)
-
     join = np.concatenate if xp is np else xp.cat
+    lanes = pose.reshape(-1, 26).T
+    lanes = np.ascontiguousarray(lanes) if xp is np else lanes.contiguous()
+    wrist, angles = lanes[:3], lanes[6:].reshape(5, 4, 1, -1)
+    palm = _turn_hand(lanes[3:6])
+    across, down, dorsal, bases = xp.moveaxis(fixed @ palm, 1, 0).reshape(4, 5, 1, 3, -1)
+
+    c, s = xp.cos(angles[:, 1:2]), xp.sin(angles[:, 1:2])
+    across, down = c * across + s * down, c * down - s * across
+    flexion = xp.cumsum(join([angles[:, :1], angles[:, 2:]], 1), 1)
+    c, s = xp.cos(flexion), xp.sin(flexion)
+    along, outward = c * down + s * dorsal, c * dorsal - s * down
+    fingers = xp.stack([xp.broadcast_to(across, along.shape), along, outward], 3)
+
+    first = wrist + bases
+    joints = join([first, first + xp.cumsum(steps_mm * along[:, :2], 1)], 1)
+    rotations = join([palm[None], fingers.reshape(15, 3, 3, -1)])
+    origins = join([wrist[None], joints.reshape(15, 3, -1)])
+    batch = pose.shape[:-1]
     return (
-        join([palm[..., None, :, :], rotations.reshape(*batch, 15, 3, 3)], -3),
-        join([wrist[..., None, :], origins.reshape(*batch, 15, 3)], -2),
+        xp.moveaxis(rotations, -1, 0).reshape(*batch, 16, 3, 3),
+        xp.moveaxis(origins, -1, 0).reshape(*batch, 16, 3),
     )

@@ -9,13 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 
 from handbench.hand.collision import CONTACT_TOLERANCE_MM, self_penetration
-from handbench.hand.gestures import GestureRange, open_until_free, sample_gesture
+from handbench.hand.gestures import GestureRange, find_opening, open_until_free, sample_gesture
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, HandShape
 
 Track = Float[np.ndarray, "frames values"]
+
+_BRIEFEST_MOVE = 0.25
+"""Of the mean length of a move: a hand does not turn over in a thirtieth of a second."""
+_OPENING_REACH_FRAMES = 4
+_OPENING_ROUNDS = 6
 
 
 @dataclass(frozen=True)
@@ -80,10 +85,40 @@ def sample_sequence(
     angles += np.radians(ranges.tremor_deg) * _smooth_noise(rng, frames, 23)
     poses = np.concatenate([np.zeros((frames, 3)), angles], axis=1)
     poses[:, 6:] = np.clip(poses[:, 6:], ANGLE_LIMITS_RAD[:, 0], ANGLE_LIMITS_RAD[:, 1])
-    for frame in np.nonzero(self_penetration(poses, shape) > CONTACT_TOLERANCE_MM)[0]:
-        poses[frame, 6:] = open_until_free(poses[frame, 6:], shape, steps=64)
+    open_smoothly(poses, shape)
     poses[:, :3] = place - _palm_centre(poses, shape)
     return poses
+
+
+def open_smoothly(poses: Float[np.ndarray, "frames 26"], shape: HandShape) -> None:
+    """Open, in place, the fingers of frames that collide; they open and close again over the frames around."""
+    angles = poses[:, 6:].copy()
+    needed, opening = np.zeros(len(poses)), np.zeros(len(poses))
+    # A hand half opened for its neighbours' sake may collide where the closed one did not: look again.
+    for _ in range(_OPENING_ROUNDS):
+        colliding = find_colliding(poses, shape)
+        if not len(colliding):
+            return
+        for frame in colliding:
+            needed[frame] = find_opening(angles[frame], shape, least=float(opening[frame]))
+        opening = _spread_in_time(needed)
+        poses[:, 6:] = (1.0 - opening[:, None]) * angles
+    for frame in find_colliding(poses, shape):
+        poses[frame, 6:] = open_until_free(poses[frame, 6:], shape)
+
+
+def find_colliding(poses: Float[np.ndarray, "frames 26"], shape: HandShape) -> Integer[np.ndarray, "colliding"]:
+    """The frames in which flesh passes through flesh."""
+    return np.nonzero(self_penetration(poses, shape) > CONTACT_TOLERANCE_MM)[0]
+
+
+def _spread_in_time(needed: Float[np.ndarray, "frames"]) -> Float[np.ndarray, "frames"]:
+    """At least what is needed in every frame, without jumps: the maximum around each frame, then the mean of those."""
+    reach = _OPENING_REACH_FRAMES
+    highest = np.lib.stride_tricks.sliding_window_view(np.pad(needed, 2 * reach, mode="edge"), 2 * reach + 1).max(
+        axis=1
+    )
+    return np.lib.stride_tricks.sliding_window_view(highest, 2 * reach + 1).mean(axis=1)
 
 
 def _palm_centre(poses: Float[np.ndarray, "frames 26"], shape: HandShape) -> Float[np.ndarray, "frames 3"]:
@@ -123,6 +158,7 @@ def _follow(
     while length < frames:
         target = next_target()
         move, rest = (max(2, int(rng.gamma(2.0, mean / 2.0))) for mean in timing)
+        move = max(move, int(_BRIEFEST_MOVE * timing[0]))
         pieces += [previous + _minimum_jerk(move)[:, None] * (target - previous), np.repeat(target[None], rest, axis=0)]
         previous, length = target, length + move + rest
     return np.concatenate(pieces)[:frames]

@@ -1,6 +1,8 @@
 """Linear blend skinning, written once for numpy and torch: bone frames to posed vertices."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -8,14 +10,14 @@ from jaxtyping import Float, Integer
 
 from handbench.geometry.mesh import Mesh
 from handbench.hand.flesh import bind_frames
-from handbench.hand.kinematics import _like, _namespace, forward_kinematics
+from handbench.hand.kinematics import _namespace, forward_kinematics
 from handbench.hand.mesh import hand_template, shaped_template
 from handbench.hand.skeleton import HandShape
 
 Array = Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Skin:
     """A person's skin in the bind pose, ready to be posed."""
 
@@ -36,19 +38,29 @@ def make_skin(shape: HandShape, voxel_mm: float = 4.5) -> Skin:
 def skin_vertices(
     skin: Skin, rotations: Float[Array, "*batch 16 3 3"], origins: Float[Array, "*batch 16 3"]
 ) -> Float[Array, "*batch vertices 3"]:
-    """v' = sum over bones of w_b (R_b R_b0^T (v - t_b0) + t_b), in camera axes."""
+    """v' = sum over bones of w_b (R_b R_b0^T (v - t_b0) + t_b), in camera axes.
+
+    All that depends on the person is put into one matrix beforehand; what is left is one product of matrices.
+    """
     xp = _namespace(origins)
-    bind_inverse = _like(np.swapaxes(skin.bind_rotations, 1, 2), origins)
-    turns = rotations @ bind_inverse
-    shifts = origins - xp.einsum("...bij,bj->...bi", turns, _like(skin.bind_origins_mm, origins))
-    blended = xp.einsum(
-        "vb,...bk->...vk",
-        _like(skin.weights, origins),
-        xp.concatenate([turns.reshape(*turns.shape[:-2], 9), shifts], -1),
-    )
-    vertices = _like(skin.vertices_mm, origins)
-    moved = (blended[..., :9].reshape(*blended.shape[:-1], 3, 3) * vertices[:, None, :]).sum(-1)
-    return moved + blended[..., 9:]
+    join = np.concatenate if xp is np else xp.cat
+    frames = xp.swapaxes(join([rotations, origins[..., None]], -1), -3, -2)
+    spread = _spread_like(skin, origins)
+    return xp.swapaxes(frames.reshape(*origins.shape[:-2], 3, 64) @ spread, -1, -2)
+
+
+def _spread_like(skin: Skin, array: Array) -> Float[Array, "64 vertices"]:
+    device = "cpu" if isinstance(array, np.ndarray) else array.device
+    return _spread_cached(skin, _namespace(array), array.dtype, device)
+
+
+@lru_cache(maxsize=16)
+def _spread_cached(skin: Skin, xp: ModuleType, dtype: Any, device: Any) -> Float[Array, "64 vertices"]:
+    """How far each number of each bone's frame moves each vertex: w_b (x, y, z, 1), in the bone's own axes."""
+    local = np.einsum("bji,vbj->biv", skin.bind_rotations, skin.vertices_mm[:, None] - skin.bind_origins_mm)
+    spread = np.concatenate([local, np.ones_like(local[:, :1])], axis=1) * skin.weights.T[:, None]
+    flat = spread.reshape(64, -1)
+    return flat.astype(dtype) if xp is np else xp.tensor(flat, dtype=dtype, device=device)
 
 
 def pose_mesh(skin: Skin, shape: HandShape, pose: Float[np.ndarray, "26"]) -> Mesh:

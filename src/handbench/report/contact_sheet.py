@@ -11,7 +11,7 @@ from jaxtyping import Float, Float32, UInt8
 
 from handbench.conventions import Convention
 from handbench.datasets.centres import centre_on_mass
-from handbench.datasets.crops import read_frame
+from handbench.datasets.frame_crop import read_frame
 from handbench.datasets.listing import Frame, Listing
 from handbench.datasets.source import name_source
 from handbench.errors import BadInput

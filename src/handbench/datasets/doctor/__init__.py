@@ -7,7 +7,7 @@ from pathlib import Path
 
 from handbench.conventions import DATASETS
 from handbench.datasets.doctor import dexter, icvl, msra, msra14, nyu, published
-from handbench.datasets.doctor.diagnosis import Diagnosis, Finding, Record, name_some
+from handbench.datasets.doctor.diagnosis import Diagnosis, Finding, Record, name_some, to_printable
 from handbench.datasets.doctor.tree import MOST_ENTRIES, Tree, join, scan_tree
 from handbench.datasets.registry import RELEASES
 from handbench.datasets.source import name_source
@@ -76,7 +76,7 @@ def examine(folder: Path, *, deep: bool = False) -> Diagnosis:
 
 
 def _shrug(folder: Path, what: str, mend: str) -> Diagnosis:
-    return Diagnosis(str(folder), "", "", "", "", {}, {}, (Finding("error", what, mend),))
+    return Diagnosis(str(folder), "", "", "", "", {}, {}, (Finding("error", to_printable(what), mend),))
 
 
 def _note_surroundings(tree: Tree, base: str, known: re.Pattern[str], record: Record) -> None:

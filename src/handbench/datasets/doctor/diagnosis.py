@@ -51,6 +51,7 @@ class Diagnosis:
         for finding in self.findings:
             mend = f" -> {finding.mend}" if finding.mend else ""
             lines.append(f"  {_MARKS[finding.level]}  {finding.what}{mend}")
+        lines = [to_printable(line) for line in lines]
         lines.append("usable as it is" if self.usable else "not usable until the lines marked MEND are dealt with")
         return "\n".join(lines)
 
@@ -65,13 +66,13 @@ class Record:
     findings: list[Finding] = field(default_factory=list)
 
     def error(self, what: str, mend: str) -> None:
-        self.findings.append(Finding("error", what, mend))
+        self.findings.append(Finding("error", to_printable(what), to_printable(mend)))
 
     def warn(self, what: str, mend: str) -> None:
-        self.findings.append(Finding("warning", what, mend))
+        self.findings.append(Finding("warning", to_printable(what), to_printable(mend)))
 
     def note(self, what: str, mend: str = "") -> None:
-        self.findings.append(Finding("note", what, mend))
+        self.findings.append(Finding("note", to_printable(what), to_printable(mend)))
 
     def count(self, key: str, there: int, whole: int | None = None) -> None:
         self.counts[key] = there
@@ -85,6 +86,11 @@ class Record:
             self.error(f"{len(names):,} {fault}: {name_some(names)}", mend)
         if others := [name for _, names in kinds[_MOST_KINDS:] for name in names]:
             self.error(f"{len(others):,} more with other faults: {name_some(others)}", mend)
+
+
+def to_printable(text: str) -> str:
+    """File names may hold line breaks and bytes that no terminal can show."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def name_some(names: list[str], most: int = 3) -> str:

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from handbench.conventions import (
     ICVL,
@@ -198,7 +197,7 @@ def _list_pictures(tree: Tree, folder: str, only: str = "") -> set[str]:
     """Paths of pictures relative to the Depth folder."""
     start = len(folder) + 1 if folder else 0
     return {
-        str(PurePosixPath(inside[start:], name))
+        join(inside[start:], name)
         for inside in tree.below(join(folder, only))
         for name in tree.files[inside]
         if name.endswith(".png")

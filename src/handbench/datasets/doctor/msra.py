@@ -60,7 +60,7 @@ def examine(tree: Tree, base: str, record: Record, deep: bool) -> None:
 def _examine_gesture(tree: Tree, base: str, gesture: str, record: Record, deep: bool) -> int:
     folder = join(base, gesture)
     names = sorted(name for name in tree.files[folder] if DEPTH.fullmatch(name))
-    check_labels(tree, folder, gesture, {int(name[:6]) for name in names}, record, _EXTRACT)
+    check_labels(tree, folder, gesture, {int(name[:6]) for name in names}, record, _EXTRACT, must_count=True)
     path = tree.path(folder)
     faults = find_faults(path, names, look_at_box)
     # An empty box is how the release marks a frame without a hand: known, and not a damaged file.
@@ -101,16 +101,20 @@ def look_at_box(path: Path) -> str:
     return "" if size_bytes == _HEADER.size + 4 * (right - left) * (bottom - top) else "files cut short or too long"
 
 
-def check_labels(tree: Tree, folder: str, shown: str, numbers: set[int], record: Record, mend: str) -> None:
-    """joint.txt against itself (its first line counts the others) and against the depth files."""
+def check_labels(
+    tree: Tree, folder: str, shown: str, numbers: set[int], record: Record, mend: str, *, must_count: bool
+) -> None:
+    """joint.txt against itself (MSRA15's first line must count the others) and against the depth files."""
     if not tree.has_file(folder, "joint.txt"):
         record.error(f"{shown}/joint.txt is absent", mend)
         return
     lines = [line.split() for line in read_text(tree.path(folder, "joint.txt")).split(b"\n")]
     lines = [line for line in lines if line]
-    counted = int(lines[0][0]) if lines and len(lines[0]) == 1 and lines[0][0].isdigit() else None
+    counted = int(lines[0][0]) if lines and len(lines[0]) == 1 and re.fullmatch(rb"\d{1,9}", lines[0][0]) else None
     rows = lines if lines and len(lines[0]) == 63 else lines[1:]
-    if not rows or (counted is not None and counted != len(rows)):
+    if rows and counted is None and must_count:
+        record.error(f"{shown}/joint.txt does not begin with the number of frames", mend)
+    elif not rows or (counted is not None and counted != len(rows)):
         said = "nothing" if counted is None else f"{counted} frames"
         record.error(f"{shown}/joint.txt promises {said} and holds {len(rows)}", mend)
     wrong = next((number for number, row in enumerate(rows, 1) if len(row) != 63 or _has_word(row)), None)

@@ -51,7 +51,7 @@ def _examine_subject(tree: Tree, base: str, subject: str, record: Record, deep: 
     folder = join(base, subject)
     names = sorted(name for name in tree.files[folder] if DEPTH.fullmatch(name))
     record.count(subject, len(names), _FRAMES)
-    check_labels(tree, folder, subject, {int(name[:6]) for name in names}, record, _EXTRACT)
+    check_labels(tree, folder, subject, {int(name[:6]) for name in names}, record, _EXTRACT, must_count=False)
     if not tree.has_file(folder, "sphere.txt"):
         record.note(f"{subject}/sphere.txt is absent", "nothing: only the authors' own hand model is in it")
     faults = find_faults(tree.path(folder), names, _look_at_image)

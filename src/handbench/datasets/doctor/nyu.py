@@ -24,6 +24,8 @@ KNOWN = re.compile(
 )
 _DEPTH = re.compile(r"depth_1_(\d{7})\.png")
 _PICTURE = Picture(640, 480, 8, 2)
+_MOST_ROWS = 1_000_000
+"""An untrusted header may claim any number."""
 _EXTRACT = "extract nyu_hand_dataset_v2.zip again, whole"
 
 
@@ -93,7 +95,7 @@ def _examine_labels(tree: Tree, folder: str, files: dict[str, int], record: Reco
         )
         return 0
     shape = _read_shape(tree.path(folder, "joint_data.mat"))
-    if len(shape) != 4 or shape[0] != 3 or shape[2:] != (36, 3):
+    if len(shape) != 4 or shape[0] != 3 or shape[2:] != (36, 3) or not 0 < shape[1] <= _MOST_ROWS:
         said = "x".join(map(str, shape)) if shape else "no joint_uvd that can be read"
         record.error(f"{folder}/joint_data.mat: {said} instead of 3 x frames x 36 x 3", "extract it again")
         return 0

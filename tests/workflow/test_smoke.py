@@ -1,0 +1,110 @@
+"""The smoke pipeline with the real stages: whole, and killed on the way."""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+from checkout import ROOT, Checkout, copy_checkout
+
+from handbench.config import load_config
+from handbench.conventions import DATASETS
+from handbench.datasets.store import open_store
+
+SMOKE = ("--configfile", "config/smoke.yaml")
+RUN = Path("results/smoke-embedded")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """The smoke pipeline, run once and never interrupted."""
+    checkout = copy_checkout(tmp_path_factory.mktemp("whole"))
+    done = checkout.snakemake(*SMOKE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return checkout
+
+
+def digest_results(checkout: Checkout) -> dict[str, str]:
+    """Every file of a run but its logs and timings."""
+    run = checkout.root / RUN
+    return {
+        path.relative_to(run).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(run.rglob("*"))
+        if path.is_file() and path.relative_to(run).parts[0] not in ("logs", "benchmarks")
+    }
+
+
+@pytest.mark.slow
+def test_every_store_opens_and_holds_the_frames_that_were_asked_for(whole: Checkout) -> None:
+    config = load_config([ROOT / "config.yaml", ROOT / "config" / "smoke.yaml"])
+    for dataset in config.use:
+        for centre in config.datasets[dataset].centres:
+            for split in DATASETS[dataset].splits:
+                store = open_store(whole.root / RUN / "crop" / dataset / centre / split)
+                assert len(store) == config.datasets[dataset].frames[split]
+                assert store.depth.shape[1:] == (config.crop.size_px, config.crop.size_px)
+
+
+@pytest.mark.slow
+def test_every_split_has_its_picture_log_and_timing(whole: Checkout) -> None:
+    run = whole.root / RUN
+    for sheet in run.glob("show/*/*.png"):
+        assert sheet.read_bytes().startswith(b"\x89PNG")
+    assert len(list(run.glob("show/*/*.png"))) == 7
+    assert len(list(run.glob("logs/**/*.log"))) == len(list(run.glob("benchmarks/**/*.tsv"))) == 25
+
+
+@pytest.mark.slow
+def test_a_second_call_has_nothing_to_do(whole: Checkout) -> None:
+    assert whole.planned(*SMOKE) == {}
+
+
+@pytest.mark.slow
+def test_a_download_takes_the_same_road_to_the_same_crops(whole: Checkout, tmp_path: Path) -> None:
+    checkout = copy_checkout(tmp_path, whole.root)
+    mirror = tmp_path / "a mirror"
+    mirror.mkdir()
+    for folder in ("Training", "Testing"):
+        with tarfile.open(mirror / f"{folder}.tar.gz", "w:gz") as archive:
+            archive.add(whole.root / RUN / "synthesize" / "icvl" / "raw" / folder, arcname=folder)
+    mine = f"source: real\nuse: [icvl]\ndatasets: {{icvl: {{mirrors: ['{mirror.as_uri()}']}}}}\n"
+    (tmp_path / "mine.yaml").write_text(mine)
+    words = (*SMOKE, "mine.yaml")
+    done = checkout.snakemake(*words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("depth.npy", "joints.npy", "centre.npy"):
+        for split in DATASETS["icvl"].splits:
+            place = Path("crop", "icvl", "joint", split, name)
+            downloaded = (tmp_path / "results" / "smoke-real" / place).read_bytes()
+            assert downloaded == (whole.root / RUN / place).read_bytes()
+    # A forced download finds that all is there: the archives are not fetched again.
+    shutil.rmtree(mirror)
+    assert checkout.snakemake(*words, "--forcerun", "download").returncode == 0
+
+
+@pytest.mark.slow
+def test_a_killed_run_ends_in_the_same_files(whole: Checkout, tmp_path: Path) -> None:
+    checkout = copy_checkout(tmp_path, whole.root)
+    # Six kills of everything at once, spread over the life of the run: start-up, synthesize, crop, show.
+    for seconds in (3, 6, 9, 12, 16, 20):
+        running = subprocess.Popen(
+            checkout.command(*SMOKE),
+            cwd=checkout.root,
+            env=checkout.environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        time.sleep(seconds)
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+        checkout.snakemake(*SMOKE, "--unlock")
+    done = checkout.snakemake(*SMOKE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    # No file names the folder it lies in, so two checkouts hold the same bytes.
+    assert digest_results(checkout) == digest_results(whole)
