@@ -34,6 +34,9 @@ _DEPTH_NAME = re.compile(r"depth_[123]_(\d{7})\.png")
 _MOST_FRAMES = 1_000_000  # an untrusted header could ask for all the memory there is
 _Y_UP = np.array([1.0, -1.0, 1.0])
 
+_MAT_HEADER = b"MATLAB 5.0 MAT-file".ljust(116)
+"""The 116 bytes of free text that begin a .mat file."""
+
 
 def depth_name(row: int, camera: int = 1) -> str:
     """File name of a 0-based label row."""
@@ -101,7 +104,8 @@ def write_joint_data(
     names = np.array(NYU_JOINTS.names, dtype=object).reshape(1, -1)
     buffer = io.BytesIO()
     scipy.io.savemat(buffer, {"joint_names": names, "joint_uvd": uvd, "joint_xyz": xyz}, do_compression=True)
-    replace_file(path, buffer.getvalue())
+    # The header's text carries the time of writing: without it the same labels give the same bytes.
+    replace_file(path, _MAT_HEADER + buffer.getvalue()[len(_MAT_HEADER) :])
 
 
 def _read_view(path: Path, split: str, view: int) -> tuple[Joints, Int[np.ndarray, "frames"]]:

@@ -43,7 +43,7 @@ class Recording:
     shape: HandShape
     gesture: str | None
     stream: tuple[int, ...]
-    """Seed of this take's random numbers; another take's length never changes them."""
+    """Seed of this take's random numbers; another take's or split's length never changes them."""
 
     def rng(self, purpose: int) -> np.random.Generator:
         return np.random.default_rng([*self.stream, purpose])
@@ -68,7 +68,8 @@ def plan_recordings(dataset: str, frames: dict[str, int], seed: int) -> list[Rec
         )
     takes: list[Recording] = []
     for split in splits:
-        for number, (subject, sequence, count, shape, gesture) in enumerate(_plan_takes(dataset, split, frames[split])):
+        plan = _plan_takes(dataset, split, frames[split])
+        for number, (subject, sequence, count, shape, gesture) in enumerate(plan, start=1):
             stream = (seed, sorted(DATASETS).index(dataset), splits.index(split), number)
             takes.append(Recording(dataset, split, subject, sequence, count, shape, gesture, stream))
     return [take for take in takes if take.frames > 0]
@@ -106,7 +107,7 @@ def _plan_takes(dataset: str, split: str, frames: int) -> list[_Take]:
     if dataset == "msra14":
         counts = share_frames(frames, [1] * len(MSRA14_SUBJECT_SCALE))
         return [
-            (subject, subject, count, _resize(_person(140 + i), 0.82 * scale), None)
+            (subject, subject, count, _resize(_person(140 + i), 0.76 * scale), None)
             for i, ((subject, scale), count) in enumerate(zip(MSRA14_SUBJECT_SCALE.items(), counts, strict=True))
         ]
     counts = share_frames(frames, [1] * len(DEXTER_SEQUENCES))
@@ -165,7 +166,7 @@ def _resize(shape: HandShape, middle_finger_share: float) -> HandShape:
 def _msra_shape(subject: str) -> HandShape:
     """The cube the protocol gives a subject (200 down to 150 mm) tells how large the hand is."""
     cube = DATASETS["msra"].cube_of(subject)
-    return _resize(_person(120 + MSRA_SUBJECTS.index(subject)), 0.86 * (cube / 200.0) ** 0.8)
+    return _resize(_person(120 + MSRA_SUBJECTS.index(subject)), 0.78 * (cube / 200.0) ** 0.8)
 
 
 def share_frames(total: int, weights: list[int] | tuple[int, ...]) -> list[int]:

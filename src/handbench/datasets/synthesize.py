@@ -11,9 +11,11 @@ carries on with the first chunk that is not there; the random numbers of a frame
 import io
 import json
 import multiprocessing
+import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -34,6 +36,7 @@ from handbench.digest import stage_digest
 from handbench.rendering.renderer import choose_renderer
 
 CHUNK_FRAMES = 50
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 MANIFEST, TRUTH, RAW, PARTIAL = "manifest.json", "truth.npz", "raw", ".partial"
 
 
@@ -138,8 +141,24 @@ def _run(out: Path, request: Request, chunks: list[Chunk], jobs: int) -> Iterato
         yield from (draw_chunk(out, request, chunk) for chunk in chunks)
         return
     # A spawned worker knows nothing of this process: no threads or locks are copied half-way.
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with _one_thread_each(), ProcessPoolExecutor(jobs, mp_context=context) as pool:
         yield from pool.map(draw_chunk, [out] * len(chunks), [request] * len(chunks), chunks)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes started in here use one thread for their linear algebra: more would only spin against each other."""
+    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def draw_chunk(out: Path, request: Request, chunk: Chunk) -> int:

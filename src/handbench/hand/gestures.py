@@ -97,7 +97,7 @@ def open_until_free(angles: Angles, shape: HandShape) -> Angles:
 
 
 def find_opening(angles: Angles, shape: HandShape, least: float = 0.0, steps: int = 64) -> float:
-    """The smallest share from `least` on by which to open a gesture so that nothing collides; 1 is the straight hand."""
+    """By which share, `least` or more, to open a gesture so that nothing collides; 1 is the straight hand."""
     openings = np.linspace(least, 1.0, steps)
     poses = np.zeros((steps, 26))
     poses[:, 6:] = (1.0 - openings[:, None]) * angles

@@ -58,7 +58,7 @@ def forward_kinematics(
     # What is fixed to the palm, in palm axes: x, y and z of every finger's rest frame, then every finger's root.
     fixed = np.concatenate([shape.rest_rotations.transpose(2, 0, 1).reshape(15, 3), shape.bases_mm])
     constants = _like(fixed, pose), _like(-shape.lengths_mm[:, :2, None, None], pose)
-    if isinstance(pose, np.ndarray):
+    if isinstance(pose, np.ndarray) or not pose.requires_grad:
         return place_bones(pose, *constants)
     from handbench.hand.kinematics_gradient import PlaceBones
 

@@ -113,12 +113,11 @@ def find_colliding(poses: Float[np.ndarray, "frames 26"], shape: HandShape) -> I
 
 
 def _spread_in_time(needed: Float[np.ndarray, "frames"]) -> Float[np.ndarray, "frames"]:
-    """At least what is needed in every frame, without jumps: the maximum around each frame, then the mean of those."""
-    reach = _OPENING_REACH_FRAMES
-    highest = np.lib.stride_tricks.sliding_window_view(np.pad(needed, 2 * reach, mode="edge"), 2 * reach + 1).max(
-        axis=1
-    )
-    return np.lib.stride_tricks.sliding_window_view(highest, 2 * reach + 1).mean(axis=1)
+    """At least what is needed in every frame, without jumps: the maximum around it, then the mean of those."""
+    width = 2 * _OPENING_REACH_FRAMES + 1
+    padded = np.pad(needed, width - 1, mode="edge")
+    highest = np.lib.stride_tricks.sliding_window_view(padded, width).max(axis=1)
+    return np.lib.stride_tricks.sliding_window_view(highest, width).mean(axis=1)
 
 
 def _palm_centre(poses: Float[np.ndarray, "frames 26"], shape: HandShape) -> Float[np.ndarray, "frames 3"]:

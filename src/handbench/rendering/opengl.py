@@ -99,6 +99,8 @@ def _read_layers(colour: UInt8[np.ndarray, "height width 3"]) -> Layer:
 def _open_renderer(process: int) -> tuple[Any, ModuleType]:
     """One context a process: a child made by fork must not use its parent's."""
     os.environ.setdefault("PYOPENGL_PLATFORM", _find_platform())
+    # pyglet, which pyrender imports, otherwise asks for X libraries that a server does not have.
+    os.environ.setdefault("PYGLET_HEADLESS", "1")
     vars(np).setdefault("infty", np.inf)
     try:
         import pyrender

@@ -1,0 +1,46 @@
+"""What a line of the table is, and every line there is. A new row is one more `Row` in a file's ROWS."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks.harness import Race
+
+
+@dataclass(frozen=True)
+class Row:
+    """A race: how many times faster than the peer we are. Without a gate it is reported and never fails."""
+
+    name: str
+    what: str
+    peer: str
+    prepare: Callable[[], Race]
+    gate: float | None
+    target: float | None
+    batch: int = 1
+    precision: str = "float32"
+    threads: int = 1
+    device: str = "cpu"
+    needs: tuple[str, ...] = ()
+    """Modules of the peer; they are imported by `prepare`, never before."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Something that may take at most so many seconds; `measure` returns one sample, the median counts."""
+
+    name: str
+    what: str
+    measure: Callable[[], float]
+    gate: float | None
+    target: float | None
+    samples: int = 5
+    threads: int = 1
+    device: str = "cpu"
+    needs: tuple[str, ...] = ()
+
+
+def list_rows() -> list[Row | Limit]:
+    """All rows in the order of the table."""
+    from benchmarks import commands, crops, files, hands, render
+
+    return [*crops.ROWS, *files.ROWS, *render.ROWS, *hands.ROWS, *commands.ROWS]
