@@ -1,11 +1,9 @@
 """Crop and normalise: a decoded frame to a patch in [-1, 1]."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from benchmarks.frames import CAMERA, CUBE_MM, DecodedFrame, decoded_frames
-from benchmarks.harness import Candidate, DisagreementError, Race
+from benchmarks.harness import Race, make_race, require_share
 from benchmarks.recipes import crop_as_a2j, crop_as_deepprior, crop_as_pixelwise
 from benchmarks.rows import Row
 from handbench.geometry.crop import crop_cube
@@ -25,9 +23,9 @@ def race_deepprior() -> Race:
 
     def check() -> None:
         for ours, theirs in zip(crop_ours(), crop_theirs(), strict=True):
-            require(np.abs(ours - theirs) <= 1e-5, 0.999, "the patches")
+            require_share(np.abs(ours - theirs) <= 1e-5, 0.999, "the patches")
 
-    return make_race(crop_ours, crop_theirs, "DeepPrior++ recipe", len(frames), check)
+    return make_race(crop_ours, crop_theirs, len(frames), check)
 
 
 def race_a2j() -> Race:
@@ -55,9 +53,9 @@ def race_a2j() -> Race:
             # Its range is deeper than it is wide, and what is out of range is 0 and not +1: compare what both keep.
             kept = np.abs(ours) < 0.999
             # Its window is whole pixels another way, so a sample may be the neighbouring pixel.
-            require(np.abs(ours - theirs / A2J_SIDEWAYS_MM)[kept] <= 0.05, 0.9, "the depths inside the cube")
+            require_share(np.abs(ours - theirs / A2J_SIDEWAYS_MM)[kept] <= 0.05, 0.9, "the depths inside the cube")
 
-    return make_race(crop_ours, crop_theirs, "A2J recipe", len(frames), check)
+    return make_race(crop_ours, crop_theirs, len(frames), check)
 
 
 def race_pixelwise() -> Race:
@@ -73,22 +71,9 @@ def race_pixelwise() -> Race:
         for ours, theirs in zip(crop_ours(), crop_theirs(), strict=True):
             # It interpolates, so contours and slopes differ; the surface between them must not.
             kept = (np.abs(ours) < 0.999) & (theirs != 0)
-            require(np.abs(ours - theirs)[kept] <= 0.05, 0.9, "the depths inside the cube")
+            require_share(np.abs(ours - theirs)[kept] <= 0.05, 0.9, "the depths inside the cube")
 
-    return make_race(crop_ours, crop_theirs, "PixelwiseRegression recipe", len(frames), check)
-
-
-def make_race(
-    ours: Callable[[], object], theirs: Callable[[], object], peer: str, items: int, check: Callable[[], None]
-) -> Race:
-    return Race(Candidate("handbench", ours, items), Candidate(peer, theirs, items), check)
-
-
-def require(agrees: np.ndarray, share: float, what: str) -> None:
-    """At least this share of the numbers must agree."""
-    found = float(agrees.mean()) if agrees.size else 0.0
-    if found < share:
-        raise DisagreementError(f"{what}: expected {100 * share:g} % to agree, found {100 * found:.2f} %")
+    return make_race(crop_ours, crop_theirs, len(frames), check)
 
 
 ROWS = (

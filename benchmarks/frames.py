@@ -64,7 +64,11 @@ def decoded_frames() -> list[DecodedFrame]:
 @contextlib.contextmanager
 def silence() -> Iterator[None]:
     """Only the table is printed."""
-    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+    with (
+        Path(os.devnull).open("w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
+    ):
         yield
 
 

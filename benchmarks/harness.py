@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import quantiles
 
+import numpy as np
+
 SAMPLE_S = 0.01
 """A shorter sample would measure the clock as well."""
 FEWEST_ROUNDS, MOST_ROUNDS = 7, 101
@@ -21,14 +23,13 @@ FEWEST_ROUNDS, MOST_ROUNDS = 7, 101
 class Candidate:
     """One way of doing it; a call of `run` works through `items` of what the row counts."""
 
-    name: str
     run: Callable[[], object]
     items: int = 1
 
 
 @dataclass(frozen=True)
 class Race:
-    """Two candidates of which `check` has something to say: it raises `Disagreement` where their results differ."""
+    """Two candidates; `check` raises DisagreementError where their results differ."""
 
     ours: Candidate
     peer: Candidate
@@ -37,6 +38,18 @@ class Race:
 
 class DisagreementError(Exception):
     """The candidates do not do the same work, so their times say nothing."""
+
+
+def make_race(ours: Callable[[], object], theirs: Callable[[], object], items: int, check: Callable[[], None]) -> Race:
+    """A race over the same items."""
+    return Race(Candidate(ours, items), Candidate(theirs, items), check)
+
+
+def require_share(agrees: np.ndarray, share: float, what: str) -> None:
+    """At least this share of the numbers must agree."""
+    found = float(agrees.mean()) if agrees.size else 0.0
+    if found < share:
+        raise DisagreementError(f"{what}: expected {100 * share:g} % to agree, found {100 * found:.2f} %")
 
 
 @dataclass(frozen=True)
@@ -60,8 +73,7 @@ class Timing:
 
 def time_race(race: Race, *, seconds: float, clock: Callable[[], float] = time.process_time) -> Timing:
     """Run a race for about `seconds` of the clock."""
-    samples = interleave([race.ours, race.peer], seconds=seconds, clock=clock)
-    ours, peer = samples
+    ours, peer = interleave([race.ours, race.peer], seconds=seconds, clock=clock)
     ratios = [slow / fast for fast, slow in zip(ours, peer, strict=True)]
     return Timing(find_quartiles(ratios), find_quartiles(ours), find_quartiles(peer), len(ratios))
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.crops import make_race
-from benchmarks.harness import DisagreementError, Race
+from benchmarks.harness import DisagreementError, Race, make_race
 from benchmarks.rows import Row
 from handbench.conventions import NYU_LABEL_CAMERA as CAMERA
 from handbench.geometry.mesh import Mesh
@@ -42,7 +41,7 @@ def race_render(voxel_mm: float) -> Race:
                 f"pixels and {apart_mm:.3f} mm; the sample position in benchmarks/render.py is Mesa's"
             )
 
-    return make_race(draw_ours, draw_theirs, "pyrender", 1, check)
+    return make_race(draw_ours, draw_theirs, 1, check)
 
 
 def draw_with_pyrender(mesh: Mesh) -> np.ndarray:

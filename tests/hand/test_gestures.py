@@ -9,7 +9,7 @@ from handbench.hand.skeleton import ANGLE_LIMITS_RAD, DOFS, REFERENCE_SHAPE, sam
 
 RANGE = POSE_RANGES["nyu"].gestures
 THROUGH_THE_PALM = np.zeros(20)
-THROUGH_THE_PALM[[DOFS.index(f"middle_flexion_{n}") - 6 for n in (1, 2)]] = np.radians([140, 60])
+THROUGH_THE_PALM[[DOFS.index(f"middle_flexion_{n}") - 6 for n in (1, 2)]] = np.radians([140, 110])
 
 
 def penetration(angles: np.ndarray, shape=REFERENCE_SHAPE) -> float:

@@ -15,7 +15,9 @@ FAR = Box(np.array([0.0, 0.0, -900.0]), np.eye(3), np.array([50.0, 50.0, 50.0]))
 def test_fingers_touch_without_pressing_in(seed):
     rng = np.random.default_rng(seed)
     shape = sample_shape(rng)
-    box = Box(np.array([0.0, -90.0 * shape.palm_stretch[1], -40.0]), np.eye(3), rng.uniform(28, 70, 3))
+    size = rng.uniform(28, 70, 3)
+    # The box lies on the palm.
+    box = Box(np.array([0.0, -90.0, -17.0]) * shape.palm_stretch - [0, 0, 0.5 * size[2]], np.eye(3), size)
     angles = close_fingers(OPEN, CLOSED, box, shape)
     assert grasp_penetration(angles, box, shape) <= CONTACT_MM
     # One step further, and a finger that has stopped presses too deep.

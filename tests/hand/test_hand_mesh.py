@@ -48,8 +48,8 @@ def test_vertices_lie_on_the_skin(voxel_mm):
 
 
 def test_resolutions_are_as_fine_as_said():
-    assert 3000 < len(hand_template(4.5).faces) < 6000
-    assert 1000 < len(hand_template(7.0).faces) < 2500
+    assert len(hand_template(4.5).faces) == pytest.approx(7700, rel=0.05)
+    assert len(hand_template(7.0).faces) == pytest.approx(3100, rel=0.05)
 
 
 @pytest.mark.parametrize("voxel_mm", RESOLUTIONS_MM)

@@ -95,7 +95,7 @@ def test_identity_shows_the_palm_fingers_up_thumb_to_the_right():
 
 
 def test_flexion_by_ninety_degrees_bends_towards_the_palm():
-    # The middle finger has no fan: from its root (5, -104, -3) the first bone (50 mm) lies along -z, towards the camera.
+    # The middle finger has no fan: from its root (5, -104, -3) its first bone (50 mm) lies along -z, at the camera.
     rotations, origins = flex("middle_flexion_1", 90)
     assert origins[BONES.index("middle_middle")] == pytest.approx([5, -104, -53])
     assert origins[BONES.index("middle_distal")] == pytest.approx([5, -104, -86])

@@ -7,11 +7,12 @@ from handbench.hand import sampling
 from handbench.hand.collision import CONTACT_TOLERANCE_MM, self_penetration
 from handbench.hand.keypoints import KEYPOINTS, keypoint_positions
 from handbench.hand.sampling import PoseRange, Spread, open_smoothly, sample_sequence
-from handbench.hand.skeleton import ANGLE_LIMITS_RAD, DOFS, REFERENCE_SHAPE, sample_shape
+from handbench.hand.skeleton import ANGLE_LIMITS_RAD, DOFS, REFERENCE_SHAPE, sample_shape, vary_shape
 
 WIDE = (0.55, 0.41)
-LARGEST_STEP_MM = {"nyu": 60.0, "icvl": 110.0, "msra": 110.0, "msra14": 110.0, "dexter": 60.0}
-"""Of the real labels (about the mean of the joints): NYU 195 mm, ICVL 109 mm."""
+LARGEST_STEP_MM = {"nyu": 60.0, "icvl": 130.0, "msra": 130.0, "msra14": 130.0, "dexter": 60.0}
+"""Of the real labels: NYU 195 mm and ICVL 108 mm, one frame in a thousand above 82 and 86 mm."""
+SMALL_HAND = vary_shape(REFERENCE_SHAPE, size=0.8)
 
 
 def sample(dataset: str, seed: int, frames: int = 600, shape=REFERENCE_SHAPE) -> np.ndarray:
@@ -31,11 +32,12 @@ def test_poses_are_feasible(dataset):
 
 @pytest.mark.parametrize("dataset", POSE_RANGES)
 def test_neighbouring_frames_look_alike(dataset):
-    points = keypoint_positions(KEYPOINTS["msra"], REFERENCE_SHAPE, sample(dataset, 5, 3000))
+    shape = REFERENCE_SHAPE if dataset == "nyu" else SMALL_HAND
+    points = keypoint_positions(KEYPOINTS["msra"], shape, sample(dataset, 5, 3000, shape))
     centred = points - points.mean(axis=1, keepdims=True)
     steps_mm = np.linalg.norm(np.diff(centred, axis=0), axis=-1).max(axis=1)
     assert np.median(steps_mm) < 6.0
-    assert np.percentile(steps_mm, 99.9) < 0.95 * LARGEST_STEP_MM[dataset]
+    assert np.percentile(steps_mm, 99.9) < 0.85 * LARGEST_STEP_MM[dataset]
     assert steps_mm.max() < LARGEST_STEP_MM[dataset]
     # And they move: a still picture would be smooth as well.
     assert np.median(steps_mm) > 0.3
@@ -59,7 +61,7 @@ def test_opening_the_fingers_makes_no_jumps(dataset, monkeypatch):
 def test_opening_spreads_over_the_frames_around():
     poses = np.zeros((30, 26))
     poses[15, DOFS.index("middle_flexion_1")] = np.radians(140)
-    poses[15, DOFS.index("middle_flexion_2")] = np.radians(60)
+    poses[15, DOFS.index("middle_flexion_2")] = np.radians(110)
     poses[:, DOFS.index("index_flexion_2")] = 0.5
     before = poses.copy()
     open_smoothly(poses, REFERENCE_SHAPE)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
-from handbench.conventions import Convention
+from handbench.conventions import Convention, UNKNOWN_SUBJECT
 from handbench.datasets.centres import centre_on_mass
 from handbench.datasets.frame_crop import read_frame
 from handbench.datasets.listing import Frame, Listing
@@ -170,7 +170,8 @@ def _write_caption(figure: "Figure", frame: Frame, corner_px: tuple[int, int], w
     characters = max((width_px - 70) // 8, 8)
     name = frame.name if len(frame.name) <= characters else "..." + frame.name[-characters + 3 :]
     axes.text(0, 12, name, color=INK, fontsize=10, va="center")
-    axes.text(width_px - 1, 12, frame.subject, color=FAINT_INK, fontsize=10, va="center", ha="right")
+    person = "" if frame.subject == UNKNOWN_SUBJECT else frame.subject
+    axes.text(width_px - 1, 12, person, color=FAINT_INK, fontsize=10, va="center", ha="right")
 
 
 def _save(figure: "Figure", out: Path) -> None:

@@ -1,0 +1,1 @@
+"""From saved predictions to numbers: metrics, the published record, tables, one command."""
