@@ -95,9 +95,8 @@ def sample_poses(batch: int) -> torch.Tensor:
     rng = np.random.default_rng(0)
     places = rng.uniform([-100, -100, 500], [100, 100, 900], (batch, 3))
     turns = rng.uniform(-1, 1, (batch, 3))
-    return torch.tensor(
-        np.concatenate([places, turns, rng.uniform(*ANGLE_LIMITS_RAD.T, (batch, 20))], axis=1), dtype=torch.float32
-    )
+    fingers = rng.uniform(ANGLE_LIMITS_RAD[:, 0], ANGLE_LIMITS_RAD[:, 1], (batch, 20))
+    return torch.tensor(np.concatenate([places, turns, fingers], axis=1), dtype=torch.float32)
 
 
 def require_close(ours: torch.Tensor, theirs: torch.Tensor, tolerance: float, what: str) -> None:

@@ -1,4 +1,4 @@
-"""Depth of one posed hand at five mesh sizes, against pyrender as a person uses it: a new mesh a frame, one renderer."""
+"""Depth of one posed hand at five mesh sizes, against pyrender as people use it: a new mesh a frame, one renderer."""
 
 from functools import lru_cache, partial
 from types import ModuleType

@@ -9,7 +9,7 @@ import pytest
 from handbench.conventions import DATASETS, ICVL, Convention
 from handbench.datasets.listing import Listing
 from handbench.errors import BadInput
-from handbench.report.contact_sheet import HOLE_GREY, colour_depth, write_contact_sheet
+from handbench.report.contact_sheet import HOLE_GREY, choose_columns, colour_depth, write_contact_sheet
 from handbench.report.skeleton import PART_COLOURS
 
 
@@ -90,3 +90,8 @@ def test_what_cannot_be_shown_says_why(tmp_path):
     with pytest.raises(BadInput, match="0 asked for"):
         write_contact_sheet(make_listing(ICVL, 3), tmp_path / "sheet.png", frames=0)
     assert not (tmp_path / "sheet.png").exists()
+
+
+@pytest.mark.parametrize(("tiles", "columns"), [(1, 1), (8, 4), (9, 3), (12, 4), (16, 4), (7, 3)])
+def test_the_last_row_is_full_where_a_slightly_wider_page_allows_it(tiles: int, columns: int) -> None:
+    assert choose_columns(tiles) == columns

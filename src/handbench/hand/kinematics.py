@@ -69,7 +69,7 @@ def forward_kinematics(
 def place_bones(
     pose: Float[Array, "*batch 26"], fixed: Float[Array, "20 3"], steps_mm: Float[Array, "5 2 1 1"]
 ) -> tuple[Float[Array, "*batch 16 3 3"], Float[Array, "*batch 16 3"]]:
-    """Forward kinematics without its gradient; a bone ends at `steps_mm` along its y axis, where the next one begins."""
+    """Forward kinematics without its gradient; a bone ends `steps_mm` along its y axis, where the next one begins."""
     xp = _namespace(pose)
     join = np.concatenate if xp is np else xp.cat
     lanes = pose.reshape(-1, 26).T

@@ -28,7 +28,8 @@ class PlaceBones(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad_rotations: Tensor, grad_origins: Tensor) -> tuple[Tensor, None, None]:
-        return pull_back(*ctx.saved_tensors, grad_rotations, grad_origins), None, None
+        pose, rotations, origins = ctx.saved_tensors
+        return pull_back(pose, rotations, origins, grad_rotations, grad_origins), None, None
 
 
 def pull_back(

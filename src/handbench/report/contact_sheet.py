@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
-from handbench.conventions import Convention, UNKNOWN_SUBJECT
+from handbench.conventions import UNKNOWN_SUBJECT, Convention
 from handbench.datasets.centres import centre_on_mass
 from handbench.datasets.frame_crop import read_frame
 from handbench.datasets.listing import Frame, Listing
@@ -46,7 +46,7 @@ def write_contact_sheet(listing: Listing, out: Path, *, frames: int = 16) -> Non
         found = f"{len(listing)} frames in the listing, {frames} asked for"
         raise BadInput(listing.root, expected="a frame to show", found=found, fix="choose another split or number")
     rows = np.unique(np.linspace(0, len(listing) - 1, min(frames, len(listing))).round().astype(int)).tolist()
-    columns = ceil(sqrt(len(rows)))
+    columns = choose_columns(len(rows))
     tile_px = (WIDTH_PX - 2 * MARGIN_PX - (columns - 1) * GAP_PX) // columns
     height_px = HEADER_PX + ceil(len(rows) / columns) * (tile_px + CAPTION_PX) + MARGIN_PX // 2
     figure = _open_page(height_px)
@@ -59,6 +59,13 @@ def write_contact_sheet(listing: Listing, out: Path, *, frames: int = 16) -> Non
         _draw_frame(axes, frame, listing.convention, tile_px)
         _write_caption(figure, frame, (left, top + tile_px), tile_px, height_px)
     _save(figure, out)
+
+
+def choose_columns(tiles: int) -> int:
+    """About as many columns as rows; a few more where that leaves no gap in the last row."""
+    squarest = ceil(sqrt(tiles))
+    full = [columns for columns in range(squarest, squarest + 3) if tiles % columns == 0]
+    return full[0] if full else squarest
 
 
 def _open_page(height_px: int) -> "Figure":
