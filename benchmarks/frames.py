@@ -41,7 +41,7 @@ def scratch_folder() -> Path:
 
 @lru_cache(maxsize=2)
 def embedded_listing(dataset: str) -> Listing:
-    """A split of an embedded dataset; NYU's pictures are encoded anew, each row with a filter of its own as in downloads."""
+    """A split of an embedded dataset; NYU's pictures are encoded anew, with a filter a row as downloads have it."""
     frames = {"train": 1, "test": NYU_FRAMES} if dataset == "nyu" else {"all": MSRA_FRAMES}
     with silence():
         synthesize(dataset, scratch_folder() / dataset, frames=frames, seed=0)

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from benchmarks import __main__ as command
 from benchmarks import run
 from benchmarks.harness import Candidate, DisagreementError, Race, find_quartiles, interleave, time_race

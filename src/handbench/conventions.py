@@ -90,6 +90,11 @@ NYU_CONV_JOINT_NAMES = (
 )
 """The order of test_predictions.mat and of some networks: palm first."""
 
+NYU_LIE_X_ORDER = (11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 12, 13, 0)
+"""Where each of the 14 scored joints stands in the order that Lie-X published its predictions in."""
+NYU_TEST_FRAMES = {"test_1": 2440, "test_2": 5812}
+"""Frames of the test set's two persons, in file order."""
+
 NYU_LABEL_CAMERA = Camera(587.075, 587.075, 320.0, 240.0, 640, 480)
 """The square-pixel camera that projected joint_uvd, measured from the rigidity of the palm; embedded frames use it."""
 

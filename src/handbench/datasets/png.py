@@ -3,6 +3,7 @@
 Either way a pixel is a high byte and a low byte, so one reader undoes the row filters of just those two bytes and
 writes millimetres, faster than a general decoder that returns colours first. Every checksum is verified:
 a damaged file is refused by name and never half decoded, and a file cannot claim to be larger than its sensor's image.
+Reading inflates with zlib-ng, about three times as fast; writing keeps to zlib, whose bytes are the same everywhere.
 """
 
 import struct
@@ -15,6 +16,7 @@ from typing import no_type_check
 import numpy as np
 from jaxtyping import Float32, UInt8
 from numba import njit
+from zlib_ng import zlib_ng
 
 from handbench.datasets.files import read_file, replace_file
 from handbench.errors import BadInput
@@ -95,7 +97,7 @@ def _join_chunks(path: Path, content: bytes, packing: Packing, width: int, heigh
         if len(checksum) < 4:
             found = f"a file cut off after {len(content)} bytes"
             raise BadInput(path, expected="a whole PNG", found=found, fix=_FIX)
-        if zlib.crc32(view[at + 4 : at + 8 + length]) != int.from_bytes(checksum):
+        if zlib_ng.crc32(view[at + 4 : at + 8 + length]) != int.from_bytes(checksum):
             raise BadInput(path, expected="an undamaged PNG", found="a wrong checksum", fix=_FIX)
         if at == len(_SIGNATURE):
             _check_header(path, kind, bytes(body), packing, width, height)
@@ -127,7 +129,7 @@ def _describe(header: tuple[int, ...]) -> str:
 
 def _inflate(path: Path, body: bytes, height: int, row_bytes: int) -> Iterator[UInt8[np.ndarray, "rows row_bytes"]]:
     """Filtered rows in stripes that stay in the processor's cache; never more than the picture can hold."""
-    inflater = zlib.decompressobj()
+    inflater = zlib_ng.decompressobj()
     try:
         for top in range(0, height, _STRIPE_ROWS):
             count = min(_STRIPE_ROWS, height - top)
@@ -138,7 +140,7 @@ def _inflate(path: Path, body: bytes, height: int, row_bytes: int) -> Iterator[U
             yield np.frombuffer(stripe, np.uint8).reshape(count, row_bytes)
         if inflater.decompress(body, 1):
             raise BadInput(path, expected=f"{height} rows of pixels", found="more", fix=_FIX)
-    except zlib.error as error:
+    except zlib_ng.error as error:
         raise BadInput(path, expected="a PNG that decompresses", found=str(error), fix=_FIX) from None
 
 

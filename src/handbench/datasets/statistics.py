@@ -50,13 +50,12 @@ def count_components(
 
 def nearest_pose_distance(centred: JointTrack, stride: int = 8, excluded: int = 100) -> float:
     """Median over every `stride`-th frame of the distance to the nearest pose that is not its neighbour in time."""
-    frames = np.arange(len(centred))
-    nearest = []
-    for frame in frames[::stride]:
-        distance = np.linalg.norm(centred - centred[frame], axis=-1).mean(axis=1)
-        distance[abs(frames - frame) <= excluded] = np.inf
-        nearest.append(distance.min())
-    return float(np.median(nearest))
+    from scipy.spatial.distance import cdist
+
+    frames, joints = np.arange(len(centred)), range(centred.shape[1])
+    distance = sum(cdist(centred[::stride, joint], centred[:, joint]) for joint in joints) / len(joints)
+    distance[abs(frames[::stride, None] - frames) <= excluded] = np.inf
+    return float(np.median(distance.min(axis=1)))
 
 
 def palm_normal_spread(

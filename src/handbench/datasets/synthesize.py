@@ -72,6 +72,7 @@ def synthesize(
     """Write `frames` frames a split of the dataset under `out`."""
     request = Request(dataset, tuple(sorted(frames.items())), seed, renderer, stage_digest("synthesize"))
     if _is_made(out, request):
+        shutil.rmtree(out / PARTIAL, ignore_errors=True)
         print(f"{out}: already there, nothing to do")
         return
     choose_renderer(renderer)
@@ -111,6 +112,7 @@ def _start_or_carry_on(out: Path, request: Request) -> None:
     # The note of what is drawn goes before what it speaks of: a kill in between must not leave it alone.
     for stale in (out / PARTIAL, out / RAW):
         shutil.rmtree(stale, ignore_errors=True)
+    (out / TRUTH).unlink(missing_ok=True)
     card.parent.mkdir(parents=True)
     replace_file(card, json.dumps(_plain(request)).encode())
 

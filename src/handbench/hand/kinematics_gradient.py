@@ -2,8 +2,8 @@
 
 The loss pulls on a bone's origin with a force, and twists its frame with a torque. A joint feels the forces and
 moments of all bones beyond it, and its angle's gradient is their moment about the joint's axis. Sums along the
-fingers replace the chain of matrix products that automatic differentiation would walk, at a quarter of the time;
-second derivatives follow from the same lines.
+fingers replace the chain of products that automatic differentiation would walk back along, in half the time. The
+lines are torch operations of inputs and outputs, so second derivatives follow from them.
 """
 
 from typing import Any
@@ -44,12 +44,11 @@ def pull_back(
     frames, forces = _poses_last(rotations, 16, 3, 3), _poses_last(grad_origins, 16, 3)
     arms = _poses_last(origins, 16, 3)
     arms = arms - arms[:1]
-    moments = _cross(frames, _poses_last(grad_rotations, 16, 3, 3)).sum(2) + _cross(arms, forces)
+    moments = _cross(frames, _poses_last(grad_rotations, 16, 3, 3), 1).sum(2) + _cross(arms, forces, 1)
 
     # Bones beyond each joint of a finger: suffix sums. Moments so far are about the wrist; a joint takes its own.
-    pulls = forces[1:].reshape(5, 3, 3, -1).flip(1).cumsum(1).flip(1)
-    twists = moments[1:].reshape(5, 3, 3, -1).flip(1).cumsum(1).flip(1)
-    twists = twists - _cross(arms[1:].reshape(5, 3, 3, -1).flatten(0, 1), pulls.flatten(0, 1)).unflatten(0, (5, 3))
+    pulls, twists = (part[1:].reshape(5, 3, 3, -1).flip(1).cumsum(1).flip(1) for part in (forces, moments))
+    twists = twists - _cross(arms[1:].reshape(5, 3, 3, -1), pulls, 2)
     x, y, z = frames[1:].reshape(5, 3, 3, 3, -1).unbind(3)
     bends = (x * twists).sum(2)
     first = angles[6:].reshape(5, 4, -1)[:, :1]
@@ -69,7 +68,6 @@ def _poses_last(array: Tensor, *shape: int) -> Tensor:
     return array.reshape(-1, *shape).movedim(0, -1).contiguous()
 
 
-def _cross(a: Tensor, b: Tensor) -> Tensor:
-    """The cross product along axis 1, of columns where there are any."""
-    (ax, ay, az), (bx, by, bz) = a.unbind(1), b.unbind(1)
-    return torch.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], 1)
+def _cross(a: Tensor, b: Tensor, axis: int) -> Tensor:
+    (ax, ay, az), (bx, by, bz) = a.unbind(axis), b.unbind(axis)
+    return torch.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis)

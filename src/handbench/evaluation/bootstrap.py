@@ -1,0 +1,112 @@
+"""Intervals that know that neighbouring frames are alike: whole blocks of frames are drawn, never single ones.
+
+A block is at least 50 neighbouring frames of one sequence. Its frames move together, and for a difference both
+methods' errors on a frame move together (paired). The interval holds the middle 95 % of the means of 10,000 draws.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float64, Int64
+
+BLOCK_FRAMES = 50
+REPLICATES = 10_000
+LEVEL = 0.95
+Values = Float[np.ndarray, "frames *joints"]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and the interval around it; low and high are NaN where fewer than two blocks leave nothing to draw."""
+
+    mean: float
+    low: float
+    high: float
+    blocks: int
+
+    @property
+    def excludes_zero(self) -> bool:
+        return self.low > 0 or self.high < 0
+
+    def lies_within(self, low: float, high: float) -> bool:
+        return self.low >= low and self.high <= high
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A difference between two methods over one or more seeds."""
+
+    difference: Interval
+    """Seeds pooled; negative where the first method errs less."""
+    per_seed: tuple[float, ...]
+    agree: bool
+    """Every seed has the sign of the pooled difference."""
+
+    @property
+    def decided(self) -> bool:
+        """The rule for a claimed difference: the interval excludes zero and every seed agrees in sign."""
+        return self.difference.excludes_zero and self.agree
+
+
+def cut_blocks(sequences: Sequence[str], *, block_frames: int = BLOCK_FRAMES) -> Int64[np.ndarray, "frames"]:
+    """The block of every frame: runs of one sequence cut into pieces of nearly one size, none below `block_frames`.
+
+    A run shorter than that is one block of its own.
+    """
+    labels = np.asarray(sequences)
+    starts = np.flatnonzero(np.append(True, labels[1:] != labels[:-1])) if len(labels) else np.empty(0, np.int64)
+    blocks = np.empty(len(labels), np.int64)
+    first_block = 0
+    for start, end in zip(starts, [*starts[1:], len(labels)], strict=True):
+        pieces = max((end - start) // block_frames, 1)
+        blocks[start:end] = first_block + np.arange(end - start) * pieces // (end - start)
+        first_block += pieces
+    return blocks
+
+
+def bootstrap_mean(
+    values: Values, sequences: Sequence[str], *, seed: int = 0, replicates: int = REPLICATES
+) -> Interval:
+    """Mean over everything that is not NaN, with its interval."""
+    known = ~np.isnan(values)
+    axes = tuple(range(1, values.ndim))
+    sums, counts = np.where(known, values, 0.0).sum(axis=axes), known.sum(axis=axes)
+    return _draw(sums.astype(np.float64), counts, cut_blocks(sequences), seed, replicates)
+
+
+def bootstrap_difference(
+    ours: Values, theirs: Values, sequences: Sequence[str], *, seed: int = 0, replicates: int = REPLICATES
+) -> Interval:
+    """Mean of ours less theirs over what both have measured, with its interval."""
+    return bootstrap_mean(ours.astype(np.float64) - theirs, sequences, seed=seed, replicates=replicates)
+
+
+def compare_seeds(
+    ours: Sequence[Values], theirs: Sequence[Values], sequences: Sequence[str], *, seed: int = 0
+) -> Comparison:
+    """The paired difference of two methods, one array of errors a seed each; frames are drawn with all their seeds."""
+    differences = np.stack([a.astype(np.float64) - b for a, b in zip(ours, theirs, strict=True)], axis=1)
+    pooled = bootstrap_mean(differences, sequences, seed=seed)
+    per_seed = tuple(float(np.nanmean(differences[:, k])) for k in range(differences.shape[1]))
+    return Comparison(pooled, per_seed, all(np.sign(value) == np.sign(pooled.mean) for value in per_seed))
+
+
+def _draw(
+    sums: Float64[np.ndarray, "frames"],
+    counts: Int64[np.ndarray, "frames"],
+    blocks: Int64[np.ndarray, "frames"],
+    seed: int,
+    replicates: int,
+) -> Interval:
+    block_sums, block_counts = np.bincount(blocks, sums), np.bincount(blocks, counts)
+    # Blocks without one measured value have nothing to say and are not drawn.
+    block_sums, block_counts = block_sums[block_counts > 0], block_counts[block_counts > 0]
+    number = len(block_sums)
+    mean = float(block_sums.sum() / block_counts.sum()) if number else float("nan")
+    if number < 2:
+        return Interval(mean, float("nan"), float("nan"), number)
+    drawn = np.random.default_rng(seed).integers(0, number, (replicates, number))
+    means = block_sums[drawn].sum(axis=1) / block_counts[drawn].sum(axis=1)
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(mean, float(low), float(high), number)

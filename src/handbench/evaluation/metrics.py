@@ -1,0 +1,89 @@
+"""Joint errors and what is taken of them: means, fractions, curves. A missing label is masked and counted.
+
+An error is NaN where a label is missing, and only there. Every function takes errors of shape (frames, joints).
+"""
+
+import numpy as np
+from jaxtyping import Float, Float64
+
+THRESHOLDS_MM = np.arange(81)
+"""0 to 80 mm in steps of 1 mm: the axis of every accuracy curve."""
+
+Errors = Float[np.ndarray, "frames joints"]
+Curve = Float64[np.ndarray, "81"]
+
+
+def measure_errors(
+    predicted_mm: Float[np.ndarray, "frames joints 3"], truth_mm: Float[np.ndarray, "frames joints 3"]
+) -> Float64[np.ndarray, "frames joints"]:
+    """Euclidean distance of every joint, NaN where the label is missing."""
+    difference = predicted_mm.astype(np.float64) - truth_mm
+    errors_mm: np.ndarray = np.sqrt(np.einsum("fjc,fjc->fj", difference, difference))
+    labelled = ~np.isnan(truth_mm).any(axis=-1)
+    if np.isnan(errors_mm[labelled]).any():
+        raise ValueError("a prediction is NaN where a label exists; leaving it out would flatter the method")
+    return errors_mm
+
+
+def count_missing(errors_mm: Errors) -> int:
+    """Joints without a label."""
+    return int(np.isnan(errors_mm).sum())
+
+
+def mean_error(errors_mm: Errors) -> float:
+    """Mean over all labelled joints of all frames."""
+    return _mean(errors_mm.ravel())
+
+
+def joint_means(errors_mm: Errors) -> Float64[np.ndarray, "joints"]:
+    """Mean of each joint over the frames that label it; NaN for a joint that is never labelled."""
+    return _divide(np.nansum(errors_mm, axis=0), (~np.isnan(errors_mm)).sum(axis=0))
+
+
+def frame_means(errors_mm: Errors) -> Float64[np.ndarray, "frames"]:
+    """Mean of each frame over its labelled joints; NaN for a frame without labels."""
+    return _divide(np.nansum(errors_mm, axis=1), (~np.isnan(errors_mm)).sum(axis=1))
+
+
+def frame_maxima(errors_mm: Errors) -> Float64[np.ndarray, "frames"]:
+    """The worst labelled joint of each frame; NaN for a frame without labels."""
+    worst = np.where(np.isnan(errors_mm), -1.0, errors_mm).max(axis=1)
+    return np.where(worst < 0, np.nan, worst)
+
+
+def frames_within(errors_mm: Errors) -> Curve:
+    """Fraction of frames whose labelled joints all lie within t of the truth (max <= t)."""
+    return _fraction_within(frame_maxima(errors_mm))
+
+
+def joints_within(errors_mm: Errors) -> Curve:
+    """Fraction of joints within t."""
+    return _fraction_within(errors_mm.ravel())
+
+
+def frame_means_within(errors_mm: Errors) -> Curve:
+    """Fraction of frames whose mean error is within t."""
+    return _fraction_within(frame_means(errors_mm))
+
+
+def area_under(curve: Curve) -> float:
+    """Area below a curve from 0 to 80 mm (trapezoids) as a share of the whole, so between 0 and 1."""
+    return float((curve[1:] + curve[:-1]).mean() / 2)
+
+
+def _fraction_within(values_mm: Float[np.ndarray, "values"]) -> Curve:
+    valid = values_mm[~np.isnan(values_mm)]
+    if not len(valid):
+        return np.full(len(THRESHOLDS_MM), np.nan)
+    # For a whole number t, e <= t exactly where ceil(e) <= t: one count of whole millimetres serves every threshold.
+    steps = np.minimum(np.ceil(valid), len(THRESHOLDS_MM)).astype(np.int64)
+    return np.cumsum(np.bincount(steps, minlength=len(THRESHOLDS_MM) + 1))[:-1] / len(valid)
+
+
+def _mean(values: Float[np.ndarray, "values"]) -> float:
+    valid = values[~np.isnan(values)]
+    return float(valid.mean()) if len(valid) else float("nan")
+
+
+def _divide(sums: np.ndarray, counts: np.ndarray) -> Float64[np.ndarray, "values"]:
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)

@@ -1,0 +1,168 @@
+"""One table of numbers from a text, CSV, .npy or .npz file, with the frame names of its first column if it has them."""
+
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float64
+
+from handbench.errors import BadInput
+from handbench.evaluation.number_text import parse_number_text
+
+_ARRAY_NAMES = ("joints_mm", "predictions", "joints", "xyz", "uvd", "arr_0")
+"""Names under which an .npz file may hold the joints, tried in this order; a lone array may have any name."""
+_HOLDS = "one frame a line (text or CSV), an .npy array or an .npz file"
+_AGAIN = "save it again with numpy.save, or as text"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of numbers, a frame each."""
+
+    path: Path
+    numbers: Float64[np.ndarray, "rows columns"]
+    names: tuple[str, ...]
+    """Frame names with forward slashes; empty where the file has none."""
+    lines: tuple[int, ...]
+    """Where each row stood in a text; empty for arrays."""
+
+    def place(self, row: int) -> str:
+        return f"{self.path}, line {self.lines[row]}" if self.lines else f"{self.path}, row {row}"
+
+
+def read_table(path: Path) -> Table:
+    """Read any of the formats; numbers that are not finite are an error that names the place."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise BadInput(path, expected=_HOLDS, found="no such file", fix="check the path") from None
+    except OSError as error:
+        raise BadInput(path, expected=_HOLDS, found=f"{error.strerror}", fix="check the path") from None
+    if content.startswith(b"\x93NUMPY"):
+        return Table(path, _to_rows(path, _load_array(path, content)), (), ())
+    if content.startswith(b"PK"):
+        return _read_npz(path, content)
+    return _read_text(path, content)
+
+
+def check_finite(table: Table) -> None:
+    """Refuse NaN and infinity: predictions without a number for a joint cannot be measured."""
+    bad = np.argwhere(~np.isfinite(table.numbers))
+    if len(bad):
+        row, column = (int(index) for index in bad[0])
+        raise BadInput(
+            f"{table.place(row)}, column {column + 1 + bool(table.names)}",
+            expected="a finite number",
+            found=f"{table.numbers[row, column]}",
+            fix="give every joint a prediction, or leave the frame out of a file with frame names",
+        )
+
+
+def _read_text(path: Path, content: bytes) -> Table:
+    if content.startswith(b"\xef\xbb\xbf"):
+        content = content[3:]
+    if b"\0" in content:
+        raise BadInput(path, expected=_HOLDS, found="a binary file", fix=_AGAIN)
+    if b";" in content:
+        content = content.replace(b";", b",")
+    skipped, content = _skip_header(content)
+    if _starts_with_word(content):
+        return _read_named(path, content, skipped)
+    text = parse_number_text(content, where=path, first_line=1 + skipped)
+    return Table(path, text.rows, (), tuple(text.lines.tolist()))
+
+
+def _skip_header(content: bytes) -> tuple[int, bytes]:
+    """Lines before the first that holds a number (blank ones, comments, a CSV's column names), and what follows."""
+    skipped = 0
+    while content:
+        line, _, rest = content.partition(b"\n")
+        tokens = line.replace(b",", b" ").split()
+        if any(map(_is_number, tokens)) and not tokens[0].startswith(b"#"):
+            break
+        if tokens and len(tokens) < 3 and not tokens[0].startswith(b"#"):
+            break  # a line of one or two words is no header: let the reader name it
+        skipped, content = skipped + 1, rest
+    return skipped, content
+
+
+def _starts_with_word(content: bytes) -> bool:
+    tokens = content[:4096].replace(b",", b" ").split(maxsplit=1)
+    return bool(tokens) and not _is_number(tokens[0])
+
+
+def _read_named(path: Path, content: bytes, skipped: int) -> Table:
+    """A frame name, then numbers, on every line."""
+    names, rest = [], []
+    for line in content.split(b"\n"):
+        parts = line.replace(b",", b" ").split(maxsplit=1)
+        if parts:
+            names.append(parts[0].decode("utf-8", "replace").replace("\\", "/").strip('"'))
+        rest.append(parts[1] if len(parts) > 1 else b"")
+    text = parse_number_text(b"\n".join(rest), where=path, first_line=1 + skipped, first_column=2)
+    if len(text.rows) != len(names):
+        raise BadInput(
+            path,
+            expected="a frame name and numbers on every line",
+            found=f"{len(names)} names for {len(text.rows)} lines of numbers",
+            fix="write the file again; it may have been cut short",
+        )
+    return Table(path, text.rows, tuple(names), tuple(text.lines.tolist()))
+
+
+def _read_npz(path: Path, content: bytes) -> Table:
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            held = {name: arrays[name] for name in arrays.files if name in (*_ARRAY_NAMES, "names")}
+            if len(arrays.files) == 1:
+                held = {_ARRAY_NAMES[0]: arrays[arrays.files[0]]}
+            files = arrays.files
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        raise BadInput(path, expected="an .npz file of plain arrays", found=_first_line(error), fix=_AGAIN) from None
+    found = [name for name in _ARRAY_NAMES if name in held]
+    if not found:
+        raise BadInput(
+            path,
+            expected=f"an array named {', '.join(_ARRAY_NAMES[:-1])}",
+            found=", ".join(files) or "no array",
+            fix="save the joints under one of these names",
+        )
+    numbers = _to_rows(path, held[found[0]])
+    names = tuple(str(name).replace("\\", "/") for name in held["names"].ravel()) if "names" in held else ()
+    if names and len(names) != len(numbers):
+        raise BadInput(path, expected=f"{len(numbers)} names, one a row", found=str(len(names)), fix=_AGAIN)
+    return Table(path, numbers, names, ())
+
+
+def _load_array(path: Path, content: bytes) -> np.ndarray:
+    try:
+        array: np.ndarray = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise BadInput(path, expected="an array of numbers", found=_first_line(error), fix=_AGAIN) from None
+    return array
+
+
+def _to_rows(path: Path, array: np.ndarray) -> Float64[np.ndarray, "rows columns"]:
+    numeric = array.dtype.kind in "fiu"
+    if not numeric or array.ndim not in (2, 3) or not array.size or (array.ndim == 3 and array.shape[2] not in (2, 3)):
+        raise BadInput(
+            path,
+            expected="numbers of shape (frames, joints, 3) or (frames, 3 x joints)",
+            found=f"{array.dtype} of shape {array.shape}",
+            fix=_AGAIN,
+        )
+    return array.reshape(len(array), -1).astype(np.float64)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _is_number(token: bytes) -> bool:
+    try:
+        float(token)
+    except ValueError:
+        return False
+    return True
