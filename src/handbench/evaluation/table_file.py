@@ -139,7 +139,7 @@ def _read_npz(path: Path, content: bytes) -> Table:
 def _load_array(path: Path, content: bytes) -> np.ndarray:
     try:
         array: np.ndarray = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, EOFError, OSError, MemoryError) as error:
         raise BadInput(path, expected="an array of numbers", found=_first_line(error), fix=_AGAIN) from None
     return array
 

@@ -1,0 +1,156 @@
+"""Anyone's predictions and labels: read, put into camera axes, matched with the frames they belong to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from handbench.conventions import DATASETS, ICVL_TEST_FRAMES, NOT_ANNOTATED, NYU_TEST_FRAMES
+from handbench.errors import BadInput
+from handbench.evaluation.joint_orders import check_columns, check_order, find_places
+from handbench.evaluation.layouts import LAYOUTS, apply_layout, choose_layout
+from handbench.evaluation.table_file import Table, check_finite, read_table
+
+PARTS = {"icvl": ICVL_TEST_FRAMES, "nyu": NYU_TEST_FRAMES}
+"""Test sets that fall into parts people publish alone: frames of each part, in file order."""
+
+
+@dataclass(frozen=True)
+class GroundTruth:
+    """The labels of a test set in camera axes, NaN where a joint is not labelled."""
+
+    dataset: str
+    path: Path
+    joints_mm: Float64[np.ndarray, "frames joints 3"]
+    names: tuple[str, ...]
+    """Frame names in order; empty where none are known."""
+    sequences: tuple[str, ...]
+    """The sequence of every frame, for intervals."""
+    published: bool = False
+    """Whether these are the labels that the published methods were measured on."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Joints in camera axes and the rows of the ground truth that they belong to."""
+
+    joints_mm: Float64[np.ndarray, "frames joints 3"]
+    rows: Int64[np.ndarray, "frames"]
+    layout: str
+    notes: tuple[str, ...]
+
+
+def read_ground_truth(
+    path: Path, dataset: str, *, names: Sequence[str] = (), layout: str = "auto", published: bool = False
+) -> GroundTruth:
+    """Labels of the scored joints; NaN and the sensor's 32001 mark what is not labelled."""
+    table = read_table(path)
+    joints = check_columns(dataset, table.numbers.shape[1], where=str(path))
+    places = find_places(dataset, joints, "scored", where=str(path))
+    raw = table.numbers.reshape(len(table.numbers), joints, 3)[:, places]
+    raw = np.where((np.isnan(raw) | (raw == NOT_ANNOTATED)).any(axis=-1, keepdims=True), np.nan, raw)
+    if np.isnan(raw).all():
+        raise BadInput(path, expected="labels", found="none that is not NaN or 32001", fix="check the file")
+    word = _guess_label_layout(raw, dataset) if layout == "auto" else layout
+    names = tuple(names) or table.names
+    if names and len(names) != len(raw):
+        raise BadInput(path, expected=f"{len(names)} frames, as many as names", found=str(len(raw)), fix="check both")
+    joints_mm = apply_layout(raw, word, DATASETS[dataset].camera)
+    return GroundTruth(dataset, path, joints_mm, names, _find_sequences(dataset, names, len(raw)), published)
+
+
+def read_predictions(path: Path, truth: GroundTruth, *, layout: str = "auto", order: str = "scored") -> Predictions:
+    """Predictions for all frames of the truth, for one known part of it, or for the frames that the file names."""
+    if layout not in ("auto", *LAYOUTS):
+        raise BadInput(layout, expected=f"a layout: auto, {', '.join(LAYOUTS)}", found="another word", fix="choose one")
+    table = read_table(path)
+    joints = check_columns(truth.dataset, table.numbers.shape[1], where=str(path))
+    places = find_places(truth.dataset, joints, order, where=str(path))
+    rows, notes = _match_frames(table, truth)
+    check_finite(table)
+    raw = table.numbers.reshape(len(table.numbers), joints, 3)[:, places]
+    true_mm = truth.joints_mm[rows]
+    camera = DATASETS[truth.dataset].camera
+    word = choose_layout(raw, true_mm, camera, layout=layout, where=str(path))
+    joints_mm = apply_layout(raw, word, camera)
+    check_order(joints_mm, true_mm, truth.dataset, where=str(path))
+    if joints != len(places):
+        notes += (f"{len(places)} scored joints taken of the file's {joints}",)
+    return Predictions(joints_mm, rows, word, notes)
+
+
+def _match_frames(table: Table, truth: GroundTruth) -> tuple[Int64[np.ndarray, "frames"], tuple[str, ...]]:
+    """The row of the truth behind every row of the file, and what to say about it."""
+    frames, whole = len(table.numbers), len(truth.joints_mm)
+    if table.names and truth.names:
+        rows = _match_names(table, truth)
+        return rows, (f"covers {frames:,} of {whole:,} frames, by name",) if frames < whole else ()
+    if frames == whole:
+        return np.arange(whole), ()
+    first = 0
+    for name, size in PARTS.get(truth.dataset, {}).items():
+        if frames == size and sum(PARTS[truth.dataset].values()) == whole:
+            return np.arange(first, first + size), (f"covers {frames:,} of {whole:,} frames: {name}",)
+        first += size
+    parts = [f"{size:,} ({name})" for name, size in PARTS.get(truth.dataset, {}).items()]
+    raise BadInput(
+        table.path,
+        expected=f"{' or '.join([f'{whole:,} frames', *parts])}, as in {truth.path}",
+        found=f"{frames:,}",
+        fix="predict every frame in list order, or write each frame's name in the first column"
+        if not table.names
+        else "give labels with frame names, so that the names can be matched",
+    )
+
+
+def _match_names(table: Table, truth: GroundTruth) -> Int64[np.ndarray, "frames"]:
+    """By whole names where they agree, else by as many trailing parts of the paths as are needed to be unique."""
+    for parts in (None, 3, 2, 1):
+        index = {_tail(name, parts): row for row, name in enumerate(truth.names)}
+        keys = [_tail(name, parts) for name in table.names]
+        if len(index) == len(truth.names) and keys[0] in index:
+            break
+    else:
+        raise BadInput(
+            table.place(0), expected=f"a frame name such as {truth.names[0]}", found=table.names[0][:60], fix=_NAMES
+        )
+    for row, key in enumerate(keys):
+        if key not in index:
+            raise BadInput(table.place(row), expected="the name of a frame", found=table.names[row][:60], fix=_NAMES)
+    rows = np.array([index[key] for key in keys], np.int64)
+    repeated = np.flatnonzero(np.bincount(rows, minlength=1) > 1)
+    if len(repeated):
+        raise BadInput(
+            table.path, expected="every frame once", found=f"{truth.names[repeated[0]]} more than once", fix=_NAMES
+        )
+    return rows
+
+
+_NAMES = "use the names of the test list, one frame a line"
+
+
+def _tail(name: str, parts: int | None) -> str:
+    return name if parts is None else "/".join(name.split("/")[-parts:])
+
+
+def _guess_label_layout(raw: Float64[np.ndarray, "frames joints 3"], dataset: str) -> str:
+    """Labels in pixels lie inside the image with the depth last; in millimetres x and y lie around zero."""
+    camera = DATASETS[dataset].camera
+    u, v, d = (np.nanmedian(raw[..., axis]) for axis in range(3))
+    if d < 0:
+        return "xyz-msra"
+    inside = np.nanmean((raw[..., 0] > 0) & (raw[..., 1] > 0) & (raw[..., 0] < camera.width))
+    if inside > 0.95 and 0 < u < camera.width and 0 < v < camera.height:
+        return "uvd"
+    return "xyz"
+
+
+def _find_sequences(dataset: str, names: Sequence[str], frames: int) -> tuple[str, ...]:
+    parts = PARTS.get(dataset, {})
+    if sum(parts.values()) == frames:
+        return tuple(name for name, size in parts.items() for _ in range(size))
+    if names:
+        return tuple(name.rpartition("/")[0] for name in names)
+    return (dataset,) * frames
