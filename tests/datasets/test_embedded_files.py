@@ -37,7 +37,7 @@ def test_no_file_of_ours_lies_in_the_download_tree(embedded_sets, dataset):
     out = embedded_sets[dataset].out
     kinds = {path.suffix for path in (out / "raw").rglob("*") if path.is_file()}
     assert kinds <= {".png", ".mat", ".txt", ".bin"}
-    assert not [path for path in out.rglob(".*")]
+    assert list(out.rglob(".*")) == []
 
 
 def test_msra14_has_48_spheres_that_fill_the_hand(embedded_sets):

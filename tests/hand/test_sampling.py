@@ -19,6 +19,12 @@ def sample(dataset: str, seed: int, frames: int = 600, shape=REFERENCE_SHAPE) ->
     return sample_sequence(np.random.default_rng(seed), frames, POSE_RANGES[dataset], shape, WIDE)
 
 
+@pytest.fixture
+def closed_fingers(monkeypatch):
+    """Leave colliding fingers as they are: views and places do not depend on them, and it is quicker."""
+    monkeypatch.setattr(sampling, "open_smoothly", lambda poses, shape: None)
+
+
 @pytest.mark.parametrize("dataset", POSE_RANGES)
 def test_poses_are_feasible(dataset):
     for seed in range(3):
@@ -74,12 +80,13 @@ def test_opening_spreads_over_the_frames_around():
 
 
 def test_the_same_seed_gives_the_same_poses():
-    assert (sample("nyu", 1) == sample("nyu", 1)).all()
-    assert not (sample("nyu", 1) == sample("nyu", 2)).all()
+    first = sample("nyu", 1, 200)
+    assert (first == sample("nyu", 1, 200)).all()
+    assert not (first == sample("nyu", 2, 200)).all()
 
 
 @pytest.mark.parametrize("dataset", POSE_RANGES)
-def test_views_reach_as_far_as_the_dataset_says(dataset):
+def test_views_reach_as_far_as_the_dataset_says(dataset, closed_fingers):
     """The palm's distance lies in the range; yaw spreads by what near and far views together spread."""
     ranges = POSE_RANGES[dataset]
     poses = np.concatenate([sample(dataset, seed, 1500) for seed in range(4)])
@@ -97,7 +104,7 @@ def test_views_reach_as_far_as_the_dataset_says(dataset):
         assert abs(degrees.mean() - mean) < variance**0.5
 
 
-def test_the_hand_stays_in_the_picture():
+def test_the_hand_stays_in_the_picture(closed_fingers):
     for dataset, convention in DATASETS.items():
         camera = convention.camera
         view_angle = (0.5 * camera.width / camera.fx, 0.5 * camera.height / camera.fy)

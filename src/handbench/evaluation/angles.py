@@ -28,5 +28,5 @@ def angles_out_of_range(
     forgives what float32 does to an angle that was clamped to its limit.
     """
     low, high = limits_rad[:, 0] - tolerance_rad, limits_rad[:, 1] + tolerance_rad
-    outside: np.ndarray = ((angles_rad < low) | (angles_rad > high)).any(axis=1)
-    return outside.astype(np.float64)
+    outside = np.any((angles_rad < low) | (angles_rad > high), axis=1)
+    return np.asarray(outside, np.float64)

@@ -6,6 +6,8 @@ methods' errors on a frame move together (paired). The interval holds the middle
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Float64, Int64
@@ -55,12 +57,12 @@ def cut_blocks(sequences: Sequence[str], *, block_frames: int = BLOCK_FRAMES) ->
     A run shorter than that is one block of its own.
     """
     labels = np.asarray(sequences)
-    starts = np.flatnonzero(np.append(True, labels[1:] != labels[:-1])) if len(labels) else np.empty(0, np.int64)
+    changes = np.flatnonzero(labels[1:] != labels[:-1]) + 1
     blocks = np.empty(len(labels), np.int64)
     first_block = 0
-    for start, end in zip(starts, [*starts[1:], len(labels)], strict=True):
+    for start, end in pairwise([0, *changes.tolist(), len(labels)]):
         pieces = max((end - start) // block_frames, 1)
-        blocks[start:end] = first_block + np.arange(end - start) * pieces // (end - start)
+        blocks[start:end] = first_block + np.arange(end - start) * pieces // max(end - start, 1)
         first_block += pieces
     return blocks
 
@@ -93,20 +95,28 @@ def compare_seeds(
 
 
 def _draw(
-    sums: Float64[np.ndarray, "frames"],
-    counts: Int64[np.ndarray, "frames"],
+    frame_sums: Float64[np.ndarray, "frames"],
+    frame_counts: Int64[np.ndarray, "frames"],
     blocks: Int64[np.ndarray, "frames"],
     seed: int,
     replicates: int,
 ) -> Interval:
-    block_sums, block_counts = np.bincount(blocks, sums), np.bincount(blocks, counts)
+    block_sums, block_counts = np.bincount(blocks, frame_sums), np.bincount(blocks, frame_counts)
     # Blocks without one measured value have nothing to say and are not drawn.
     block_sums, block_counts = block_sums[block_counts > 0], block_counts[block_counts > 0]
     number = len(block_sums)
     mean = float(block_sums.sum() / block_counts.sum()) if number else float("nan")
     if number < 2:
         return Interval(mean, float("nan"), float("nan"), number)
-    drawn = np.random.default_rng(seed).integers(0, number, (replicates, number))
-    means = block_sums[drawn].sum(axis=1) / block_counts[drawn].sum(axis=1)
+    sums, counts = (_draw_counts(number, seed, replicates) @ np.stack([block_sums, block_counts], axis=1)).T
+    means = sums / counts
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(mean, float(low), float(high), number)
+
+
+@lru_cache(maxsize=4)
+def _draw_counts(blocks: int, seed: int, replicates: int) -> Float64[np.ndarray, "replicates blocks"]:
+    """How often each block is drawn in each replicate; kept, since every method on a test set has the same blocks."""
+    drawn = np.random.default_rng(seed).integers(0, blocks, (replicates, blocks))
+    places = drawn + blocks * np.arange(replicates)[:, None]
+    return np.bincount(places.ravel(), minlength=replicates * blocks).reshape(replicates, blocks).astype(np.float64)

@@ -1,4 +1,4 @@
-"""What three numbers a joint may mean, and how a wrong reading is recognised: by what would bring it near the labels."""
+"""What the three numbers of a joint may mean; a wrong reading is known by what brings it nearer the labels."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +23,8 @@ SAMPLE_ROWS = 400
 CLEARLY_BETTER = 0.6
 """A wrong reading is named only if undoing it leaves less than this share of the error."""
 GOOD_ENOUGH_MM = 15.0
+PLAUSIBLE_MM = 150.0
+"""A reading that leaves the joints further from the labels than a hand is long explains nothing."""
 HOPELESS_MM = 300.0
 """Beyond it a prediction lies further off than any place within the hand's cube."""
 
@@ -60,11 +62,12 @@ def choose_layout(raw: Joints, truth_mm: Joints, camera: Camera, *, layout: str,
     suspects = [*_other_layouts(allowed), *_SUSPECTS]
     undone = [_typical_error(suspect.undo(raw, camera, truth_mm), truth_mm) for suspect in suspects]
     nearest = int(np.argmin(undone))
-    if undone[nearest] < CLEARLY_BETTER * errors[best]:
+    if undone[nearest] < min(CLEARLY_BETTER * errors[best], PLAUSIBLE_MM):
         raise BadInput(
             where,
             expected=LAYOUTS[best] if layout != "auto" else "pixels and depth (u, v, mm) or millimetres (x, y down, z)",
-            found=f"{suspects[nearest].found}: {undone[nearest]:.0f} mm from the labels if so, {errors[best]:.0f} if not",
+            found=f"{suspects[nearest].found}: so read they lie {undone[nearest]:.0f} mm from the labels, "
+            f"else {errors[best]:.0f}",
             fix=suspects[nearest].fix,
         )
     if errors[best] > HOPELESS_MM:
@@ -86,12 +89,10 @@ def _typical_error(joints_mm: Joints, truth_mm: Joints) -> float:
 
 
 def _other_layouts(allowed: tuple[str, ...]) -> list[_Suspect]:
-    others = [word for word in LAYOUTS if word not in allowed]
     return [
-        _Suspect(
-            LAYOUTS[word], f"add --layout {word}", lambda raw, camera, _, word=word: apply_layout(raw, word, camera)
-        )
-        for word in others
+        _Suspect(meaning, f"add --layout {word}", _scaled(1.0, word))
+        for word, meaning in LAYOUTS.items()
+        if word not in allowed
     ]
 
 

@@ -47,24 +47,10 @@ def find_outline(hand: Masks, *, width_px: int = BAND_PX) -> Masks:
 
 def _grow(mask: Masks, steps: int) -> Masks:
     """Every pixel whose square neighbourhood of `steps` holds a set pixel; beyond the image nothing is set."""
-    for axis in (1, 2):
-        grown = mask.copy()
-        for step in range(1, steps + 1):
-            ahead, behind = _shift(mask, axis, step), _shift(mask, axis, -step)
-            grown |= ahead | behind
-        mask = grown
-    return mask
-
-
-def _shift(mask: Masks, axis: int, step: int) -> Masks:
-    moved = np.zeros_like(mask)
-    size = mask.shape[axis]
-    to = [slice(None)] * 3
-    source = [slice(None)] * 3
-    to[axis] = slice(max(step, 0), size + min(step, 0))
-    source[axis] = slice(max(-step, 0), size - max(step, 0))
-    moved[tuple(to)] = mask[tuple(source)]
-    return moved
+    rows, columns = mask.shape[1:]
+    wide = np.pad(mask, ((0, 0), (steps, steps), (steps, steps)))
+    across = np.logical_or.reduce([wide[:, :, step : step + columns] for step in range(2 * steps + 1)])
+    return np.logical_or.reduce([across[:, step : step + rows] for step in range(2 * steps + 1)])
 
 
 def _summarize(errors_mm: Float64[np.ndarray, "pixels"]) -> PixelErrors:

@@ -121,8 +121,9 @@ def _read_npz(path: Path, content: bytes) -> Table:
             files = arrays.files
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
         raise BadInput(path, expected="an .npz file of plain arrays", found=_first_line(error), fix=_AGAIN) from None
-    found = [name for name in _ARRAY_NAMES if name in held]
-    if not found:
+    # A member that is no .npy comes back as its bytes.
+    found = [name for name in _ARRAY_NAMES if name in held] or [name for name in held if name != "names"]
+    if not found or not all(isinstance(array, np.ndarray) for array in held.values()):
         raise BadInput(
             path,
             expected=f"an array named {', '.join(_ARRAY_NAMES[:-1])}",
