@@ -27,7 +27,7 @@ def test_without_libraries_one_line_says_so_and_software_carries_on(
     monkeypatch.setattr(opengl, "_LIBRARIES", {"egl": ("libNoSuchThing.so",)})
     monkeypatch.setattr(opengl, "_open_renderer", opengl._open_renderer.__wrapped__)
     monkeypatch.setattr(opengl, "measure_sample_offset_px", opengl.measure_sample_offset_px.__wrapped__)
-    assert renderer.choose_renderer("opengl") is zbuffer.render_layers
+    assert renderer.settle_renderer("opengl") == "software"
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert "software renderer carries on" in lines[0]

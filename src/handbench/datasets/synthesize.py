@@ -33,7 +33,7 @@ from handbench.datasets.store import digest_file
 from handbench.datasets.takes import Take, draw_frame, label_take, prepare_take
 from handbench.datasets.truth import collect_truth, describe_chunk
 from handbench.digest import stage_digest
-from handbench.rendering.renderer import choose_renderer
+from handbench.rendering.renderer import choose_renderer, settle_renderer
 
 CHUNK_FRAMES = 50
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -70,12 +70,13 @@ def synthesize(
     dataset: str, out: Path, *, frames: dict[str, int], seed: int, jobs: int = 1, renderer: str = "auto"
 ) -> None:
     """Write `frames` frames a split of the dataset under `out`."""
-    request = Request(dataset, tuple(sorted(frames.items())), seed, renderer, stage_digest("synthesize"))
+    # Settled here, once: every worker process would otherwise say again that there is no OpenGL.
+    drawn_by = settle_renderer(renderer)
+    request = Request(dataset, tuple(sorted(frames.items())), seed, drawn_by, stage_digest("synthesize"))
     if _is_made(out, request):
         shutil.rmtree(out / PARTIAL, ignore_errors=True)
         print(f"{out}: already there, nothing to do")
         return
-    choose_renderer(renderer)
     chunks = _plan_chunks(request)
     _start_or_carry_on(out, request)
     _draw_chunks(out, request, chunks, jobs)

@@ -1,7 +1,7 @@
 """Predictions in pixels made three-dimensional by the depth image, as the papers did for Tompson et al. on NYU.
 
-Each joint takes the depth measured at its pixel. Where that leaves the cube around the hand (background, a hole, a
-pixel beside the image) it takes the label's depth instead, which favours the method: so does feedback15, section 4.4.
+Each joint takes the depth measured at its pixel. Where that lies outside the cube around the hand (background, a
+hole, a pixel beside the image) it takes the label's depth, which favours the method: feedback15, section 4.4.
 """
 
 import io
@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Float64
 
-from handbench.conventions import NYU, NYU_SCORED
+from handbench.conventions import NYU_SCORED
 from handbench.datasets.files import read_file
 from handbench.datasets.listing import Listing
 from handbench.errors import BadInput
-from handbench.geometry.camera import back_project_points, project_points
 
 _FIELD = "pred_joint_uvconf"
-_HOLDS = f"NYU's test_predictions.mat with {_FIELD} of shape (1, frames, 36, 3)"
+_MOST_FRAMES = 100_000
+_HOLDS = f"a MATLAB 5 file with {_FIELD} of 1 x frames x 36 x 3 numbers (NYU's test_predictions.mat)"
 
 
 @dataclass(frozen=True)
@@ -30,45 +30,55 @@ class Lifted:
     """Joints whose depth is the label's, not the sensor's."""
 
 
-def read_tompson(path: Path) -> Float64[np.ndarray, "frames 14 2"]:
+def read_pixel_predictions(path: Path) -> Float64[np.ndarray, "frames 14 2"]:
     """The scored joints' pixels of NYU's own test_predictions.mat, which has confidences but no depth."""
-    from scipy.io import loadmat
+    # Imported here: only this file format needs it, and it is slow to load.
+    from scipy.io import loadmat, whosmat
 
     content = read_file(path, holds=_HOLDS)
     try:
-        array = loadmat(io.BytesIO(content), variable_names=[_FIELD]).get(_FIELD)
-    except Exception as error:  # scipy's reader raises whatever a damaged file makes it trip over
-        raise BadInput(path, expected=_HOLDS, found=f"{type(error).__name__}: {error}", fix="get it again") from None
-    shape = getattr(array, "shape", None)
-    if array is None or array.dtype.kind not in "fiu" or len(shape or ()) != 4 or shape[0] != 1 or shape[2:] != (36, 3):
-        raise BadInput(path, expected=_HOLDS, found=f"shape {shape}" if shape else "no such field", fix="get it again")
-    return np.asarray(array[0][:, list(NYU_SCORED), :2], np.float64)
+        # The header is looked at first, so that a file cannot make numpy claim more memory than is there.
+        headers = {name: (shape, kind) for name, shape, kind in whosmat(io.BytesIO(content))}
+        shape, kind = headers.get(_FIELD, ((), "no such field"))
+        fits = len(shape) == 4 and shape[0] == 1 and 0 < shape[1] <= _MOST_FRAMES and shape[2:] == (36, 3)
+        if not fits or kind not in ("double", "single"):
+            raise _refuse(path, f"{'x'.join(map(str, shape))} {kind}".strip())
+        array = np.asarray(loadmat(io.BytesIO(content), variable_names=[_FIELD])[_FIELD])
+    except BadInput:
+        raise
+    except Exception as error:  # an untrusted file fails in the parser in a dozen ways, all of which mean the same
+        raise _refuse(path, f"a damaged or other file ({type(error).__name__})") from None
+    pixels = array[0][:, list(NYU_SCORED), :2]
+    if np.iscomplexobj(pixels) or not np.isfinite(pixels).all():
+        raise _refuse(path, "numbers that are complex or not finite")
+    return pixels.astype(np.float64)
 
 
 def lift_predictions(uv: Float64[np.ndarray, "frames joints 2"], listing: Listing) -> Lifted:
-    """Look the depth of every joint up in the listing's frames, one frame at a time.
+    """Look the depth of every joint up in the listing's images, one frame at a time.
 
     The cube is the dataset's for that person, around its centre joint.
     """
     convention = listing.convention
     if len(uv) != len(listing):
         raise BadInput(
-            listing.root, expected=f"{len(uv):,} frames, one a row", found=f"{len(listing):,}", fix="give the test split"
+            listing.root,
+            expected=f"{len(uv):,} frames, one a row",
+            found=f"{len(listing):,}",
+            fix="give the test split",
         )
-    centre_joint = convention.joints.index(convention.centre_joint)
+    centre = convention.joints.index(convention.centre_joint)
     uvd, from_labels = np.empty((*uv.shape[:2], 3)), np.empty(uv.shape[:2], bool)
     for row in range(len(listing)):
         frame = listing.frame(row)
-        joints_mm = frame.joints_mm.astype(np.float64)
-        label_depth = joints_mm[list(convention.scored), 2]
-        point, outside = lift_frame(
+        label_depth_mm = frame.joints_mm[:, 2].astype(np.float64)
+        uvd[row], from_labels[row] = lift_frame(
             uv[row],
             frame.depth_mm,
-            label_depth,
-            centre_mm=joints_mm[centre_joint],
+            label_depth_mm[list(convention.scored)],
+            centre_depth_mm=float(label_depth_mm[centre]),
             cube_mm=convention.cube_of(frame.subject),
         )
-        uvd[row], from_labels[row] = point, outside
     return Lifted(uvd, from_labels)
 
 
@@ -77,19 +87,17 @@ def lift_frame(
     depth_mm: Float[np.ndarray, "height width"],
     label_depth_mm: Float64[np.ndarray, "joints"],
     *,
-    centre_mm: Float64[np.ndarray, "3"],
+    centre_depth_mm: float,
     cube_mm: float,
 ) -> tuple[Float64[np.ndarray, "joints 3"], Bool[np.ndarray, "joints"]]:
-    """(u, v, depth) of each joint, and which took the label's depth because the measured one left the cube."""
+    """(u, v, depth) of each joint, and which of them took the label's depth."""
     height, width = depth_mm.shape
     column, row = np.floor(uv + 0.5).astype(np.int64).T
     seen = (column >= 0) & (column < width) & (row >= 0) & (row < height)
     measured = np.where(seen, depth_mm[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)], 0.0)
-    points_mm = back_project_points(np.column_stack([uv, measured]), NYU.camera)
-    inside = seen & (measured > 0) & (np.abs(points_mm[:, 2] - centre_mm[2]) <= cube_mm / 2)
-    depth = np.where(inside, measured, label_depth_mm)
-    return np.column_stack([uv, depth]), ~inside
+    inside = (measured > 0) & (np.abs(measured - centre_depth_mm) <= cube_mm / 2)
+    return np.column_stack([uv, np.where(inside, measured, label_depth_mm)]), ~inside
 
 
-def project_centre(centre_mm: Float64[np.ndarray, "3"]) -> Float64[np.ndarray, "3"]:
-    return project_points(centre_mm, NYU.camera)
+def _refuse(path: Path, found: str) -> BadInput:
+    return BadInput(path, expected=_HOLDS, found=found, fix="take it from the dataset's test folder again")

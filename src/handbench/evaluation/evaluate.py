@@ -22,6 +22,7 @@ from handbench.evaluation.published import (
     take,
 )
 from handbench.evaluation.score import Score, interval_or_none, plain
+from handbench.geometry.camera import back_project_points
 
 
 @dataclass(frozen=True)
@@ -114,19 +115,21 @@ def evaluate(
     against_layout: str = "auto",
     against_order: str = "scored",
     ground_truth_layout: str = "auto",
+    frames: Path | None = None,
 ) -> Evaluation:
     """Measure a prediction file and set it beside the published methods.
 
     Ground truth is `ground_truth`, else the labels of the record (`record`, or where the download put it), else a
-    `*_test_groundtruth_label.txt` beside the prediction file.
+    `*_test_groundtruth_label.txt` beside the prediction file. `frames` is the folder of the dataset's own files; only
+    NYU's test_predictions.mat, which has pixels without depth, needs it.
     """
     _check_record(record)
     opened = Record(record) if record else find_record()
     truth = _find_truth(prediction, dataset, ground_truth, ground_truth_layout, opened)
-    predictions = read_predictions(prediction, truth, layout=layout, order=order)
+    predictions = _read(prediction, truth, layout, order, frames)
     score = score_predictions(predictions, truth)
     published, notes = _score_published(predictions, truth, opened)
-    other = against and read_predictions(against, truth, layout=against_layout, order=against_order)
+    other = against and _read(against, truth, against_layout, against_order, frames)
     return Evaluation(
         method=method,
         dataset=dataset,
@@ -155,6 +158,35 @@ def save_evaluation(evaluation: Evaluation, folder: Path) -> tuple[Path, ...]:
     for name, content in contents.items():
         replace_file(folder / name, content)
     return tuple(folder / name for name in contents)
+
+
+def _read(path: Path, truth: GroundTruth, layout: str, order: str, frames: Path | None) -> Predictions:
+    if path.suffix == ".mat" and truth.dataset == "nyu":
+        return _lift(path, truth, frames)
+    return read_predictions(path, truth, layout=layout, order=order)
+
+
+def _lift(path: Path, truth: GroundTruth, frames: Path | None) -> Predictions:
+    """Pixels without depth: looked up in the images, and said so."""
+    if frames is None:
+        raise BadInput(
+            path,
+            expected="the depth images beside predictions in pixels",
+            found="no folder of them",
+            fix="give --frames DIR, the folder of the NYU download",
+        )
+    from handbench.datasets.importers import list_frames
+    from handbench.evaluation.depth_lookup import lift_predictions, read_pixel_predictions
+
+    lifted = lift_predictions(read_pixel_predictions(path), list_frames("nyu", frames, "test"))
+    if len(lifted.uvd) != len(truth.joints_mm):
+        raise BadInput(
+            path, expected=f"{len(truth.joints_mm):,} frames", found=f"{len(lifted.uvd):,}", fix="give matching labels"
+        )
+    share = 100 * lifted.from_labels.mean()
+    note = f"depth looked up at each joint's pixel; {share:.1f} % lay outside the cube and took the label's depth"
+    joints_mm = back_project_points(lifted.uvd, DATASETS["nyu"].camera)
+    return Predictions(joints_mm, np.arange(len(joints_mm)), "uv + depth image", (note,))
 
 
 def _check_record(record: Path | None) -> None:

@@ -20,13 +20,18 @@ RenderLayers = Callable[
 
 
 def choose_renderer(name: str = "auto") -> RenderLayers:
-    """`render_layers` of the renderer asked for.
+    """`render_layers` of the renderer asked for, or of the one that stands in for it."""
+    return opengl.render_layers if settle_renderer(name) == "opengl" else zbuffer.render_layers
+
+
+def settle_renderer(name: str = "auto") -> str:
+    """Which renderer will draw, "software" or "opengl", when `name` is asked for.
 
     "auto" is the software renderer, ten times faster than OpenGL without a graphics card and everywhere available.
     Where "opengl" finds no driver, one line on standard error says so and the software renderer carries on.
     """
     if name in ("auto", "software"):
-        return zbuffer.render_layers
+        return "software"
     if name != "opengl":
         raise BadInput("renderer", expected=" or ".join(RENDERERS), found=repr(name), fix="name one of these")
     try:
@@ -38,5 +43,5 @@ def choose_renderer(name: str = "auto") -> RenderLayers:
             f"(to use OpenGL: {INSTALL_OPENGL})",
             file=sys.stderr,
         )
-        return zbuffer.render_layers
-    return opengl.render_layers
+        return "software"
+    return "opengl"
