@@ -1,6 +1,7 @@
 """The command line: quick, one line for bad input, and every subcommand hands its words on."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -10,7 +11,8 @@ from types import ModuleType
 import pytest
 
 from handbench import __version__
-from handbench.cli import main
+from handbench.cli import LEAST_PX, MOST_PX, main
+from handbench.config import schema
 from handbench.errors import BadInput
 
 SUBCOMMANDS = ("synthesize", "download", "doctor", "crop", "show")
@@ -44,6 +46,7 @@ def test_help_names_every_subcommand(capsys: pytest.CaptureFixture[str]) -> None
     assert stop.value.code == 0
     said = capsys.readouterr().out
     assert all(f"    {word}" in said for word in SUBCOMMANDS)
+    assert "HANDBENCH_TRACEBACK=1" in said
 
 
 @pytest.mark.parametrize("word", SUBCOMMANDS)
@@ -110,6 +113,10 @@ def test_download_hands_its_words_on(monkeypatch: pytest.MonkeyPatch, capsys: py
         ["synthesize", "nyu", "--out", "x", "--frames", "train=0"],
         ["synthesize", "nyuu", "--out", "x", "--frames", "train=1"],
         ["crop", "nyu", "--root", "x", "--split", "test", "--centre", "com", "--out", "y", "--size", "-1"],
+        ["crop", "nyu", "--root", "x", "--split", "test", "--centre", "com", "--out", "y", "--size", "99999999"],
+        ["crop", "nyu", "--root", "x", "--split", "test", "--centre", "com", "--out", "y", "--size", "15"],
+        ["crop", "nyu", "--root", "x", "--split", "test", "--centre", "com", "--out", "y", "--allow-skips", "-1"],
+        ["synthesize", "nyu", "--out", "x", "--frames", "train=1", "--seed", "-1"],
         ["show", "nyu", "--frames", "many"],
         ["dance"],
         [],
@@ -227,3 +234,77 @@ def test_synthesize_refuses_a_split_that_the_dataset_lacks(tmp_path: Path, capsy
     assert main(["synthesize", "msra", "--out", str(tmp_path / "o"), "--frames", "train=2"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
     assert not (tmp_path / "o" / "manifest.json").exists()
+
+
+def test_patches_have_the_same_bounds_as_in_the_configuration() -> None:
+    bounds = schema()["$defs"]["Crop"]["properties"]["size_px"]
+    assert (bounds["minimum"], bounds["maximum"]) == (LEAST_PX, MOST_PX)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(28, "No space left on device", "/a/b"), "/a/b: No space left on device"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (OSError("cut off\nin the middle"), "cut off in the middle"),
+        (MemoryError(), "not enough memory; ask for less at once"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), "'utf-8' codec can't decode byte 0xff"),
+    ],
+)
+def test_a_machine_that_refuses_is_one_line_and_status_1(
+    error: BaseException, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand_in(monkeypatch, "handbench.datasets.doctor", "examine", Recorder(error=error))
+    assert main(["doctor", "folder"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"handbench: {line}")
+    assert said.count("\n") == 1
+    monkeypatch.setenv("HANDBENCH_TRACEBACK", "1")
+    assert main(["doctor", "folder"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("Traceback (most recent call last)")
+    assert said.splitlines()[-1].startswith(f"handbench: {line}")
+
+
+PIPED = """
+import sys
+from types import ModuleType
+from handbench.cli import main
+fake = ModuleType("work")
+def work(*_, **__):
+    for line in range(9):
+        print("line", line, flush=True)
+    raise SystemExit("finished")
+fake.download = fake.examine = work
+sys.modules["handbench.datasets.download"] = sys.modules["handbench.datasets.doctor"] = fake
+sys.exit(main([sys.argv[1], sys.argv[2]]))
+"""
+
+
+STOPPED = "handbench: stopped, nobody reads its output; the same command goes on from here\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"), [(["download", "nyu"], 141, STOPPED), (["doctor", "here"], 0, "")]
+)
+def test_work_cut_short_by_a_closed_pipe_is_no_success(words: list[str], status: int, said: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([sys.executable, "-c", PIPED, *words], stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (status, said)
+
+
+def test_a_full_device_for_the_output_is_one_line() -> None:
+    code = "import sys\nfrom handbench import cli\ncli.run_doctor = lambda options: print('all well')\n"
+    code += "sys.exit(cli.main(['doctor', 'here']))"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (1, "handbench: No space left on device\n")
+
+
+def test_a_name_that_is_no_utf8_can_be_printed() -> None:
+    code = "import sys\nfrom handbench import cli\ncli.run_doctor = lambda options: print('a\\udce4.png')\n"
+    code += "sys.exit(cli.main(['doctor', 'here']))"
+    done = subprocess.run([sys.executable, "-X", "utf8", "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "a\\udce4.png\n")

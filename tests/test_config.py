@@ -111,7 +111,9 @@ def test_a_missing_key_is_one_line(values: dict) -> None:
 
 def test_splits_are_those_of_the_dataset(values: dict) -> None:
     values["datasets"]["nyu"]["frames"] = {"train": 1, "tset": 1}
-    assert "datasets.nyu.frames has train, tset where train, test belong" in refuse(values)
+    assert "datasets.nyu.frames has 'tset'; the nearest that nyu has is 'test'" in refuse(values)
+    values["datasets"]["nyu"]["frames"] = {"train": 1}
+    assert "datasets.nyu.frames has train where train, test belong" in refuse(values)
 
 
 @pytest.mark.parametrize("centre", ["cmo", "joint-", "joint-../x", "joint-a/b", ""])

@@ -5,9 +5,11 @@ function of its name.
 """
 
 import argparse
+import io
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,23 +18,58 @@ from handbench.conventions import DATASETS
 from handbench.errors import BadInput
 
 INTERRUPTED = 130
+BROKEN_PIPE = 141
+TRACEBACK = "HANDBENCH_TRACEBACK"
+LEAST_PX, MOST_PX = 16, 512
+"""Bounds of a patch's edge, the same as in the configuration."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one subcommand; bad input is one line on stderr and status 1."""
+    """Run one subcommand; bad input, and a disk or memory that refuses, is one line on stderr and status 1."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file name that is no UTF-8 must not end the work that prints it.
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = _build_parser().parse_args(arguments)
     try:
-        return options.run(options) or 0
-    except BadInput as error:
-        print(f"handbench: {error}", file=sys.stderr)
-        return 1
+        status = options.run(options) or 0
+    except BrokenPipeError:
+        # The reader (`| head`) has seen enough. A listing may end there; work that stops half done is no success.
+        _drop_stdout()
+        if options.run is run_doctor:
+            return 0
+        print("handbench: stopped, nobody reads its output; the same command goes on from here", file=sys.stderr)
+        return BROKEN_PIPE
     except KeyboardInterrupt:
         print("handbench: interrupted; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED
+    except (BadInput, OSError, MemoryError, UnicodeError) as error:
+        if os.environ.get(TRACEBACK) == "1":
+            traceback.print_exc()
+        print(f"handbench: {_tell(error)}", file=sys.stderr)
+        return 1
+    try:
+        sys.stdout.flush()
     except BrokenPipeError:
-        # The reader (`| head`) has seen enough; keep the interpreter from complaining when it flushes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        _drop_stdout()
+    except OSError as error:
+        _drop_stdout()
+        print(f"handbench: {_tell(error)}", file=sys.stderr)
+        return 1
+    return status
+
+
+def _tell(error: BaseException) -> str:
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        text = error.strerror if error.filename is None else f"{os.fsdecode(error.filename)}: {error.strerror}"
+    if isinstance(error, MemoryError):
+        text = f"not enough memory; {text or 'ask for less at once'}"
+    return " ".join(text.splitlines()) or type(error).__name__
+
+
+def _drop_stdout() -> None:
+    """Keep the interpreter from complaining when it flushes what nobody reads any more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run_synthesize(options: argparse.Namespace) -> None:
@@ -93,9 +130,39 @@ def run_show(options: argparse.Namespace) -> None:
     print(out)
 
 
+def run_evaluate(options: argparse.Namespace) -> None:
+    from handbench.evaluation.evaluate import evaluate
+    from handbench.evaluation.evaluation_files import default_folder, save_evaluation
+    from handbench.evaluation.evaluation_text import render_text
+
+    evaluation = evaluate(
+        options.prediction,
+        options.dataset,
+        options.method,
+        ground_truth=options.ground_truth,
+        record=options.record,
+        against=options.against,
+        layout=options.layout,
+        order=options.order,
+        against_layout=options.against_layout,
+        against_order=options.against_order,
+        ground_truth_layout=options.ground_truth_layout,
+        frames=options.frames,
+    )
+    folder = options.out or default_folder(options.dataset, options.method)
+    save_evaluation(evaluation, folder)
+    if options.json:
+        print(json.dumps(evaluation.as_dict(), allow_nan=False))
+    else:
+        print(render_text(evaluation))
+        print(f"saved in {folder}")
+
+
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="handbench", description="Depth-based 3D hand pose, from data to printed table."
+        prog="handbench",
+        description="Depth-based 3D hand pose, from data to printed table.",
+        epilog=f"{TRACEBACK}=1 in the environment shows where in the program an error arose.",
     )
     parser.add_argument("--version", action="version", version=f"handbench {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -104,6 +171,7 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_doctor(commands)
     _add_crop(commands)
     _add_show(commands)
+    _add_evaluate(commands)
     return parser
 
 
@@ -122,7 +190,7 @@ def _add_synthesize(commands: argparse._SubParsersAction) -> None:
         metavar="SPLIT=N",
         help="for example train=3000 test=1000",
     )
-    parser.add_argument("--seed", type=int, default=0, help="same seed, same files (default 0)")
+    parser.add_argument("--seed", type=_parse_natural, default=0, help="same seed, same files (default 0)")
     parser.add_argument(
         "--renderer", choices=("auto", "software", "opengl"), default="auto", help="what draws the depth"
     )
@@ -161,11 +229,19 @@ def _add_crop(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--split", required=True, metavar="S", help="train, test or all, as the dataset has them")
     parser.add_argument("--centre", required=True, metavar="C", help="joint, joint-<name>, com or block")
     parser.add_argument(
-        "--size", type=_parse_positive, default=128, metavar="PX", help="edge of the patch in pixels (default 128)"
+        "--size",
+        type=_parse_size,
+        default=128,
+        metavar="PX",
+        help="edge of the patch in pixels, 16 to 512 (default 128)",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the store")
     parser.add_argument(
-        "--allow-skips", type=int, default=0, metavar="N", help="unreadable frames that may be left out (default 0)"
+        "--allow-skips",
+        type=_parse_natural,
+        default=0,
+        metavar="N",
+        help="frames that may be left out: unreadable, or with the hand outside the image (default 0)",
     )
     _add_jobs(parser)
 
@@ -182,6 +258,26 @@ def _add_show(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE", help="default DATASET-SPLIT.png")
 
 
+def _add_evaluate(commands: argparse._SubParsersAction) -> None:
+    words = "measure a file of predictions and set it beside the published methods"
+    parser = _add_command(commands, "evaluate", words, run_evaluate)
+    parser.add_argument("prediction", type=Path, metavar="FILE", help="text, CSV, .npy or .npz: see docs/evaluation.md")
+    _add_dataset(parser)
+    parser.add_argument("method", metavar="METHOD", help="what the table calls it")
+    parser.add_argument("--ground-truth", type=Path, metavar="FILE", help="labels (default: the downloaded record)")
+    parser.add_argument("--record", type=Path, metavar="DIR", help="folder of the published record")
+    parser.add_argument("--against", type=Path, metavar="FILE", help="other predictions: the paired difference")
+    for prefix, whose in (("", "the predictions"), ("against-", "--against"), ("ground-truth-", "the labels")):
+        parser.add_argument(
+            f"--{prefix}layout", default="auto", metavar="L", help=f"of {whose}: auto, uvd, xyz, xyz-up, xyz-msra"
+        )
+    parser.add_argument("--order", default="scored", metavar="O", help="joint order: scored, conv, lie-x, or 13,11,...")
+    parser.add_argument("--against-order", default="scored", metavar="O", help="joint order of --against")
+    parser.add_argument("--frames", type=Path, metavar="DIR", help="the NYU images, for predictions in pixels alone")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="default results/evaluate/DATASET/METHOD")
+    parser.add_argument("--json", action="store_true", help="for machines")
+
+
 def _add_command(
     commands: argparse._SubParsersAction, name: str, words: str, run: Callable[[argparse.Namespace], int | None]
 ) -> argparse.ArgumentParser:
@@ -195,7 +291,9 @@ def _add_dataset(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_jobs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--jobs", type=_parse_positive, default=1, metavar="N", help="worker processes (default 1)")
+    parser.add_argument(
+        "--jobs", type=_parse_positive, default=1, metavar="N", help="frames worked on at once (default 1)"
+    )
 
 
 def _parse_count(text: str) -> tuple[str, int]:
@@ -209,3 +307,16 @@ def _parse_positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, found {text!r}")
     return int(text)
+
+
+def _parse_natural(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 up, found {text!r}")
+    return int(text)
+
+
+def _parse_size(text: str) -> int:
+    size_px = _parse_positive(text)
+    if not LEAST_PX <= size_px <= MOST_PX:
+        raise argparse.ArgumentTypeError(f"expected {LEAST_PX} to {MOST_PX} pixels, found {text}")
+    return size_px

@@ -22,9 +22,14 @@ Seed = Annotated[int, Field(ge=0)]
 CENTRES = ("joint", "com", "block", "joint-<name>")
 
 
+def _find_nearest(word: str, known: Sequence[str]) -> str:
+    return difflib.get_close_matches(word, known, n=1, cutoff=0.0)[0]
+
+
 def _check_centre_word(word: str) -> str:
     if word not in CENTRES[:3] and not (word.startswith("joint-") and word.removeprefix("joint-").isidentifier()):
-        raise ValueError(f"centre {word!r} where {', '.join(CENTRES)} belong")
+        near = _find_nearest(word, CENTRES)
+        raise ValueError(f"centre {word!r} where {', '.join(CENTRES)} belong; did you mean {near}?")
     return word
 
 
@@ -190,6 +195,10 @@ def _is_model(kind: Any) -> bool:
 
 def _check_splits(name: str, dataset: Dataset) -> None:
     splits = DATASETS[name].splits
+    wrong = [split for split in dataset.frames if split not in splits]
+    if wrong:
+        near = _find_nearest(wrong[0], splits)
+        raise ValueError(f"datasets.{name}.frames has {wrong[0]!r}; the nearest that {name} has is {near!r}")
     if set(dataset.frames) != set(splits):
         raise ValueError(f"datasets.{name}.frames has {', '.join(dataset.frames)} where {', '.join(splits)} belong")
 
@@ -198,5 +207,5 @@ def _check_centre(name: str, centre: str) -> None:
     joint = centre.removeprefix("joint-")
     names = DATASETS[name].joints.names
     if centre.startswith("joint-") and joint not in names:
-        near = difflib.get_close_matches(joint, names, n=1, cutoff=0.0)
-        raise ValueError(f"datasets.{name}.centres names joint {joint!r}; the nearest that {name} has is {near[0]!r}")
+        near = _find_nearest(joint, names)
+        raise ValueError(f"datasets.{name}.centres names joint {joint!r}; the nearest that {name} has is {near!r}")

@@ -17,7 +17,8 @@ class Served:
     content: bytes
     script: deque[str] = field(default_factory=deque)
     """cut:N, cut-headers, no-range, short-range, html, sly-html, wrong, 404, 500, 503, drip, stall, chunked, bare (no
-    validators), bare-cut:N; a file whose script is over is served well."""
+    validators), bare-cut:N, redirect:ADDRESS, garbage-status, long-length, long-range; a file whose
+    script is over is served well."""
     modified: str = "Mon, 01 Jan 2024 00:00:00 GMT"
     content_type: str = "application/octet-stream"
 
@@ -90,6 +91,9 @@ def _answer(handler: BaseHTTPRequestHandler, loopback: Loopback) -> None:
         handler.close_connection = True
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Le")
         return
+    if word.startswith("redirect:") or word in _ODD_ANSWERS:
+        _answer_oddly(handler, word)
+        return
     content, content_type = served.content, served.content_type
     if word == "html":
         content, content_type, wanted = (
@@ -122,6 +126,20 @@ def _answer(handler: BaseHTTPRequestHandler, loopback: Loopback) -> None:
     handler.send_header("Content-Length", str(len(content) - start))
     handler.end_headers()
     _send_body(handler, loopback, path, content[start:], word)
+
+
+_ODD_ANSWERS = {
+    "garbage-status": b"HTTP/1.1 ja\tno\rwhat\x07 200\r\n\r\n",
+    "long-length": b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\nPK\x03\x04",
+    "long-range": b"HTTP/1.1 206 Part\r\nContent-Range: bytes 0-5/" + b"9" * 5000 + b"\r\n\r\nPK\x03\x04",
+}
+
+
+def _answer_oddly(handler: BaseHTTPRequestHandler, word: str) -> None:
+    handler.close_connection = True
+    target = word.removeprefix("redirect:")
+    redirect = f"HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n".encode()
+    handler.wfile.write(_ODD_ANSWERS.get(word, redirect))
 
 
 def _start_of(handler: BaseHTTPRequestHandler, served: Served, wanted: str) -> int:

@@ -1,10 +1,14 @@
 """Archives nobody vouches for: nothing lands outside the folder, nothing half-unpacked looks whole."""
 
+import errno
 import gzip
 import io
+import os
 import random
 import tarfile
+import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -227,8 +231,39 @@ def test_empty_archives(tmp_path: Path) -> None:
     refuse(make_tar(tmp_path / "a.tar.gz", {}), tmp_path, "no file in it")
 
 
-def test_file_and_folder_of_one_name(tmp_path: Path) -> None:
-    refuse(make_zip(tmp_path / "a.zip", {"a": b"1", "a/b": b"2"}), tmp_path, "expected room to unpack")
+@pytest.mark.parametrize("names", [("a", "a/b"), ("a/b", "a"), ("a/b/", "a"), ("n" * 300,), ("x/" + "n" * 300 + "/y",)])
+@pytest.mark.parametrize("make", [make_zip, make_tar])
+def test_names_that_no_folder_can_hold(
+    tmp_path: Path, make: Callable[[Path, dict[str, bytes]], Path], names: tuple[str, ...]
+) -> None:
+    """The archive's fault: no free space would help."""
+    archive = make(tmp_path / "a", {name: b"" if name.endswith("/") else b"1" for name in names})
+    (tmp_path / "out").mkdir()
+    with pytest.raises(BadArchive, match="members cannot be written") as caught:
+        unpack([(archive, "")], tmp_path / "out" / "raw")
+    assert len(str(caught.value)) < 500
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("twice", ["P0/1/joint.txt", "P0//1/joint.txt", "P0\\1\\joint.txt"])
+def test_zip_with_two_entries_of_one_name(tmp_path: Path, twice: str) -> None:
+    archive = make_zip(tmp_path / "a.zip", FILES)
+    with zipfile.ZipFile(archive, "a") as bundle, warnings.catch_warnings(action="ignore"):
+        bundle.writestr(twice, b"other")
+    refuse(archive, tmp_path, "two members of one name")
+
+
+@pytest.mark.parametrize("fault", ["ENOSPC", "EDQUOT", "EACCES", "EROFS", "EFBIG", "EPERM"])
+def test_faults_of_the_disk_do_not_condemn_the_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    def refuse_to_write(*_: object) -> None:
+        raise OSError(getattr(errno, fault), os.strerror(getattr(errno, fault)))
+
+    monkeypatch.setattr("handbench.datasets.archives._Writer.write", refuse_to_write)
+    with pytest.raises(BadInput, match="expected room to unpack") as caught:
+        unpack([(make_zip(tmp_path / "a.zip", FILES), "")], tmp_path / "raw")
+    assert not isinstance(caught.value, BadArchive)
 
 
 def test_leftovers_of_a_killed_run_are_cleared(tmp_path: Path) -> None:

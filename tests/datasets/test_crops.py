@@ -1,6 +1,7 @@
 """Building the store: order, skips, kill -9, and what the card says."""
 
 import csv
+import errno
 import hashlib
 import json
 import os
@@ -9,13 +10,15 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from crop_fixtures import make_listing, read_fake_depth
 
-from handbench.conventions import ICVL
+from handbench.conventions import DATASETS, ICVL
 from handbench.datasets.centres import Centre, CentreStrategy
 from handbench.datasets.crops import build_crops
+from handbench.datasets.row_file import RowFile
 from handbench.datasets.store import open_store
 from handbench.errors import BadInput
 from handbench.geometry.crop import crop_cube
@@ -76,7 +79,11 @@ def test_a_truth_file_above_the_frames_means_embedded(tmp_path):
     (tmp_path / "raw").mkdir()
     (tmp_path / "truth.npz").touch()
     build_crops(make_listing(2, tmp_path / "raw"), centre="joint", size_px=16, out=tmp_path / "store")
-    assert open_store(tmp_path / "store").card["protocol"]["source"] == "embedded"
+    protocol = open_store(tmp_path / "store").card["protocol"]
+    assert protocol["source"] == "embedded"
+    assert protocol["source_shown_by"] == "a truth.npz in the dataset's folder or up to 3 above it"
+    build_crops(make_listing(2), centre="joint", size_px=16, out=tmp_path / "store")
+    assert open_store(tmp_path / "store").card["protocol"]["source_shown_by"].startswith("no truth.npz")
 
 
 def test_trap_50_two_jobs_give_the_same_bytes(tmp_path):
@@ -198,3 +205,150 @@ def test_a_log_gets_a_plain_line_every_tenth(tmp_path, capsys, monkeypatch):
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["crop icvl test: 3 of 30", "crop icvl test: 6 of 30"]
     assert len(lines) == 11
+
+
+@pytest.mark.parametrize("dataset", sorted(DATASETS))
+@pytest.mark.parametrize("centre", ["joint", "com", "block"])
+def test_a_hand_outside_the_image_stops_the_build(tmp_path, dataset, centre):
+    convention = DATASETS[dataset]
+    camera = convention.camera
+    joints_mm = np.zeros((3, len(convention.joints.names), 3), np.float32) + np.float32([0, 0, 400])
+    joints_mm[1, :, 0] += 3000
+    depth_mm = np.full((camera.height, camera.width), 400, np.float32)
+    listing = make_listing(3, convention=convention, joints_mm=joints_mm, read_depth=lambda _: depth_mm)
+    with pytest.raises(BadInput, match=r"image_0001.*every labelled joint outside it.*--allow-skips N"):
+        build_crops(listing, centre=centre, size_px=16, out=tmp_path / "store")
+    build_crops(listing, centre=centre, size_px=16, out=tmp_path / "store", allow_skips=1)
+    assert open_store(tmp_path / "store").row.tolist() == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("point_mm", "kept"),
+    # u = 240.99 x / z + 160 on ICVL: -160.5 px from the middle is the left edge of pixel 0.
+    [
+        ([-160.4 * 400 / 240.99, 0, 400], True),
+        ([-160.6 * 400 / 240.99, 0, 400], False),
+        ([0, 119.4 * 400 / 240.96, 400], True),
+        ([0, 119.6 * 400 / 240.96, 400], False),
+        ([0, 0, -400], False),
+        ([0, 0, 0], False),
+    ],
+)
+def test_one_joint_at_the_edge_decides(tmp_path, point_mm, kept):
+    assert (ICVL.camera.fx, ICVL.camera.fy, ICVL.camera.cx, ICVL.camera.cy) == (240.99, 240.96, 160, 120)
+    joints_mm = np.full((1, 16, 3), np.nan, np.float32)
+    joints_mm[0, 5] = point_mm
+    joints_mm[0, 6] = (9000, 0, 400)
+    listing = make_listing(1, joints_mm=joints_mm)
+    build_crops(listing, centre="com", size_px=16, out=tmp_path / "store", allow_skips=1)
+    assert len(open_store(tmp_path / "store")) == int(kept)
+
+
+def test_a_skipped_hand_outside_the_image_does_not_start_a_build_afresh(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("handbench.datasets.crops.CHUNK_FRAMES", 4)
+    listing = make_listing(10, bad={9: "cut"})
+    listing.joints_mm[1, :, 0] = 5000
+    with pytest.raises(BadInput, match="cut_0009"):
+        build_crops(listing, centre="joint", size_px=16, out=tmp_path / "store", allow_skips=1)
+    build_crops(listing, centre="joint", size_px=16, out=tmp_path / "store", allow_skips=2)
+    assert "carrying on after 8 of 10" in capsys.readouterr().out
+
+
+def test_every_kind_of_note_is_counted_aloud(tmp_path, capsys):
+    listing = make_listing(6)
+    listing.joints_mm[[2, 3], 0] = np.nan
+    listing.joints_mm[4, 0] = (5000, 0, 400)
+    build_crops(listing, centre="joint", size_px=16, out=tmp_path / "store")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2].startswith("  2 x palm is not annotated: mean of the annotated scored joints (rows under")
+    assert lines[-1].startswith('  1 x nothing measured in the cube (rows under "notes" in store.json')
+
+
+@pytest.mark.parametrize("place", ["file/store", "file"])
+def test_a_place_where_no_folder_can_be_is_refused(tmp_path, place):
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match=r"expected a (new )?folder"):
+        build_crops(make_listing(3), centre="joint", size_px=16, out=tmp_path / place)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("name", [".", "..", "/"])
+def test_a_folder_without_a_name_of_its_own_is_refused(name):
+    with pytest.raises(BadInput, match="the name of a new folder"):
+        build_crops(make_listing(3), centre="joint", size_px=16, out=Path(name))
+
+
+def test_a_full_disk_is_one_line_and_the_build_goes_on_afterwards(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("handbench.datasets.crops.CHUNK_FRAMES", 4)
+    appended = []
+
+    def append(self, rows):
+        appended.append(rows)
+        if len(appended) == 8:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        append_rows(self, rows)
+
+    append_rows = RowFile.append
+    monkeypatch.setattr(RowFile, "append", append)
+    with pytest.raises(BadInput, match=r"store\.partial: expected .*, found No space left on device; free some disk"):
+        build_crops(make_listing(10), centre="joint", size_px=16, out=tmp_path / "store")
+    build_crops(make_listing(10), centre="joint", size_px=16, out=tmp_path / "store")
+    assert "carrying on after 4 of 10" in capsys.readouterr().out
+    build_crops(make_listing(10), centre="joint", size_px=16, out=tmp_path / "whole")
+    assert digests(tmp_path / "store") == digests(tmp_path / "whole")
+
+
+def test_names_that_are_no_utf8_survive(tmp_path):
+    names = tuple(os.fsdecode(f"bild_{row}".encode() + b"_\xe4.png") for row in range(3))
+    build_crops(make_listing(3, names=names), centre="joint", size_px=16, out=tmp_path / "store")
+    assert open_store(tmp_path / "store").names == names
+
+
+def write_pictures(folder: Path, frames: int) -> None:
+    folder.mkdir(exist_ok=True)
+    for row in range(frames):
+        cv2.imwrite(str(folder / f"image_{row:04d}.png"), read_fake_depth(Path(f"image_{row}")).astype(np.uint16))
+
+
+def read_picture(path: Path) -> np.ndarray:
+    if not path.exists():
+        raise BadInput(path, expected="a file", found="nothing", fix="look for it")
+    return cv2.imread(str(path), cv2.IMREAD_UNCHANGED).astype(np.float32)
+
+
+@pytest.mark.parametrize("change", ["image", "array", "progress", "nothing"])
+def test_what_changed_between_two_runs_is_cut_anew(tmp_path, monkeypatch, capsys, change):
+    monkeypatch.setattr("handbench.datasets.crops.CHUNK_FRAMES", 4)
+    write_pictures(tmp_path / "raw", 10)
+    listing = make_listing(10, tmp_path / "raw", read_depth=read_picture)
+    lost = tmp_path / "raw" / "image_0009.png"
+    picture, status = lost.read_bytes(), lost.stat()
+
+    def read(path: Path) -> np.ndarray:
+        if path == lost:
+            raise OSError("broken")
+        return read_picture(path)
+
+    partial = tmp_path / "store.partial"
+    with pytest.raises(BadInput, match="image_0009"):
+        build_crops(
+            make_listing(10, tmp_path / "raw", read_depth=read), centre="joint", size_px=16, out=tmp_path / "store"
+        )
+    assert lost.read_bytes() == picture
+    assert lost.stat().st_mtime_ns == status.st_mtime_ns
+    if change == "image":
+        # A frame in the middle: neither the first nor the last.
+        other = read_picture(tmp_path / "raw" / "image_0002.png") + 30
+        cv2.imwrite(str(tmp_path / "raw" / "image_0002.png"), other.astype(np.uint16))
+    elif change == "array":
+        content = bytearray((partial / "depth.npy").read_bytes())
+        content[700] ^= 1
+        (partial / "depth.npy").write_bytes(content)
+    elif change == "progress":
+        text = (partial / "progress.json").read_text()
+        (partial / "progress.json").write_text(text.replace('"kept": 8', '"kept": 4'))
+    capsys.readouterr()
+    build_crops(listing, centre="joint", size_px=16, out=tmp_path / "store")
+    assert ("carrying on" in capsys.readouterr().out) == (change == "nothing")
+    build_crops(listing, centre="joint", size_px=16, out=tmp_path / "fresh")
+    assert digests(tmp_path / "store") == digests(tmp_path / "fresh")

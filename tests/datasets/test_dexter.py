@@ -1,6 +1,7 @@
 """Dexter+Object: annotations and their signs, what is not annotated, and every form the depth may come in."""
 
 import itertools
+import os
 from pathlib import Path
 
 import cv2
@@ -19,8 +20,8 @@ from handbench.geometry.camera import project_points
 def write_texts(root: Path, three: str, two: str) -> Path:
     folder = root / "Grasp1"
     (folder / "annotations").mkdir(parents=True)
-    (folder / "annotations/Grasp13D.txt").write_text(three)
-    (folder / "annotations/Grasp12D.txt").write_text(two)
+    (folder / "annotations/Grasp13D.txt").write_text(three + "\n")
+    (folder / "annotations/Grasp12D.txt").write_text(two + "\n")
     return folder
 
 
@@ -78,7 +79,7 @@ def test_trap_39_some_wrong_2d_labels_do_not_decide_but_another_file_is_refused(
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines[:6], *lines[:3]]))
     np.testing.assert_allclose(dexter.read_annotations(tmp_path, "Pinch"), joints_mm, atol=1e-3)
-    path.write_text("\n".join(["; ".join(["300, 10"] * 8)] * 9))
+    path.write_text("\n".join(["; ".join(["300, 10"] * 8)] * 9) + "\n")
     with pytest.raises(BadInput, match=r"Pinch3D\.txt.*of the 2D labels under some choice of signs"):
         dexter.read_annotations(tmp_path, "Pinch")
 
@@ -230,3 +231,26 @@ def test_written_frames_are_read_back(tmp_path_factory: pytest.TempPathFactory, 
     frame = dexter.list_frames(root, "test").frame(1)
     np.testing.assert_array_equal(frame.depth_mm, depth_mm)
     np.testing.assert_allclose(frame.joints_mm, joints_mm[1], atol=1e-3)
+
+
+@pytest.mark.parametrize("name", [b"00001_\xff.png", b"00001_\n.png"])
+def test_a_name_that_no_index_can_hold_is_refused(tmp_path: Path, name: bytes) -> None:
+    folder = write_dexter(tmp_path) / "data/Rotate/depth"
+    (folder / dexter.depth_name(1)).rename(os.fsdecode(os.fsencode(folder) + b"/" + name))
+    with pytest.raises(BadInput, match=r"Rotate/depth: expected printable file names, found '00001_") as caught:
+        dexter.list_frames(tmp_path, "test")
+    assert str(caught.value).encode().isascii()
+
+
+def test_pgm_of_five_thousand_digits_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.pgm").write_bytes(b"P5 " + b"3" * 5000 + b" 240 65535\n" + bytes(153600))
+    with pytest.raises(BadInput, match="16-bit PGM"):
+        dexter.read_depth(tmp_path / "a.pgm")
+
+
+@pytest.mark.parametrize("depth", ["inf", "-400", "20000", "1e300"])
+def test_revised_points_with_impossible_depth_are_refused(tmp_path: Path, depth: str) -> None:
+    numbers = ["160, 120, 400"] * 23 + [f"160, 120, {depth}"]
+    (tmp_path / "a.txt").write_text("; ".join(numbers) + ";\n")
+    with pytest.raises(BadInput, match=r"a\.txt, line 1: .*joint 24 at"):
+        dexter.read_revised(tmp_path / "a.txt")

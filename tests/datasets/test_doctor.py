@@ -31,7 +31,7 @@ def test_miniatures_are_recognised_and_sound(tmp_path: Path, word: str, above: s
 
 def test_counts_of_miniatures(tmp_path: Path) -> None:
     counts = {word: examine(write(tmp_path / word)).counts for word, write in WRITERS.items()}
-    assert counts["nyu"] == {"train": 3, "test": 4}
+    assert counts["nyu"] == {"train": 3, "test": 4, "test_1": 2, "test_2": 2}
     assert counts["icvl"] == {
         "train": 4,
         "train, rotated copies": 3,
@@ -146,6 +146,8 @@ def test_archive_not_extracted(tmp_path: Path) -> None:
     assert_one_line(examine(tmp_path), "a part of an archive: nyu_hand_dataset_v2.zip.part")
     archive.rename(archive.with_suffix(""))
     assert_one_line(examine(tmp_path), "an archive not extracted yet: nyu_hand_dataset_v2.zip")
+    archive.with_suffix("").rename(archive.with_suffix(".bad"))
+    assert_one_line(examine(tmp_path), "an archive that was refused: nyu_hand_dataset_v2.zip.bad")
 
 
 @pytest.mark.parametrize("word", ["nyu", "msra"])

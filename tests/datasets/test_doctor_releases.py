@@ -11,11 +11,17 @@ from doctor_fixtures import FIRST, WRITERS, assert_said, errors
 
 from handbench.conventions import ICVL, ICVL_SESSION_LINES, ICVL_SESSIONS, MSRA_GESTURES, MSRA_RELEASES, MSRA_SUBJECTS
 from handbench.datasets import icvl, msra14
+from handbench.datasets.crops import build_crops
 from handbench.datasets.doctor import examine
 from handbench.datasets.doctor import msra as examine_msra
 from handbench.datasets.doctor import tree as walking
 from handbench.datasets.doctor.diagnosis import Record
+from handbench.datasets.importers import list_frames
 from handbench.datasets.published import PUBLISHED
+from handbench.errors import BadInput
+
+POSED = " ".join(f"{i % 5}.0 {i // 5}.0 -400.0" for i in range(21))
+"""A line of joint.txt: 21 joints in front of the camera, y up."""
 
 # --- NYU --------------------------------------------------------------------------------------------------------
 
@@ -30,13 +36,23 @@ def test_nyu_without_labels(tmp_path: Path) -> None:
 def test_nyu_with_labels_that_cannot_be_read(tmp_path: Path, content: bytes) -> None:
     miniature.write_nyu(tmp_path)
     (tmp_path / "test/joint_data.mat").write_bytes(content)
-    assert_said(examine(tmp_path), "test/joint_data.mat: no joint_uvd")
+    assert_said(examine(tmp_path), "the importer refuses test", "test/joint_data.mat")
 
 
 def test_nyu_labels_of_the_other_split(tmp_path: Path) -> None:
     miniature.write_nyu(tmp_path, train=3, test=(4, 4))
     shutil.copy(tmp_path / "train/joint_data.mat", tmp_path / "test/joint_data.mat")
-    assert_said(examine(tmp_path), "5 pictures in test/ have no label row", "depth_1_0000004.png")
+    assert_said(examine(tmp_path), "importer refuses test", "labels for all frames on disk", "8", "found 3 rows")
+
+
+def test_nyu_counts_pictures_per_test_person(tmp_path: Path) -> None:
+    """Rows 1 to 5 are the first person's, 6 to 8 the second's; a missing picture is missing of its person."""
+    miniature.write_nyu(tmp_path, test=(5, 3))
+    (tmp_path / "test/depth_1_0000007.png").unlink()
+    diagnosis = examine(tmp_path)
+    assert diagnosis.counts == {"train": 3, "test": 7, "test_1": 5, "test_2": 2}
+    assert diagnosis.expected == {"train": 72757, "test": 8252, "test_1": 2440, "test_2": 5812}
+    assert diagnosis.release == "a miniature, 10 of 81,009 frames"
 
 
 def test_nyu_test_set_alone_is_usable(tmp_path: Path) -> None:
@@ -91,8 +107,8 @@ def test_icvl_picture_that_was_never_released(tmp_path: Path) -> None:
     repeat = f"{lines[-1].split(' ')[0]} {numbers}"
     labels.write_text("".join([f"201406030937/image_-001.png {numbers}", *lines, repeat]))
     diagnosis = examine(tmp_path)
-    assert diagnosis.usable
-    assert_said(diagnosis, "201406030937/image_-001.png is listed but was never released", level="note")
+    assert errors(diagnosis) == ["201406030937/image_-001.png is listed but was never released; a crop stops at it"]
+    assert "crop --allow-skips 1" in diagnosis.findings[0].mend
     assert_said(diagnosis, "1 original lines repeat another", level="note")
 
 
@@ -116,7 +132,7 @@ def test_icvl_real_label_file(shared: Path, tmp_path: Path) -> None:
     shutil.copy(shared / "real/icvl/test_seq_1.txt", tmp_path / "Testing")
     diagnosis = examine(tmp_path)
     assert_said(diagnosis, "702 pictures listed in test_seq_1.txt are absent", "test_seq_1/image_0000.png")
-    assert not any("48 numbers" in said for said in errors(diagnosis))
+    assert not any("without 48 numbers" in said for said in errors(diagnosis))
     assert any("test labels equal the one before" in finding.what for finding in diagnosis.findings)
 
 
@@ -180,12 +196,29 @@ def test_msra_known_bad_frames_are_counted(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("header", [(320, 240, 5, 5, 5, 9), (320, 240, 9, 9, 3, 3)])
-def test_msra_empty_box_is_a_warning(tmp_path: Path, header: tuple[int, ...]) -> None:
+def test_msra_empty_boxes_are_counted_and_stop_a_crop(tmp_path: Path, header: tuple[int, ...]) -> None:
     miniature.write_msra(tmp_path)
-    (tmp_path / FIRST["msra"]).write_bytes(struct.pack("<6I", *header))
-    diagnosis = examine(tmp_path)
-    assert diagnosis.usable
-    assert_said(diagnosis, "1 frames with an empty box in P0/1", level="warning")
+    for name in (FIRST["msra"], "P1/I/000002_depth.bin"):
+        (tmp_path / name).write_bytes(struct.pack("<6I", *header))
+    for deep in (False, True):
+        diagnosis = examine(tmp_path, deep=deep)
+        assert errors(diagnosis) == [
+            "2 frames hold an empty box: P0/1/000000_depth.bin, P1/I/000002_depth.bin; a crop stops at the first"
+        ]
+        assert_said(diagnosis, "2 frames hold an empty box")
+        assert "`crop --allow-skips 2`, or allow_skips: 2 in the configuration" in diagnosis.findings[0].mend
+
+
+def test_msra_crop_takes_what_the_doctor_says(tmp_path: Path) -> None:
+    """The count named by the doctor is the one that lets a crop pass; one less stops it."""
+    miniature.write_msra(tmp_path / "raw")
+    for name in (FIRST["msra"], "P1/I/000002_depth.bin"):
+        (tmp_path / "raw" / name).write_bytes(struct.pack("<6I", 320, 240, 9, 9, 3, 3))
+    listing = list_frames("msra", tmp_path / "raw", "all")
+    with pytest.raises(BadInput, match="an empty box"):
+        build_crops(listing, centre="com", size_px=32, out=tmp_path / "stopped", allow_skips=1)
+    build_crops(listing, centre="com", size_px=32, out=tmp_path / "crops", allow_skips=2)
+    assert (tmp_path / "crops/store.json").is_file()
 
 
 @pytest.mark.parametrize("header", [(320, 240, 5, 5, 400, 9), (640, 480, 0, 0, 5, 5)])
@@ -216,12 +249,14 @@ def test_msra_labels_that_do_not_fit(tmp_path: Path, word: str, change: Callable
 
 @pytest.mark.parametrize("first", ["9" * 5000, "frames", "3 3"])
 def test_msra_count_that_is_none(tmp_path: Path, first: str) -> None:
-    """MSRA15's first line must be a count; what MSRA14's says is not known, so anything passes."""
+    """MSRA15's first line must be a count; what MSRA14's says is not known, so anything but a wrong count passes."""
     for word in ("msra", "msra14"):
         labels = (WRITERS[word](tmp_path / word) / FIRST[word]).with_name("joint.txt")
         labels.write_text(labels.read_text().replace("3", first, 1))
     assert_said(examine(tmp_path / "msra"), "P0/1/joint.txt does not begin with the number of frames")
-    assert examine(tmp_path / "msra14").usable
+    diagnosis = examine(tmp_path / "msra14")
+    assert diagnosis.usable == (not first.isdecimal())
+    assert max(len(said) for said in [*errors(diagnosis), ""]) < 500
 
 
 def test_msra_labels_absent_and_folders_unknown(tmp_path: Path) -> None:
@@ -245,7 +280,7 @@ def test_msra_and_msra14_files_mixed_up(tmp_path: Path) -> None:
 
 def test_msra14_complete(tmp_path: Path) -> None:
     image = msra14._SHAPE[0] * msra14._SHAPE[1] * 4
-    row = " ".join(["1.0"] * 63)
+    row = POSED
     for subject in range(1, 7):
         folder = tmp_path / f"Release_2014_5_28/Subject{subject}"
         folder.mkdir(parents=True)
@@ -304,7 +339,7 @@ def test_published_record(shared: Path, tmp_path: Path) -> None:
 def test_whole_msra_release_in_seconds(tmp_path: Path) -> None:
     """76,375 files with the published counts, each a box of one pixel."""
     box = struct.pack("<6If", 320, 240, 10, 10, 11, 11, 400.0)
-    row = " ".join(["1.0"] * 63)
+    row = POSED
     for gesture, frames in (full_gestures() | examine_msra.SHORT_GESTURES).items():
         folder = tmp_path / gesture
         folder.mkdir(parents=True)

@@ -18,6 +18,7 @@ import pytest
 from loopback import Loopback
 
 from handbench.datasets import download as downloading
+from handbench.datasets.doctor import examine
 from handbench.datasets.download import Patience, download
 from handbench.datasets.published import PUBLISHED
 from handbench.datasets.registry import RELEASES
@@ -168,6 +169,67 @@ def test_truncated_archive_is_set_aside(server: Loopback, tmp_path: Path) -> Non
     assert not (tmp_path / "archives" / NAME).exists()
     server.serve(NAME, ARCHIVE)
     assert read_tree(download("msra14", tmp_path, mirrors=[server.address], patience=PATIENCE)) == TREE
+
+
+def assert_set_aside(to: Path, fault: BadInput, name: str) -> None:
+    """One line; the archive lies under another name, and nothing is taken for whole."""
+    assert_unfinished(to)
+    assert str(fault).isprintable()
+    assert f"set aside as {to / 'archives' / name}.bad" in str(fault)
+    assert sorted(str(path.relative_to(to)) for path in to.rglob("*")) == ["archives", f"archives/{name}.bad"]
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({"README.txt": b"soon"}, "no dataset we know but README.txt"),
+        ({"a/P0/1/joint.txt": b"0"}, "found MSRA15 Hand Gesture"),
+        (TREE | {"b/train/joint_data.mat": b""}, "NYU Hand Pose in b and MSRA14 .* in Release_2014_5_28"),
+    ],
+)
+def test_archive_of_something_else(server: Loopback, tmp_path: Path, files: dict[str, bytes], found: str) -> None:
+    """It is readable and has the right name; the next run, with the right archive, succeeds."""
+    server.serve(NAME, zip_tree(files))
+    with pytest.raises(BadInput, match=f"expected the tree of MSRA14 .*{found}") as caught:
+        download("msra14", tmp_path, mirrors=[server.address], patience=PATIENCE)
+    assert_set_aside(tmp_path, caught.value, NAME)
+    server.serve(NAME, ARCHIVE)
+    assert read_tree(download("msra14", tmp_path, mirrors=[server.address], patience=PATIENCE)) == TREE
+
+
+def test_the_second_archive_of_something_else(tmp_path: Path) -> None:
+    (tmp_path / "archives").mkdir()
+    training = tmp_path / "archives/Training.tar.gz"
+    training.write_bytes(tar_tree({"labels.txt": b"a", "Depth/1/x.png": b"b"}))
+    (tmp_path / "archives/Testing.tar.gz").write_bytes(tar_tree({"README.txt": b"soon"}))
+    with pytest.raises(BadInput, match=r"Testing.tar.gz: expected Testing/ .* test_seq_1.txt, .* README.txt") as caught:
+        download("icvl", tmp_path, patience=PATIENCE)
+    assert training.is_file()
+    training.unlink()
+    assert_set_aside(tmp_path, caught.value, "Testing.tar.gz")
+
+
+def test_archive_whose_names_clash_is_set_aside(server: Loopback, tmp_path: Path) -> None:
+    server.serve(NAME, zip_tree(TREE | {"a": b"", "a/b": b""}))
+    with pytest.raises(BadInput, match="members cannot be written") as caught:
+        download("msra14", tmp_path, mirrors=[server.address], patience=PATIENCE)
+    assert_set_aside(tmp_path, caught.value, NAME)
+
+
+def test_a_tree_of_something_else_that_is_there_already(tmp_path: Path) -> None:
+    """As an older version left it: the doctor names the way out, and the way leads out."""
+    (tmp_path / "archives").mkdir()
+    (tmp_path / "archives" / NAME).write_bytes(zip_tree({"README.txt": b"soon"}))
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw/README.txt").write_bytes(b"soon")
+    (tmp_path / "manifest.json").write_text('{"dataset": "msra14"}')
+    (finding,) = examine(tmp_path).findings
+    assert finding.what == f"raw/ beside the archive {NAME} holds nothing of MSRA14 Hand Tracking but raw/README.txt"
+    assert "move raw/, manifest.json and receipt.json away" in finding.mend
+    for name in ("raw", "manifest.json"):
+        (tmp_path / name).rename(tmp_path / f"away-{name}")
+    with pytest.raises(BadInput, match="expected the tree of MSRA14"):
+        download("msra14", tmp_path, patience=PATIENCE)
 
 
 def test_archive_that_leads_out(server: Loopback, tmp_path: Path) -> None:

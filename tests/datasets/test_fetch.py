@@ -246,6 +246,42 @@ def test_unknown_scheme(tmp_path: Path) -> None:
         bring("ftp://127.0.0.1/a.zip", tmp_path / "a.zip")
 
 
+@pytest.mark.parametrize("address", ["http://[::1", "http://127.0.0.1:port/a.zip", "http://a..b/a.zip", "file://[::1"])
+def test_address_that_makes_no_sense(tmp_path: Path, address: str) -> None:
+    with pytest.raises(DeadAddress, match="makes no sense") as caught:
+        bring(address, tmp_path / "a.zip")
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("target", ["http://[::1", "http://127.0.0.1:port/a.zip"])
+def test_redirect_to_an_address_that_makes_no_sense(server: Loopback, tmp_path: Path, target: str) -> None:
+    with pytest.raises(DeadAddress, match="makes no sense"):
+        bring(server.serve("a.zip", ZIP, f"redirect:{target}"), tmp_path / "a.zip")
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(("word", "said"), [("long-length", "length of 5,000 digits"), ("long-range", "which part")])
+def test_lengths_of_thousands_of_digits(server: Loopback, tmp_path: Path, word: str, said: str) -> None:
+    with pytest.raises(DeadAddress, match=said):
+        bring(server.serve("a.zip", ZIP, word), tmp_path / "a.zip")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("word", ["redirect:/a.zip", "garbage-status"])
+def test_errors_of_the_library_become_one_line(server: Loopback, tmp_path: Path, word: str) -> None:
+    with pytest.raises(DeadAddress) as caught:
+        bring(server.serve("a.zip", ZIP, *[word] * 40), tmp_path / "a.zip")
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("word", ["404", "500", "html", "sly-html", "cut:0", "cut-headers"])
+def test_refused_address_leaves_no_empty_part(server: Loopback, tmp_path: Path, word: str) -> None:
+    with pytest.raises(DeadAddress):
+        bring(server.serve("a.zip", ZIP, *[word] * 3), tmp_path / "a.zip")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_second_download_of_the_same_file_is_refused(server: Loopback, tmp_path: Path) -> None:
     with fetching._hold(tmp_path / "a.zip.part"), pytest.raises(BadInput, match="in use by another process"):
         bring(server.serve("a.zip", ZIP), tmp_path / "a.zip")

@@ -222,3 +222,41 @@ def test_written_frames_are_read_back(tmp_path_factory: pytest.TempPathFactory, 
     listing = icvl.list_frames(root, "test")
     np.testing.assert_allclose(listing.joints_mm[3:], joints_mm, atol=5e-3)  # three decimals of a pixel
     np.testing.assert_array_equal(listing.frame(3).depth_mm, depth_mm)
+
+
+def test_a_missing_line_in_the_middle_of_a_test_sequence_is_refused(tmp_path: Path) -> None:
+    """Rows follow the labels, so every row after it would move up by one."""
+    path = write_icvl(tmp_path) / "Testing/test_seq_1.txt"
+    lines = path.read_bytes().splitlines(keepends=True)
+    kept = [line for line in lines if b"image_0001" not in line]
+    path.write_bytes(b"".join(kept))
+    with pytest.raises(BadInput, match=r"test_seq_1\.txt: .*found 2 lines, none for test_seq_1/image_0001\.png"):
+        icvl.list_frames(tmp_path, "test")
+    (tmp_path / "Testing/Depth/test_seq_1/image_0001.png").unlink()  # now all that is there is listed
+    with pytest.raises(BadInput, match=r"none for test_seq_1/image_0001\.png"):
+        icvl.list_frames(tmp_path, "test")
+
+
+def test_a_line_twice_and_another_sequence_are_refused(tmp_path: Path) -> None:
+    path = write_icvl(tmp_path) / "Testing/test_seq_1.txt"
+    text = path.read_text()
+    path.write_text(text.replace("image_0001", "image_0002"))
+    with pytest.raises(BadInput, match=r"none for test_seq_1/image_0001\.png; .*there twice"):
+        icvl.list_frames(tmp_path, "test")
+    path.write_text(text.replace("test_seq_1/image_0000", "test_seq_2/image_0000"))
+    with pytest.raises(BadInput, match=r"none for test_seq_1/image_0000\.png"):
+        icvl.list_frames(tmp_path, "test")
+
+
+def test_a_picture_missing_from_a_test_sequence_shifts_no_row(tmp_path: Path) -> None:
+    write_icvl(tmp_path)
+    (tmp_path / "Testing/Depth/test_seq_1/image_0001.png").unlink()
+    listing = icvl.list_frames(tmp_path, "test")
+    np.testing.assert_array_equal(listing.frame(2).depth_mm, make_depth(ICVL, 2))
+
+
+def test_a_name_of_five_thousand_digits_is_refused(tmp_path: Path) -> None:
+    path = write_icvl(tmp_path) / "Training/labels.txt"
+    path.write_text(path.read_text() + f"201403121140/image_{'1' * 5000}.png {LINE}\n")
+    with pytest.raises(BadInput, match="line 8: expected session/image_NNNN"):
+        icvl.list_frames(tmp_path, "train")

@@ -123,7 +123,7 @@ def test_trap_28_more_labels_than_depth_files_shift_no_row(tmp_path: Path) -> No
 def test_trap_29_y_up_and_z_negative_in_the_file(tmp_path: Path) -> None:
     """By hand: (20, 30, -300) projects to u = 160 + 241.42 / 15, v = 120 - 241.42 / 10."""
     path = write_msra(tmp_path, ("P0/1",), frames=1) / "P0/1/joint.txt"
-    path.write_text("1\n" + " ".join(["20 30 -300"] * 21))
+    path.write_text("1\n" + " ".join(["20 30 -300"] * 21) + "\n")
     joints_mm = msra.list_frames(tmp_path, "all").joints_mm
     assert joints_mm[0, 0].tolist() == [20, -30, 300]
     np.testing.assert_allclose(project_points(joints_mm[0, 0], MSRA.camera), [176.095, 95.858, 300], atol=1e-3)
@@ -220,3 +220,8 @@ def test_written_frames_are_read_back(
     frame = msra.list_frames(root, "all").frame(0)
     np.testing.assert_array_equal(frame.depth_mm, depth_mm)
     np.testing.assert_allclose(frame.joints_mm, joints_mm[0], atol=2e-5)
+
+
+def test_empty_box_names_the_way_to_leave_it_out(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"an empty box .*--allow-skips N"):
+        msra.read_depth(write_box(tmp_path / "a.bin", 10, 20, 10, 25, np.ones(0)))

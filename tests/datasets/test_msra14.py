@@ -67,7 +67,7 @@ def test_trap_36_a_count_in_the_header_is_checked(tmp_path: Path) -> None:
 
 def test_trap_36_same_signs_as_msra15(tmp_path: Path) -> None:
     path = write_msra14(tmp_path, ("Subject1",), frames=1) / "Subject1/joint.txt"
-    path.write_text("1\n" + " ".join(["20 30 -300"] * 21))
+    path.write_text("1\n" + " ".join(["20 30 -300"] * 21) + "\n")
     assert msra14.list_frames(tmp_path, "all").joints_mm[0, 0].tolist() == [20, -30, 300]
 
 

@@ -23,7 +23,7 @@ def write_mat(path: Path, **fields: np.ndarray) -> None:
 
 def write_packed(path: Path, depth: np.ndarray) -> None:
     """Depth in a colour PNG by a general encoder (OpenCV's channel order is blue, green, red)."""
-    cv2.imwrite(str(path), np.stack([depth & 255, depth >> 8, np.full_like(depth, 200)], axis=-1).astype(np.uint8))
+    cv2.imwrite(str(path), np.stack([depth & 255, depth >> 8, np.zeros_like(depth)], axis=-1).astype(np.uint8))
 
 
 def test_real_frame_decodes(shared: Path) -> None:
@@ -244,7 +244,10 @@ def test_folder_without_pictures_is_refused(tmp_path: Path) -> None:
     [
         (b"", "not one"),
         (b"<html>404</html>" * 20, "not one"),
-        (b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x02IM" + b"\x89HDF" * 200, "not one"),
+        (
+            b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x02IM" + b"\x89HDF" * 200,
+            r"MATLAB 7\.3 .*saved anew with -v7",
+        ),
     ],
 )
 def test_a_file_that_is_no_mat_is_refused(tmp_path: Path, content: bytes, match: str) -> None:
@@ -315,3 +318,43 @@ def test_written_labels_are_read_back(
     assert listing.subjects == ("test_1", "test_2")
     uvd = scipy.io.loadmat(root / "test/joint_data.mat")["joint_uvd"][0]
     np.testing.assert_allclose(project_points(listing.joints_mm.astype(float), NYU_LABEL_CAMERA), uvd, atol=1e-3)
+
+
+def test_trap_01_a_picture_with_red_and_blue_swapped_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    nyu.write_depth(path, make_depth(NYU))
+    bgr = cv2.imread(str(path))
+    for filters in (cv2.IMWRITE_PNG_FILTER_NONE, cv2.IMWRITE_PNG_FILTER_SUB, cv2.IMWRITE_PNG_FILTER_PAETH):
+        cv2.imwrite(str(path), bgr[..., ::-1], [cv2.IMWRITE_PNG_FILTER, filters])
+        with pytest.raises(BadInput, match=r"a\.png: expected depth in green and blue alone, found values in red"):
+            nyu.read_depth(path)
+
+
+def test_unreadable_picture_names_the_way_to_leave_it_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    nyu.write_depth(path, make_depth(NYU))
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(BadInput, match=r"cut off after 500 bytes; .*--allow-skips N"):
+        nyu.read_depth(path)
+
+
+@pytest.mark.parametrize("name", ["joint_xyz", "joint_uvd"])
+def test_variable_that_is_there_twice_is_refused(tmp_path: Path, name: str) -> None:
+    path = write_nyu(tmp_path) / "train/joint_data.mat"
+    mat = scipy.io.loadmat(path)
+    write_mat(path, joint_xyz=mat["joint_xyz"], joint_uvd=mat["joint_uvd"])
+    whole = path.read_bytes()
+    write_mat(path, **{name: mat[name]})
+    path.write_bytes(whole + path.read_bytes()[128:])
+    with pytest.raises(BadInput, match=f"two variables named {name}"):
+        nyu.list_frames(tmp_path, "train")
+
+
+def test_one_red_value_anywhere_is_found(tmp_path: Path) -> None:
+    for row, column in ((0, 0), (479, 639), (217, 5)):
+        bgr = np.full((480, 640, 3), 3, np.uint8)
+        bgr[..., 2] = 0
+        bgr[row, column, 2] = 1
+        cv2.imwrite(str(tmp_path / "a.png"), bgr)
+        with pytest.raises(BadInput, match="values in red"):
+            nyu.read_depth(tmp_path / "a.png")

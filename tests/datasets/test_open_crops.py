@@ -102,6 +102,9 @@ def test_nyu_scored_joints_are_the_fourteen(results):
         ({"dataset": "icvl", "fold": "P0"}, "no fold for icvl"),
         ({"dataset": "msra", "split": "train"}, "the subject left out .P0, P1, P2."),
         ({"dataset": "msra", "split": "train", "fold": "P8"}, "found 'P8'"),
+        ({"dataset": "icvl", "joints": "score"}, "joints='all' . 'scored', found 'score'"),
+        ({"dataset": None}, "nyu . icvl .*, found None; .* name a folder with `store`"),
+        ({"dataset": "icvl", "store": "x"}, "`store` alone"),
         ({"dataset": "msra", "split": "tset", "fold": "P0"}, "train . test . all"),
     ],
 )
@@ -119,3 +122,31 @@ def test_importing_handbench_leaves_torch_alone():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'open_drops'"):
         _ = handbench.open_drops
+
+
+def test_a_folder_of_ones_own_opens_whole(results, tmp_path):
+    build_crops(make_listing(5), centre="block", size_px=16, out=tmp_path / "crops" / "icvl-test")
+    crops = handbench.open_crops(store=tmp_path / "crops" / "icvl-test", joints="scored")
+    assert len(crops) == 5
+    assert len(handbench.open_crops("icvl", split="test", store=str(tmp_path / "crops" / "icvl-test"))) == 5
+
+
+def test_a_folder_of_msra_opens_whole_or_by_fold(results):
+    store = results / "crop/msra/joint/all"
+    assert len(handbench.open_crops(store=store)) == 9
+    assert set(handbench.open_crops(store=store, fold="P1").subjects) == {"P1"}
+    assert set(handbench.open_crops(store=store, fold="P1", split="train").subjects) == {"P0", "P2"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"dataset": "nyu"}, "expected crops of nyu, found icvl"),
+        ({"split": "train"}, "expected the split train, found test"),
+        ({"fold": "P0"}, "no fold for icvl"),
+        ({"centre": "com"}, "`store` alone"),
+    ],
+)
+def test_words_that_disagree_with_the_folder_are_refused(results, words, message):
+    with pytest.raises(BadInput, match=message):
+        handbench.open_crops(**words, store=results / "crop/icvl/joint/test")

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.io
 from record_fixtures import FRAMES, as_uvd, make_joints, write_text
 
+from handbench.conventions import NYU
+from handbench.datasets.listing import Listing
 from handbench.errors import BadInput
-from handbench.evaluation.evaluate import evaluate, save_evaluation
+from handbench.evaluation.evaluate import evaluate
+from handbench.evaluation.evaluation_files import default_folder, save_evaluation
 from handbench.evaluation.evaluation_text import render_text
 
 TRUE_MM = make_joints()
@@ -79,6 +83,27 @@ def test_too_few_frames_have_no_interval(folder: Path) -> None:
     assert "none (too few frames)" in render_text(result)
 
 
+def test_labels_of_another_dataset_are_not_taken(folder: Path) -> None:
+    (folder / "nyu_test_groundtruth_label.txt").rename(folder / "icvl_test_groundtruth_label.txt")
+    with pytest.raises(BadInput, match="found neither"):
+        evaluate(folder / "mine.txt", "nyu", "mine")
+    (folder / "icvl_test_groundtruth_label.txt").rename(folder / "my_test_groundtruth_label.txt")
+    assert evaluate(folder / "mine.txt", "nyu", "mine").frames == FRAMES
+
+
+def test_words_that_mean_nothing_are_named(folder: Path) -> None:
+    for options in ({"layout": "xzy"}, {"ground_truth_layout": "xzy"}, {"against_layout": "xzy"}):
+        with pytest.raises(BadInput, match="xzy: expected a layout: auto, uvd, xyz, xyz-up, xyz-msra"):
+            evaluate(folder / "mine.txt", "nyu", "mine", against=folder / "other.txt", **options)
+    with pytest.raises(BadInput, match="expected an order: scored, conv, lie-x or 14 different places from 0 to 13"):
+        evaluate(folder / "mine.txt", "nyu", "mine", order="1,2")
+
+
+def test_a_folder_that_cannot_be_written_is_named(folder: Path) -> None:
+    with pytest.raises(BadInput, match="expected a folder to write in"):
+        save_evaluation(evaluate(folder / "mine.txt", "nyu", "mine"), folder / "mine.txt" / "out")
+
+
 def test_what_is_saved_is_what_was_measured(folder: Path) -> None:
     result = evaluate(folder / "mine.txt", "nyu", "mine", against=folder / "other.txt")
     paths = save_evaluation(result, folder / "out" / "mine")
@@ -93,6 +118,14 @@ def test_what_is_saved_is_what_was_measured(folder: Path) -> None:
     np.testing.assert_allclose(np.load(paths[3]), 5.0, atol=0.005)
     assert len(paths[2].read_text().splitlines()) == 82
     assert "> mine" in paths[1].read_text()
+
+
+@pytest.mark.parametrize(
+    ("method", "word"),
+    [("My method", "my-method"), ("../a/b", "a-b"), ("DeepPrior++", "deepprior++"), ("..", "method")],
+)
+def test_a_method_names_its_folder(method: str, word: str) -> None:
+    assert default_folder("nyu", method) == Path("results/evaluate/nyu", word)
 
 
 def test_beside_the_published_methods(shared: Path, tmp_path: Path) -> None:
@@ -137,6 +170,54 @@ def test_the_records_own_labels_are_known_again_when_given_by_hand(shared: Path,
     strange = evaluate(tmp_path / "other.npy", "icvl", "m", ground_truth=tmp_path / "other.npy", record=record)
     assert strange.published == ()
     assert "these are not the labels they were measured on" in strange.notes[0]
+
+
+def test_pixels_without_depth_are_lifted_by_the_images(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Joints at the right pixel of images that are everywhere 5 mm behind the label err by 5 mm along the ray."""
+    uvd = as_uvd(TRUE_MM)
+    pixels = np.zeros((1, FRAMES, 36, 3))
+    pixels[0][:, NYU.scored, :2] = uvd[..., :2]
+    scipy.io.savemat(folder / "test_predictions.mat", {"pred_joint_uvconf": pixels})
+    with pytest.raises(BadInput, match="give --frames DIR"):
+        evaluate(folder / "test_predictions.mat", "nyu", "Tompson")
+    joints_mm = np.repeat(TRUE_MM[:, -1:], 36, axis=1)
+    joints_mm[:, NYU.scored] = TRUE_MM
+
+    def read_depth(path: Path) -> np.ndarray:
+        depth_mm = np.zeros((480, 640), np.float32)
+        column, row, depth = uvd[int(path.stem), 0]
+        depth_mm[round(row), round(column)] = depth + 5
+        return depth_mm
+
+    names = tuple(f"{row}.png" for row in range(FRAMES))
+    listing = Listing(NYU, "test", folder, names, names, names, joints_mm.astype(np.float32), read_depth)
+    monkeypatch.setattr("handbench.datasets.importers.list_frames", lambda dataset, root, split: listing)
+    result = evaluate(folder / "test_predictions.mat", "nyu", "Tompson", frames=folder)
+    errors_mm = result.score.errors_mm
+    assert (errors_mm[:, 0] > 4.9).all()
+    np.testing.assert_allclose(errors_mm[:, 1:], 0, atol=0.01)
+    assert "92.9 % lay outside the cube and took the label's depth" in result.notes[0]
+
+
+def test_hand_and_object_together(folder: Path) -> None:
+    """Tips 5 mm off and corners 9: 5 alone where a corner is hidden, (5 * 5 + 9) / 6 where all are seen."""
+    labels = make_joints("dexter", 120)
+    corners = labels[:, :3] + [80.0, 10.0, 0.0]
+    truth = np.concatenate([labels, corners], axis=1)
+    predicted = truth + np.array([[3.0, 0.0, 4.0]] * 5 + [[0.0, 9.0, 0.0]] * 3)
+    truth[60:, 6, 2] = 32001
+    names = [f"{'Rigid' if row < 60 else 'Pinch'}/{row}.png" for row in range(120)]
+    given = write_text(folder / "labels.txt", truth, names=names)
+    result = evaluate(write_text(folder / "p.csv", predicted, separator=","), "dexter", "m", ground_truth=given)
+    assert result.mean_error_mm == pytest.approx(5.0, abs=0.002)
+    assert result.hand_object is not None
+    assert result.hand_object["combined"] == pytest.approx(
+        {"Rigid": 34 / 6, "Pinch": 5.0, "average": 16 / 3}, abs=0.002
+    )
+    assert result.hand_object["corners"]["Rigid"] == pytest.approx(9.0, abs=0.002)
+    assert np.isnan(result.hand_object["corners"]["average"])
+    assert json.loads(json.dumps(result.as_dict(), allow_nan=False))["hand_object_mm"]["corners"]["Pinch"] is None
+    assert "combined" in render_text(result)
 
 
 def test_a_record_that_is_no_folder(folder: Path) -> None:

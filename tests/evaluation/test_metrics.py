@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -87,6 +87,7 @@ def _slow_curve(errors: np.ndarray, judge: str) -> list[float]:
     return curve
 
 
+@settings(deadline=None)
 @given(arrays(np.float64, (7, 3), elements=st.one_of(st.floats(0, 100), st.integers(0, 90).map(float), st.just(NAN))))
 def test_the_fast_way_equals_loops(errors: np.ndarray) -> None:
     errors[:, 0] = np.where(np.isnan(errors[:, 0]), 1.0, errors[:, 0])  # a frame is never without labels here

@@ -1,8 +1,10 @@
 """Texts of numbers: every value as float() reads it, odd line ends, and errors that name line and column."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handbench.errors import BadInput
@@ -37,6 +39,7 @@ def test_a_number_is_what_float_says(token: str) -> None:
         assert np.array_equal(np.signbit(got), np.signbit([float(part) for part in text.split()]))
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e5, 1e5), min_size=1, max_size=40), st.integers(0, 6))
 def test_many_numbers_agree_with_float_bit_for_bit(values: list[float], decimals: int) -> None:
     tokens = [f"{value:.{decimals}f}" for value in values]
@@ -91,3 +94,10 @@ def test_a_fault_far_down_is_placed(monkeypatch: pytest.MonkeyPatch) -> None:
     text = b"\n".join(b"1.5 2.5 3.5" for _ in range(30)) + b"\n1 2 what\n"
     with pytest.raises(BadInput, match="line 31, column 3"):
         _parse(text)
+
+
+def test_the_published_files_are_read_bit_for_bit(shared: Path) -> None:
+    for name in ("nyu/ICIP17_NYU_REN_4x6x6.txt", "nyu/IJCAI16_NYU_DeepModel.txt", "icvl/CVPR14_LRF_Results.txt"):
+        path = shared / "published" / name
+        expected = [[float(token) for token in line.split()] for line in path.read_text().splitlines() if line.split()]
+        np.testing.assert_array_equal(parse_number_text(path.read_bytes(), where=path).rows, expected)

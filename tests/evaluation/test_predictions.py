@@ -214,13 +214,13 @@ def test_a_word_among_named_numbers_is_placed(truth: GroundTruth, tmp_path: Path
     assert "line 7, column 6: expected a number, found 'none'" in _refusal(path, truth)
 
 
-@pytest.mark.parametrize("value", ["nan", "inf"])
+@pytest.mark.parametrize("value", ["nan", "inf", "1e+200"])
 def test_a_prediction_that_is_no_number_is_placed(value: str, truth: GroundTruth, tmp_path: Path) -> None:
     path = write_text(tmp_path / "p.txt", UVD)
     lines = path.read_text().splitlines()
     lines[2] = " ".join([value, *lines[2].split()[1:]])
     path.write_text("\n".join(lines))
-    assert f"line 3, column 1: expected a finite number, found {value}" in _refusal(path, truth)
+    assert f"line 3, column 1: expected a finite number, at most 1e+07, found {value}" in _refusal(path, truth)
 
 
 def _zip_of(name: str, content: bytes) -> bytes:
@@ -271,6 +271,24 @@ def test_unlabelled_points_are_nan(tmp_path: Path) -> None:
     np.save(tmp_path / "labels.npy", labels)
     truth = read_ground_truth(tmp_path / "labels.npy", "dexter", layout="xyz")
     assert np.isnan(truth.joints_mm).any(axis=-1).sum() == 2
+
+
+def test_the_real_label_file_of_icvl_reads_with_its_names_and_line_ends(shared: Path) -> None:
+    """Names in the first column and CR CR LF: sequence 1 alone, on which DeepPrior errs by 10.427 mm."""
+    truth = read_ground_truth(shared / "real/icvl/test_seq_1.txt", "icvl")
+    assert truth.names[0] == "test_seq_1/image_0000.png"
+    assert set(truth.sequences) == {"test_seq_1"}
+    got = read_predictions(shared / "published/icvl/CVWW15_ICVL_Prior.txt", truth)
+    assert got.layout == "uvd"
+    assert np.linalg.norm(got.joints_mm - truth.joints_mm, axis=-1).mean() == pytest.approx(10.427, abs=0.0006)
+
+
+def test_an_archive_that_would_fill_the_memory_is_refused(
+    truth: GroundTruth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.savez_compressed(tmp_path / "p.npz", joints_mm=NOISY_MM)
+    monkeypatch.setattr("handbench.evaluation.table_file._MOST_BYTES", 1000)
+    assert "arrays of more than" in _refusal(tmp_path / "p.npz", truth)
 
 
 def test_label_layouts_are_told_apart(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The contact sheet: its size, its colours where they are known, its bytes, and what it refuses."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -89,7 +90,37 @@ def test_what_cannot_be_shown_says_why(tmp_path):
         write_contact_sheet(make_listing(ICVL, 0), tmp_path / "sheet.png")
     with pytest.raises(BadInput, match="0 asked for"):
         write_contact_sheet(make_listing(ICVL, 3), tmp_path / "sheet.png", frames=0)
+    with pytest.raises(BadInput, match="at most 400 on a page, found 401"):
+        write_contact_sheet(make_listing(ICVL, 500), tmp_path / "sheet.png", frames=401)
     assert not (tmp_path / "sheet.png").exists()
+
+
+@pytest.mark.parametrize(("place", "found"), [(".", "a folder"), ("file/x.png", "File exists")])
+def test_a_place_where_no_picture_can_be_says_so(tmp_path, place, found):
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match=f"found {found}"):
+        write_contact_sheet(make_listing(ICVL, 1), tmp_path / place)
+    with pytest.raises(BadInput, match="found a device"):
+        write_contact_sheet(make_listing(ICVL, 1), Path("/dev/null"))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
+    def refuse(self, *_):
+        self.touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    with pytest.raises(BadInput, match="found No space left on device"):
+        write_contact_sheet(make_listing(ICVL, 1), tmp_path / "sheet.png")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_any_file_name_can_be_a_caption(tmp_path):
+    listing = make_listing(ICVL, 2)
+    listing = replace(listing, names=("a_$\\frac{$.png", "bild_\udce4.png"))
+    write_contact_sheet(listing, tmp_path / "sheet.png")
+    assert (tmp_path / "sheet.png").stat().st_size > 1000
 
 
 @pytest.mark.parametrize(("tiles", "columns"), [(1, 1), (8, 4), (9, 3), (12, 4), (16, 4), (7, 3)])

@@ -32,6 +32,10 @@ _OTHER_KINDS = {
     b"<!DO": "a web page",
     b"<htm": "a web page",
 }
+_DISK_FAULTS = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EFBIG, errno.EPERM, errno.EIO, errno.ENOENT}
+)
+"""What the disk or the folder is to blame for; every other refusal comes from the names inside the archive."""
 _BROKEN = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError)
 
 
@@ -163,6 +167,7 @@ def _unpack_zip(archive: Path, writer: _Writer) -> None:
     with zipfile.ZipFile(archive) as bundle:
         members = bundle.infolist()
         writer.promise(sum(member.file_size for member in members))
+        _check_names(members)
         for member in members:
             _check_zip_member(member)
         for member in members:
@@ -171,6 +176,18 @@ def _unpack_zip(archive: Path, writer: _Writer) -> None:
                 continue
             with bundle.open(member) as source:
                 writer.write(member.filename, source.read, member.file_size)
+
+
+def _check_names(members: Sequence[zipfile.ZipInfo]) -> None:
+    """A zip names each file once; in a tar a later member of the same name is an update, which is lawful."""
+    seen: set[PurePosixPath] = set()
+    for member in members:
+        place = PurePosixPath(member.filename.replace("\\", "/"))
+        if member.is_dir() or member.filename.endswith("\\"):
+            continue
+        if place in seen:
+            raise _ArchiveError(f"two members of one name: {member.filename!r}")
+        seen.add(place)
 
 
 def _check_zip_member(member: zipfile.ZipInfo) -> None:
@@ -233,12 +250,21 @@ def _telling(archive: Path) -> Iterator[None]:
         # zipfile and tarfile raise these for encrypted members and headers that make no sense.
         found = f"one that cannot be read ({fault})"
     except OSError as fault:
-        found, fix = fault.strerror or str(fault), "free some space or check the folder, then run again"
-        raise BadInput(archive, expected="room to unpack", found=found, fix=fix) from None
+        found = fault.strerror or str(fault)
+        if fault.errno in _DISK_FAULTS:
+            fix = "free some space or check the folder, then run again"
+            raise BadInput(archive, expected="room to unpack", found=found, fix=fix) from None
+        found = f"one whose members cannot be written ({found}{_name_member(fault)})"
     else:
         return
     fix = "fetch it again; it may be cut short, or not what its name says"
     raise BadArchive(archive, expected="an archive whose files stay in one folder", found=found, fix=fix) from None
+
+
+def _name_member(fault: OSError) -> str:
+    """The end of the name that could not be written, as long as a line can bear."""
+    name = Path(fault.filename).name if isinstance(fault.filename, str) else ""
+    return f": {name[:60]!r}{' and so on' if len(name) > 60 else ''}" if name else ""
 
 
 def clear(partial: Path) -> None:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,12 +20,24 @@ from typing import Any
 import numpy as np
 
 from handbench.datasets.centres import CentreStrategy, choose_strategy
-from handbench.datasets.frame_crop import Crop, crop_frame, read_frame
+from handbench.datasets.frame_crop import Crop, crop_frame, read_hand
 from handbench.datasets.listing import Listing
+from handbench.datasets.lock import hold_alone
 from handbench.datasets.progress import Progress
 from handbench.datasets.row_file import RowFile
-from handbench.datasets.source import name_source
-from handbench.datasets.store import CARD, FORMAT, INDEX, INDEX_COLUMNS, VERSION, array_layout, digest_file
+from handbench.datasets.source import explain_source, name_source
+from handbench.datasets.store import (
+    CARD,
+    FORMAT,
+    INDEX,
+    INDEX_COLUMNS,
+    SEAL,
+    VERSION,
+    array_layout,
+    digest_file,
+    is_sealed,
+    seal,
+)
 from handbench.digest import stage_digest
 from handbench.errors import BadInput
 
@@ -37,6 +50,8 @@ class Done:
     """What is on the disk: everything before frame `rows`, of which `kept` are in the arrays."""
 
     request: str
+    digests: dict[str, str] = field(default_factory=dict)
+    """Of each array file's rows so far: bytes that changed between two runs are cut anew."""
     rows: int = 0
     kept: int = 0
     skipped: list[dict[str, Any]] = field(default_factory=list)
@@ -53,6 +68,11 @@ def build_crops(
     """
     strategy = choose_strategy(centre, listing.convention) if isinstance(centre, str) else centre
     _refuse_foreign_folder(out)
+    with hold_alone(out):
+        _build(listing, strategy, size_px, out, allow_skips, jobs)
+
+
+def _build(listing: Listing, strategy: CentreStrategy, size_px: int, out: Path, allow_skips: int, jobs: int) -> None:
     partial = out.with_name(out.name + ".partial")
     layout = array_layout(size_px, listing.joints_mm.shape[1])
     files = [RowFile(partial / name, shape, dtype) for name, (shape, dtype) in layout.items()]
@@ -63,19 +83,39 @@ def build_crops(
         while done.rows < len(listing):
             rows = range(done.rows, min(done.rows + CHUNK_FRAMES, len(listing)))
             outcomes = ordered_map(lambda row: _crop_or_refuse(listing, row, strategy, size_px), rows)
-            _append_chunk(files, _keep_crops(outcomes, listing, done, allow_skips))
-            done.rows = rows.stop
-            _write_json(partial / PROGRESS, asdict(done))
+            crops = _keep_crops(outcomes, listing, done, allow_skips)
+            with _name_refusal(partial):
+                _append_chunk(files, crops)
+                done.digests = {file.path.name: file.digest() for file in files}
+                done.rows = rows.stop
+                _write_json(partial / PROGRESS, seal(asdict(done)))
             progress.advance(len(rows))
     progress.close()
-    _finish(partial, files, listing, strategy, size_px, done)
-    _publish(partial, out)
+    with _name_refusal(partial):
+        _finish(partial, files, listing, strategy, size_px, done)
+        _publish(partial, out)
     print(f"{label}: {done.kept} frames, {len(done.skipped)} skipped, {len(done.notes)} with a note in {out / CARD}")
+    for note, count in Counter(entry["note"] for entry in done.notes).most_common():
+        print(f'  {count} x {note} (rows under "notes" in {CARD}; docs/crops.md explains)')
+
+
+@contextmanager
+def _name_refusal(partial: Path) -> Iterator[None]:
+    """A disk that refuses is one line; what was recorded before stays good."""
+    try:
+        yield
+    except OSError as error:
+        raise BadInput(
+            partial,
+            expected="a folder with room that may be written to",
+            found=error.strerror or str(error),
+            fix="free some disk or choose another folder; the same command goes on from here",
+        ) from error
 
 
 def _crop_or_refuse(listing: Listing, row: int, strategy: CentreStrategy, size_px: int) -> Crop | BadInput:
     try:
-        frame = read_frame(listing, row)
+        frame = read_hand(listing, row)
     except BadInput as refusal:
         return refusal
     return crop_frame(frame, listing.convention, strategy, size_px)
@@ -139,36 +179,50 @@ def _digest_request(listing: Listing, strategy: CentreStrategy, size_px: int) ->
     digest.update(repr(words).encode())
     digest.update(repr((listing.names, listing.subjects, listing.sequences)).encode())
     digest.update(np.ascontiguousarray(listing.joints_mm).tobytes())
-    for name in listing.names[:1] + listing.names[-1:]:
-        # Images that were written anew under the same names and labels show in their times.
-        path = listing.root / name
-        digest.update(str(path.stat().st_mtime_ns if path.is_file() else None).encode())
+    for name in listing.names:
+        digest.update(_stamp_file(listing.root / name))
     return digest.hexdigest()
+
+
+def _stamp_file(path: Path) -> bytes:
+    """Images that were written anew under the same names and labels show in their sizes and times."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return b"none;"
+    return b"%d %d;" % (status.st_size, status.st_mtime_ns)
 
 
 def _resume(partial: Path, files: list[RowFile], listing: Listing, request: str) -> Done:
     done = _read_progress(partial / PROGRESS)
-    usable = done is not None and done.request == request and all(file.can_resume(done.kept) for file in files)
-    if done is None or not usable or any(_reads_now(listing, skip["row"]) for skip in done.skipped):
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        done = Done(request)
-    for file in files:
-        file.cut(done.kept)
+    with _name_refusal(partial):
+        if done is None or done.request != request or not _is_intact(files, listing, done):
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            done = Done(request)
+        for file in files:
+            file.cut(done.kept)
     return done
+
+
+def _is_intact(files: list[RowFile], listing: Listing, done: Done) -> bool:
+    if any(_reads_now(listing, skip["row"]) for skip in done.skipped):
+        return False
+    return all(file.can_resume(done.kept, done.digests.get(file.path.name, "")) for file in files)
 
 
 def _read_progress(path: Path) -> Done | None:
     try:
-        return Done(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return Done(**{name: content[name] for name in content if name != SEAL}) if is_sealed(content) else None
+    except (OSError, ValueError, TypeError, AttributeError):
         return None
 
 
 def _reads_now(listing: Listing, row: int) -> bool:
     """A frame that an earlier run skipped and that has been mended since belongs in the store."""
     try:
-        read_frame(listing, row)
+        read_hand(listing, row)
     except BadInput:
         return False
     return True
@@ -182,7 +236,8 @@ def _finish(
         file.finish(done.kept)
     skipped = {skip["row"] for skip in done.skipped}
     kept_rows = [row for row in range(len(listing)) if row not in skipped]
-    with (partial / INDEX).open("w", encoding="utf-8", newline="") as index:
+    # Names come from a file system, which need not speak UTF-8.
+    with (partial / INDEX).open("w", encoding="utf-8", errors="surrogateescape", newline="") as index:
         writer = csv.writer(index, lineterminator="\n")
         writer.writerow(INDEX_COLUMNS)
         writer.writerows((row, listing.names[row], listing.subjects[row], listing.sequences[row]) for row in kept_rows)
@@ -198,7 +253,7 @@ def _finish(
             path.name: {"sha256": digest_file(path)} for path in (*(file.path for file in files), partial / INDEX)
         },
     }
-    _write_json(partial / CARD, card)
+    _write_json(partial / CARD, seal(card))
 
 
 def _describe_protocol(
@@ -211,6 +266,7 @@ def _describe_protocol(
         "dataset": convention.name,
         "title": convention.title,
         "source": name_source(listing.root),
+        "source_shown_by": explain_source(listing.root),
         "split": listing.split,
         "frames": len(listing),
         "joints": list(convention.joints.names),
@@ -224,9 +280,11 @@ def _describe_protocol(
 
 
 def _refuse_foreign_folder(out: Path) -> None:
+    if out.name in ("", ".."):
+        raise BadInput(out, expected="the name of a new folder", found="an old one", fix="name a folder inside it")
     known = {*array_layout(1, 1), INDEX, CARD, PROGRESS}
     foreign = sorted(entry.name for entry in out.iterdir() if entry.name not in known) if out.is_dir() else []
-    if foreign or out.is_file():
+    if foreign or (out.exists() and not out.is_dir()):
         raise BadInput(
             out,
             expected="a new folder, or an older store to replace",

@@ -10,12 +10,12 @@ import re
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Bool, Float32, Float64
 
 from handbench.conventions import DEXTER, DEXTER_CORNERS, DEXTER_SEQUENCES, FINGERS, NOT_ANNOTATED, UNKNOWN_SUBJECT
 from handbench.datasets.files import read_file, replace_file
-from handbench.datasets.labels import Joints, parse_numbers, read_lines
-from handbench.datasets.layout import check_split, find_base, list_folder
+from handbench.datasets.labels import Joints, check_places, parse_numbers, read_lines
+from handbench.datasets.layout import FIX_FRAME, check_split, find_base, list_folder
 from handbench.datasets.listing import Listing
 from handbench.datasets.msra import keep_measured
 from handbench.datasets.png import GREY_16, Depth, read_depth_png, write_depth_png
@@ -84,7 +84,7 @@ def list_frames(root: Path, split: str, *, revised: Path | None = None) -> Listi
 def read_annotations(folder: Path, sequence: str) -> Joints:
     """Five tips and three corners in camera axes; NaN where not annotated, or where the file has fewer corners."""
     paths = [folder / "annotations" / f"{sequence}{dimensions}.txt" for dimensions in ("3D", "2D")]
-    xyz, uv = _read_entries(paths[0], 3), _read_entries(paths[1], 2)
+    (lines, xyz), (_, uv) = _read_entries(paths[0], 3), _read_entries(paths[1], 2)
     if xyz.shape[:2] != uv.shape[:2]:
         raise BadInput(
             paths[0],
@@ -93,8 +93,9 @@ def read_annotations(folder: Path, sequence: str) -> Joints:
             fix="take both files from the same download",
         )
     # 32001 marks a point that was not annotated; a point at the camera's own place cannot have been seen either.
-    missing = (np.abs(xyz[..., 2]) > FARTHEST_MM) | (xyz[..., 2] == 0)
+    missing = _find_missing(xyz)
     points_mm = xyz * find_signs(paths[0], xyz[~missing], uv[~missing])
+    check_places(lambda row: f"{paths[0]}, line {lines[row]}", points_mm, unknown=missing)
     points_mm[missing] = np.nan
     joints_mm = np.full((len(xyz), len(DEXTER.joints.names), 3), np.nan, np.float32)
     kept = min(points_mm.shape[1], joints_mm.shape[1])
@@ -111,14 +112,15 @@ def find_signs(
     front = 1.0 if np.median(xyz[:, 2]) > 0 else -1.0
     errors_px: dict[tuple[float, float, float], float] = {}
     for x, y in itertools.product((-1.0, 1.0), repeat=2):
-        projected = project_points(xyz * np.array([x, y, front]), DEXTER.camera)[:, :2]
-        errors_px[x, y, front] = float(np.median(np.linalg.norm(projected - uv, axis=1)))
+        with np.errstate(over="ignore", invalid="ignore"):  # single impossible points do not move the median
+            projected = project_points(xyz * np.array([x, y, front]), DEXTER.camera)[:, :2]
+            errors_px[x, y, front] = float(np.median(np.linalg.norm(projected - uv, axis=1)))
     best = min(errors_px, key=errors_px.__getitem__)
     if not errors_px[best] <= _WORST_MEDIAN_PX:
         raise BadInput(
             path,
             expected=f"3D labels within {_WORST_MEDIAN_PX:.0f} px of the 2D labels under some choice of signs",
-            found=f"a median of {errors_px[best]:.0f} px at best",
+            found=f"a median of {errors_px[best]:.4g} px at best",
             fix="check that both files belong to this sequence and that 2D labels are pixels of the depth image",
         )
     return np.array(best)
@@ -133,8 +135,11 @@ def read_revised(path: Path) -> Float32[np.ndarray, "frames 24 3"]:
         for line, text in lines
     ]
     uvd = np.array(rows).reshape(-1, REVISED_POINTS, 3)
-    points_mm = back_project_points(uvd, DEXTER.camera)
-    points_mm[~((uvd[..., 2] > 0) & (uvd[..., 2] <= FARTHEST_MM))] = np.nan
+    missing = _find_missing(uvd) | np.isnan(uvd).any(axis=2)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
+        points_mm = back_project_points(uvd, DEXTER.camera)
+    check_places(lambda row: f"{path}, line {lines[row][0]}", points_mm, unknown=missing)
+    points_mm[missing] = np.nan
     return points_mm.astype(np.float32)
 
 
@@ -153,8 +158,13 @@ def write_annotations(
         replace_file(folder / "annotations" / f"{sequence}{dimensions}.txt", ("\n".join(lines) + "\n").encode())
 
 
-def _read_entries(path: Path, dimensions: int) -> Float64[np.ndarray, "frames points dimensions"]:
-    """';' between entries (one after the last is allowed), ',' inside, spaces anywhere."""
+def _find_missing(points: Float64[np.ndarray, "frames points 3"]) -> Bool[np.ndarray, "frames points"]:
+    """Where the depth says that nothing was annotated; any other impossible depth is an error."""
+    return (np.abs(points[..., 2]) == NOT_ANNOTATED) | (points[..., 2] == 0)
+
+
+def _read_entries(path: Path, dimensions: int) -> tuple[list[int], Float64[np.ndarray, "frames points dimensions"]]:
+    """Line numbers and points; ';' between entries (one after the last is allowed), ',' inside, spaces anywhere."""
     lines = read_lines(path, holds="annotations: entries of numbers with ';' between them")
     if not lines:
         raise BadInput(path, expected="annotated frames", found="an empty file", fix="download the dataset again")
@@ -169,7 +179,7 @@ def _read_entries(path: Path, dimensions: int) -> Float64[np.ndarray, "frames po
                 fix="download the annotations again, or mend that line",
             )
         frames.append([parse_numbers(path, number, point.replace(",", " ").split(), dimensions) for point in points])
-    return np.array(frames)
+    return [number for number, _ in lines], np.array(frames)
 
 
 def _list_depth(folder: Path) -> list[str]:
@@ -177,6 +187,11 @@ def _list_depth(folder: Path) -> list[str]:
     names = [entry.name for entry in list_folder(folder, holds="depth images")]
     for suffix in _SUFFIXES:
         chosen = [name for name in names if name.endswith(suffix)]
+        odd = [name for name in chosen if not name.isprintable()]
+        if odd:  # bytes that are not UTF-8, or a line end, cannot stand in an index of frames
+            raise BadInput(
+                folder, expected="printable file names", found=ascii(odd[0]), fix="rename or remove that file"
+            )
         if chosen:
             return sorted(chosen, key=lambda name: [int(part) for part in re.findall(r"\d+", name)])
     kinds = sorted({Path(name).suffix or name for name in names})
@@ -210,7 +225,7 @@ def _check_counts(where: Path, images: int, rows: int) -> None:
 
 def _read_pgm(path: Path, content: bytes) -> Depth:
     """Binary PGM with 16 bits a pixel, most significant byte first."""
-    match = re.match(rb"P5\s+(?:#[^\n]*\n\s*)*(\d+)\s+(\d+)\s+(\d+)\s", content)
+    match = re.match(rb"P5\s+(?:#[^\n]*\n\s*)*([0-9]{1,9})\s+([0-9]{1,9})\s+([0-9]{1,9})\s", content)
     expected = 2 * _SHAPE[0] * _SHAPE[1]
     size = (int(match[2]), int(match[1])) if match else (0, 0)
     if match is None or size != _SHAPE or int(match[3]) < 256 or len(content) - match.end() != expected:
@@ -218,7 +233,7 @@ def _read_pgm(path: Path, content: bytes) -> Depth:
             path,
             expected="a binary 16-bit PGM of 320x240",
             found=f"{len(content)} bytes that are not one",
-            fix="download the file again",
+            fix=FIX_FRAME,
         )
     return np.frombuffer(content, ">u2", offset=match.end()).reshape(_SHAPE).astype(np.float32)
 
@@ -232,6 +247,6 @@ def _read_bare(path: Path, content: bytes) -> Depth:
             path,
             expected=f"{4 * pixels} bytes of float32 or {2 * pixels} of uint16",
             found=str(len(content)),
-            fix="download the file again",
+            fix=FIX_FRAME,
         )
     return np.frombuffer(content, kinds[len(content)]).reshape(_SHAPE).astype(np.float32)

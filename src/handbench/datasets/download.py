@@ -14,6 +14,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from handbench.datasets.archives import BadArchive, clear, unpack
+from handbench.datasets.doctor import recognise
+from handbench.datasets.doctor.diagnosis import name_some, to_printable
 from handbench.datasets.fetch import DeadAddress, Expected, check_disk, check_file, fetch, held_bytes
 from handbench.datasets.files import replace_file
 from handbench.datasets.published import PUBLISHED
@@ -164,7 +166,9 @@ def _unpack_all(release: Release, places: Sequence[Path], raw: Path, manifest: P
     homes = [archive.home for archive in release.archives]
     try:
         unpacked = unpack(list(zip(places, homes, strict=True)), checked)
+        _check_tree(release, places, checked)
     except BadArchive as fault:
+        clear(checked)
         bad = Path(fault.where).replace(f"{fault.where}.bad")
         fix = f"the archive was set aside as {bad}; run again to fetch it anew, or put a whole one at {fault.where}"
         raise BadInput(fault.where, expected=fault.expected, found=fault.found, fix=fix) from None
@@ -182,6 +186,32 @@ def _unpack_all(release: Release, places: Sequence[Path], raw: Path, manifest: P
     checked.rename(raw)
     replace_file(manifest, written)
     return unpacked.files
+
+
+def _check_tree(release: Release, places: Sequence[Path], checked: Path) -> None:
+    """Refuse a readable archive of something else: under the right name it would pass for a finished dataset."""
+    for archive, place in zip(release.archives, places, strict=True):
+        home = checked / archive.home
+        if archive.proof and not any((home / name).is_file() for name in archive.proof):
+            wanted = f"{archive.home}/ of {release.title} with {' or '.join(archive.proof)}"
+            raise _refuse_tree(place, wanted, f"none of them but {_name_tops(home)}")
+    there = recognise(checked)
+    wanted = f"the tree of {release.title}"
+    if release.word not in there:
+        found = " and ".join(RELEASES[word].title for word in there) or f"no dataset we know but {_name_tops(checked)}"
+        raise _refuse_tree(places[0], wanted, found)
+    if len(there) > 1:
+        found = " and ".join(f"{RELEASES[word].title} in {there[word] or 'the top folder'}" for word in there)
+        raise _refuse_tree(places[0], f"{wanted} alone", found)
+
+
+def _refuse_tree(place: Path, wanted: str, found: str) -> BadArchive:
+    return BadArchive(place, expected=wanted, found=found, fix="fetch it again from another place")
+
+
+def _name_tops(folder: Path) -> str:
+    names = sorted(f"{entry.name}/" if entry.is_dir() else entry.name for entry in folder.iterdir())
+    return to_printable(name_some(names))
 
 
 def _describe(release: Release) -> dict[str, object]:

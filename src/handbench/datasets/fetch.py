@@ -36,7 +36,9 @@ _PROGRESS_BYTES = 1 << 20
 """An attempt that brings less new data than this counts as a failure in a row."""
 _LONGEST_WAIT_S = 30.0
 _RETRIED_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+_LENGTH = re.compile(r"[0-9]{1,18}")
+"""Longer ones are no lengths, and Python refuses to read numbers of thousands of digits."""
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
 
 
 class DeadAddress(BadInput):
@@ -235,11 +237,15 @@ def _write(file: io.FileIO, chunk: bytes, part: Path) -> None:
 
 
 def _open(address: str, offset: int, held: _Version | None, timeout_s: float) -> _Answer:
-    scheme = urlsplit(address).scheme
-    if scheme in ("http", "https"):
-        return _open_http(address, offset, held, timeout_s)
-    if scheme in ("", "file"):
-        return _open_local(address, offset)
+    try:
+        scheme = urlsplit(address).scheme
+        if scheme in ("http", "https"):
+            return _open_http(address, offset, held, timeout_s)
+        if scheme in ("", "file"):
+            return _open_local(address, offset)
+    except (ValueError, http.client.InvalidURL) as error:
+        # From this address or from one that it redirects to: brackets, ports and host names that cannot be.
+        raise _dead(address, f"one that makes no sense ({error})", expected="an address") from None
     raise _dead(address, f"the scheme {scheme}", expected="http, https, file or a plain path")
 
 
@@ -273,6 +279,8 @@ def _open_http(address: str, offset: int, held: _Version | None, timeout_s: floa
         if error.code in _RETRIED_STATUS:
             raise _PassingError(f"HTTP {error.code}") from None
         raise _dead(address, f"HTTP {error.code} {error.reason}") from None
+    except http.client.InvalidURL:
+        raise
     except (OSError, http.client.HTTPException) as error:
         raise _fault_of(address, error) from None
     return _read_answer(address, response)
@@ -280,7 +288,10 @@ def _open_http(address: str, offset: int, held: _Version | None, timeout_s: floa
 
 def _read_answer(address: str, response: http.client.HTTPResponse) -> _Answer:
     start, length = 0, response.headers.get("Content-Length", "")
-    size_bytes = int(length) if length.isdecimal() else None
+    size_bytes = int(length) if _LENGTH.fullmatch(length) else None
+    if size_bytes is None and length.isdecimal():
+        response.close()
+        raise _dead(address, f"an announced length of {len(length):,} digits")
     if response.status == 206:
         match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
         if match is None:
@@ -320,7 +331,12 @@ def _is_tar(head: bytes) -> bool:
 
 
 def _dead(address: str, found: str, *, expected: str = "the file") -> DeadAddress:
-    return DeadAddress(address, expected=expected, found=found, fix="use another mirror")
+    return DeadAddress(_tidy(address), expected=expected, found=_tidy(found), fix="use another mirror")
+
+
+def _tidy(text: str) -> str:
+    """What a server says may hold line breaks; an error is one line."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def _note_of(part: Path) -> Path:
@@ -347,7 +363,16 @@ def _hold(part: Path) -> Iterator[io.FileIO]:
     with part.open("ab", buffering=0) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # The other process may have removed its empty part between our opening and our locking it.
+            if not os.fstat(file.fileno()).st_nlink:
+                raise OSError
         except OSError:
             fix = "wait for the other download of this file to end"
             raise BadInput(part, expected="a file of our own", found="one in use by another process", fix=fix) from None
-        yield file
+        try:
+            yield file
+        finally:
+            # A refused address brought nothing: an empty part would look like the beginning of a file.
+            if not os.fstat(file.fileno()).st_size:
+                part.unlink(missing_ok=True)
+                _note_of(part).unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from handbench.conventions import Convention
 from handbench.datasets.centres import CentreStrategy
 from handbench.datasets.listing import Frame, Listing
 from handbench.errors import BadInput
+from handbench.geometry.camera import project_points
 from handbench.geometry.crop import crop_cube
 
 
@@ -40,7 +41,7 @@ def read_frame(listing: Listing, row: int) -> Frame:
     """A frame whose image is there, readable and of the camera's size; BadInput otherwise."""
     path = listing.root / listing.names[row]
     camera = listing.convention.camera
-    fix = f"`handbench doctor {listing.root}` tells what else is wrong; allow counted skips to go on without it"
+    fix = f"`handbench doctor {listing.root}` tells what else is wrong; --allow-skips N leaves up to N such frames out"
     try:
         frame = listing.frame(row)
     except (OSError, ValueError, EOFError) as error:
@@ -48,4 +49,25 @@ def read_frame(listing: Listing, row: int) -> Frame:
     if frame.depth_mm.shape != (camera.height, camera.width):
         height, width = frame.depth_mm.shape
         raise BadInput(path, expected=f"{camera.width}x{camera.height} pixels", found=f"{width}x{height}", fix=fix)
+    return frame
+
+
+def read_hand(listing: Listing, row: int) -> Frame:
+    """A readable frame whose labelled hand is in the image; one without any scored label is taken as it is."""
+    frame = read_frame(listing, row)
+    convention, camera = listing.convention, frame.camera
+    labelled = [joint for joint in convention.scored if np.isfinite(frame.joints_mm[joint]).all()]
+    if not labelled:
+        return frame
+    with np.errstate(divide="ignore", invalid="ignore"):
+        u, v, depth_mm = project_points(frame.joints_mm[labelled].astype(np.float64), camera).T
+    inside = (depth_mm > 0) & (u >= -0.5) & (u < camera.width - 0.5) & (v >= -0.5) & (v < camera.height - 0.5)
+    if not inside.any():
+        name = convention.joints.names[labelled[0]]
+        raise BadInput(
+            listing.root / listing.names[row],
+            expected=f"a hand in the image of {camera.width}x{camera.height} pixels",
+            found=f"every labelled joint outside it ({name} at u {u[0]:.0f}, v {v[0]:.0f}, depth {depth_mm[0]:.0f} mm)",
+            fix="mend the labels of this frame; --allow-skips N leaves up to N such frames out",
+        )
     return frame

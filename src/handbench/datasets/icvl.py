@@ -10,7 +10,7 @@ from jaxtyping import Float64
 
 from handbench.conventions import ICVL, ICVL_TEST_FRAMES, NOT_ANNOTATED, UNKNOWN_SUBJECT
 from handbench.datasets.files import replace_file
-from handbench.datasets.labels import Joints, check_joints, format_numbers, parse_numbers, read_lines
+from handbench.datasets.labels import Joints, check_joints, check_places, format_numbers, parse_numbers, read_lines
 from handbench.datasets.layout import check_split, find_base, list_folder, list_numbers
 from handbench.datasets.listing import Listing
 from handbench.datasets.png import GREY_16, Depth, read_depth_png, write_depth_png
@@ -25,7 +25,7 @@ TEST_LINE_END = " \r\r\n"
 
 _TRAIN_LABELS = ("labels.txt", "train.txt")  # today's download, and the release of 2014
 _COLUMNS = 48
-_IMAGE_NAME = re.compile(r"image_(-?\d+)\.png")
+_IMAGE_NAME = re.compile(r"image_(-?[0-9]{1,9})\.png")
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class _Labels:
     """One label file: image paths relative to the Depth folder beside it."""
 
     names: tuple[str, ...]
-    uvd: Float64[np.ndarray, "frames 16 3"]
+    joints_mm: Float64[np.ndarray, "frames 16 3"]
 
 
 def image_name(session: str, number: int) -> str:
@@ -61,10 +61,11 @@ def list_frames(root: Path, split: str, *, rotated: bool = False) -> Listing:
     files = [_read_labels(text, rotated=rotated) for text in texts]
     for text, labels in zip(texts, files, strict=True):
         _check_tail(text, base / "Depth", labels.names)
+        if split == "test":
+            _check_sequence(text, base / "Depth" / text.stem, labels.names)
     if split == "train":
         _check_sessions(texts[0], base / "Depth", files[0].names)
     names = tuple(name for labels in files for name in labels.names)
-    uvd = np.concatenate([labels.uvd for labels in files])
     return Listing(
         convention=ICVL,
         split=split,
@@ -72,7 +73,7 @@ def list_frames(root: Path, split: str, *, rotated: bool = False) -> Listing:
         names=names,
         subjects=(UNKNOWN_SUBJECT,) * len(names),
         sequences=tuple(PurePosixPath(name).parts[-2] for name in names),
-        joints_mm=back_project_points(uvd, ICVL.camera).astype(np.float32),
+        joints_mm=np.concatenate([labels.joints_mm for labels in files]).astype(np.float32),
         read_depth=read_depth,
     )
 
@@ -89,16 +90,21 @@ def _read_labels(path: Path, *, rotated: bool) -> _Labels:
     lines = read_lines(path, holds="a label text: a path and 48 numbers a line")
     names: list[str] = []
     rows: list[list[float]] = []
+    numbers: list[int] = []
     for number, line in lines:
         name, *tokens = line.split()
         parts = _split_name(path, number, name)
         if len(parts) == 2 or rotated:
             names.append("/".join(parts))
+            numbers.append(number)
             rows.append(parse_numbers(path, number, tokens, _COLUMNS))
     if not rows:
         found = f"{len(lines)} lines, none of them unrotated" if lines else "an empty file"
         raise BadInput(path, expected="labelled frames", found=found, fix="download the labels again")
-    return _Labels(tuple(names), np.array(rows).reshape(-1, 16, 3))
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
+        joints_mm = back_project_points(np.array(rows).reshape(-1, 16, 3), ICVL.camera)
+    check_places(lambda row: f"{path}, line {numbers[row]}", joints_mm)
+    return _Labels(tuple(names), joints_mm)
 
 
 def _split_name(path: Path, line: int, name: str) -> tuple[str, ...]:
@@ -125,6 +131,21 @@ def _check_tail(path: Path, folder: Path, names: Sequence[str]) -> None:
             expected=f"labels up to image {last}, the last in {folder / session}",
             found=f"none after {names[-1]}",
             fix="download the labels again: the file is shorter than its pictures",
+        )
+
+
+def _check_sequence(path: Path, folder: Path, names: Sequence[str]) -> None:
+    """Published test sequences count from 0 without gaps: a line that is missing would shift every row after it."""
+    matches = [_IMAGE_NAME.fullmatch(name.removeprefix(f"{folder.name}/")) for name in names]
+    listed = {int(match[1]) for match in matches if match}
+    on_disk = list_numbers(folder, _IMAGE_NAME, holds="depth pictures image_NNNN.png")
+    absent = sorted({*on_disk, *range(len(names))} - listed)
+    if absent:
+        raise BadInput(
+            path,
+            expected=f"one line for each image of {folder}, counted from 0",
+            found=f"{len(names)} lines, none for {image_name(folder.name, absent[0])}",
+            fix="download the labels again: a line is missing, or another is there twice",
         )
 
 

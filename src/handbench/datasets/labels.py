@@ -1,16 +1,21 @@
 """Label texts: lines of numbers, and the joint.txt that both MSRA sets share."""
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Bool, Float, Float32
 
 from handbench.datasets.files import read_file, replace_file
 from handbench.errors import BadInput
 
 MSRA_COLUMNS = 63
+FARTHEST_JOINT_MM = 10_000.0
+"""No sensor here measures a hand beyond it; codes such as 32001, and files that are not in millimetres, lie further."""
+
+_MSRA_SIGNS = np.array([1, -1, -1], np.float32)
 Joints = Float32[np.ndarray, "frames joints 3"]
 
 
@@ -23,9 +28,29 @@ def read_lines(path: Path, *, holds: str) -> list[tuple[int, str]]:
         text = "\0"
     if "\0" in text:
         raise BadInput(path, expected=holds, found="a file that is not text", fix="download the labels again")
+    _check_end(path, text)
     # Counted by LF, as editors do: ICVL ends its lines with CR CR LF, which other counts would make three lines.
     stripped = ((number, line.strip()) for number, line in enumerate(text.split("\n"), 1))
     return [(number, line) for number, line in stripped if line]
+
+
+def _check_end(path: Path, text: str) -> None:
+    """Refuse a text that was cut inside its last number: what is left of it may be a number too.
+
+    A space, a line end or a separator after the number shows that it is whole. Without one it must have as many
+    decimals as all the other numbers of the last two lines.
+    """
+    if not text or text[-1] in " \t\r\n;,":
+        return
+    *others, last = re.split(r"[\s;,]+", "\n".join(text.rsplit("\n", 2)[-2:]).strip())
+    decimals = {len(token.partition(".")[2]) for token in others if re.fullmatch(r"-?[0-9]+\.[0-9]+", token)}
+    if decimals != {len(last.partition(".")[2])} or not re.fullmatch(r"-?[0-9]+\.[0-9]+", last):
+        raise BadInput(
+            f"{path}, line {text.count(chr(10)) + 1}",
+            expected="a line end after the last number, or as many decimals as the others have",
+            found=f"the file's end after {last[-20:]!r}",
+            fix="download the labels again: they are cut short; if they are not, end that line",
+        )
 
 
 def parse_numbers(
@@ -36,10 +61,14 @@ def parse_numbers(
     where = f"{path}, line {line}"
     if len(tokens) != columns:
         raise BadInput(where, expected=f"{columns} numbers", found=str(len(tokens)), fix=fix)
+    together = "".join(tokens)
+    if "_" in together or not together.isascii():  # Python would take 1_0 for ten, and digits of any script
+        odd = next(token for token in tokens if "_" in token or not token.isascii())
+        raise BadInput(where, expected=f"{columns} plain numbers", found=repr(odd[:40]), fix=fix)
     try:
         numbers = [float(token) for token in tokens]
     except ValueError as error:
-        raise BadInput(where, expected=f"{columns} numbers", found=str(error).split(": ")[-1], fix=fix) from None
+        raise BadInput(where, expected=f"{columns} numbers", found=str(error).split(": ")[-1][:60], fix=fix) from None
     if not nan_allowed and not all(map(math.isfinite, numbers)):
         bad = next(token for token, number in zip(tokens, numbers, strict=True) if not math.isfinite(number))
         raise BadInput(where, expected="finite numbers", found=bad, fix=fix)
@@ -56,6 +85,31 @@ def check_joints(path: Path, joints_mm: Float[np.ndarray, "*batch 3"]) -> None:
         raise BadInput(path, expected="finite joints to write", found="NaN or infinity", fix="leave such frames out")
 
 
+def check_places(
+    name_row: Callable[[int], str],
+    joints_mm: Float[np.ndarray, "frames joints 3"],
+    *,
+    unknown: Bool[np.ndarray, "frames joints"] | None = None,
+) -> None:
+    """Refuse labels in camera axes that no hand before the sensor can have; `name_row` says where a row comes from.
+
+    Joints that are `unknown` are not looked at. To be called before float32 makes infinity of what is too large.
+    """
+    # Every comparison is false for NaN.
+    possible = (joints_mm[..., 2] > 0) & (np.abs(joints_mm) <= FARTHEST_JOINT_MM).all(axis=2)
+    if unknown is not None:
+        possible |= unknown
+    if possible.all():
+        return
+    row, joint = np.argwhere(~possible)[0].tolist()
+    raise BadInput(
+        name_row(row),
+        expected=f"joints in front of the camera and within {FARTHEST_JOINT_MM:,.0f} mm of it",
+        found=f"joint {joint + 1} at ({', '.join(f'{number:.6g}' for number in joints_mm[row, joint])}) mm",
+        fix="download the labels again, or leave that frame out of them together with its picture",
+    )
+
+
 def read_joint_text(path: Path, *, counted: bool) -> Joints:
     """joint.txt of the MSRA sets: a header line, then 21 joints a line with y up and z negative.
 
@@ -64,8 +118,9 @@ def read_joint_text(path: Path, *, counted: bool) -> Joints:
     """
     lines = read_lines(path, holds="joint.txt: a header line, then 63 numbers a frame")
     header = lines[0][1].split() if lines else []
-    count = int(header[0]) if len(header) == 1 and header[0].isdecimal() else None
-    if counted and count is None:
+    is_lone_number = len(header) == 1 and header[0].isdecimal()
+    count = int(header[0]) if is_lone_number and re.fullmatch("[0-9]{1,9}", header[0]) else None
+    if count is None and (counted or is_lone_number):
         raise BadInput(
             f"{path}, line 1",
             expected="the number of frames",
@@ -81,7 +136,9 @@ def read_joint_text(path: Path, *, counted: bool) -> Joints:
             found=f"{len(rows)} lines of joints",
             fix="download the labels again: the file is cut short or was edited",
         )
-    return turn_axes(np.array(numbers).reshape(-1, 21, 3))
+    joints_mm = np.array(numbers).reshape(-1, 21, 3) * _MSRA_SIGNS
+    check_places(lambda row: f"{path}, line {rows[row][0]}", joints_mm)
+    return joints_mm.astype(np.float32)
 
 
 def write_joint_text(path: Path, joints_mm: Joints) -> None:
@@ -94,7 +151,7 @@ def write_joint_text(path: Path, joints_mm: Joints) -> None:
 
 def turn_axes(points_mm: Float[np.ndarray, "*batch 3"]) -> Float32[np.ndarray, "*batch 3"]:
     """Between MSRA's axes (y up, z towards the viewer) and the project's; its own inverse."""
-    return (points_mm * np.array([1, -1, -1], np.float32)).astype(np.float32)
+    return (points_mm * _MSRA_SIGNS).astype(np.float32)
 
 
 def _is_number(token: str) -> bool:

@@ -8,6 +8,9 @@ from pathlib import Path
 from handbench.conventions import Convention
 from handbench.errors import BadInput
 
+FIX_FRAME = "extract or download the file again, or leave such frames out with --allow-skips N"
+"""What to do about one frame that cannot be read."""
+
 
 def check_split(convention: Convention, split: str) -> None:
     if split not in convention.splits:

@@ -9,7 +9,7 @@ import numpy as np
 from handbench.conventions import MSRA, MSRA_BAD_FRAMES, MSRA_GESTURES, MSRA_SUBJECTS
 from handbench.datasets.files import read_file, replace_file
 from handbench.datasets.labels import Joints, read_joint_text, write_joint_text
-from handbench.datasets.layout import check_split, find_base, list_folder, list_numbers
+from handbench.datasets.layout import FIX_FRAME, check_split, find_base, list_folder, list_numbers
 from handbench.datasets.listing import Listing
 from handbench.datasets.png import Depth
 from handbench.errors import BadInput
@@ -101,29 +101,28 @@ def keep_measured(path: Path, depth_mm: Depth) -> Depth:
             path,
             expected="depth in millimetres",
             found="NaN, infinity or a negative number",
-            fix="extract or download the file again",
+            fix=FIX_FRAME,
         )
     return depth_mm if highest_mm <= FARTHEST_MM else np.where(depth_mm > FARTHEST_MM, np.float32(0), depth_mm)
 
 
 def _read_box(path: Path, content: bytes) -> Box:
     """The header's box, once it agrees with the sensor and with the length of the file."""
-    fix = "extract or download the file again"
     if len(content) < _HEADER.size:
-        raise BadInput(path, expected="a 24-byte header", found=f"{len(content)} bytes", fix=fix)
+        raise BadInput(path, expected="a 24-byte header", found=f"{len(content)} bytes", fix=FIX_FRAME)
     width, height, left, top, right, bottom = _HEADER.unpack_from(content)
     if (width, height) != (MSRA.camera.width, MSRA.camera.height):
         found = f"a header of {width}x{height}"
-        raise BadInput(path, expected="a 320x240 image as MSRA15 stores it", found=found, fix=fix)
+        raise BadInput(path, expected="a 320x240 image as MSRA15 stores it", found=found, fix=FIX_FRAME)
     box = f"left {left}, top {top}, right {right}, bottom {bottom}"
     if right <= left or bottom <= top:
-        raise BadInput(path, expected="a box with pixels in it", found=f"an empty box ({box})", fix="skip that frame")
+        raise BadInput(path, expected="a box with pixels in it", found=f"an empty box ({box})", fix=FIX_FRAME)
     if right > width or bottom > height:
-        raise BadInput(path, expected="a box inside the 320x240 image", found=box, fix=fix)
+        raise BadInput(path, expected="a box inside the 320x240 image", found=box, fix=FIX_FRAME)
     expected = 4 * (right - left) * (bottom - top)
     payload = len(content) - _HEADER.size
     if payload != expected:
-        raise BadInput(path, expected=f"{expected} bytes of depth for that box", found=str(payload), fix=fix)
+        raise BadInput(path, expected=f"{expected} bytes of depth for that box", found=str(payload), fix=FIX_FRAME)
     return left, top, right, bottom
 
 

@@ -12,10 +12,11 @@ import scipy.io
 from jaxtyping import Float32, Int
 
 from handbench.conventions import NYU, NYU_JOINTS, NYU_LABEL_CAMERA
-from handbench.datasets.files import read_file, replace_file
-from handbench.datasets.labels import Joints, check_joints
+from handbench.datasets.files import replace_file
+from handbench.datasets.labels import Joints, check_joints, check_places
 from handbench.datasets.layout import check_split, find_base, list_numbers
 from handbench.datasets.listing import Listing
+from handbench.datasets.mat_file import read_arrays
 from handbench.datasets.png import GREEN_BLUE, Depth, read_depth_png, write_depth_png
 from handbench.errors import BadInput
 from handbench.geometry.camera import project_points
@@ -31,7 +32,8 @@ SMALL_HAND_BELOW_MM = 76.0
 
 _FOLDERS = ("", "dataset", "nyu_hand_dataset_v2/dataset")
 _DEPTH_NAME = re.compile(r"depth_[123]_(\d{7})\.png")
-_MOST_FRAMES = 1_000_000  # an untrusted header could ask for all the memory there is
+_MOST_FRAMES = 200_000  # an untrusted header could ask for all the memory there is
+_NUMBERS = {"float64": "double", "float32": "single"}
 _Y_UP = np.array([1.0, -1.0, 1.0])
 
 _MAT_HEADER = b"MATLAB 5.0 MAT-file".ljust(116)
@@ -114,57 +116,36 @@ def _read_view(path: Path, split: str, view: int) -> tuple[Joints, Int[np.ndarra
     frames = arrays["joint_xyz"].shape[1]
     cameras = choose_cameras(split, frames, view)
     xyz, uvd = (arrays[name][cameras - 1, np.arange(frames)] for name in ("joint_xyz", "joint_uvd"))
-    measured = np.isfinite(xyz).all(axis=(1, 2)) & (xyz[..., 2] > 0).all(axis=1)
-    if not measured.all():
-        row = int(np.argmin(measured))
-        raise BadInput(
-            f"{path}, view {view}, row {row + 1}",
-            expected="36 finite joints in front of the camera",
-            found="NaN, infinity or a depth that is not positive",
-            fix="extract joint_data.mat again; embedded data has labels for view 1 only",
-        )
     joints_mm = xyz * _Y_UP
-    apart_px = np.linalg.norm((project_points(joints_mm, NYU_LABEL_CAMERA) - uvd)[..., :2], axis=-1)
+    hint = "" if view == 1 else " (embedded data has labels of view 1 only)"
+    check_places(lambda row: f"{path}, view {view}, row {row + 1}{hint}", joints_mm)
+    with np.errstate(over="ignore", invalid="ignore"):  # impossible pixels are infinitely far apart
+        apart_px = np.linalg.norm((project_points(joints_mm, NYU_LABEL_CAMERA) - uvd)[..., :2], axis=-1)
     off_px = float(np.median(apart_px))
     if not off_px < 2.0:
         raise BadInput(
             path,
             expected="joint_xyz (y up) to project onto joint_uvd",
-            found=f"{off_px:.0f} pixels between them at the median",
+            found=f"{off_px:.4g} pixels between them at the median",
             fix="use joint_data.mat as published, not a converted copy",
         )
     return joints_mm.astype(np.float32), cameras
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Both label arrays, after their headers alone have shown that they are plain numbers of the right shape."""
-    content = read_file(path, holds="joint_data.mat, one in train/ and one in test/")
+    """Both label arrays, plain numbers of the right shape."""
     names = ("joint_xyz", "joint_uvd")
-    try:
-        headers = {name: (shape, kind) for name, shape, kind in scipy.io.whosmat(io.BytesIO(content))}
-    except Exception as error:  # an untrusted file fails in the parser in a dozen ways, all of which mean the same
-        raise _refuse_mat(path, f"a file that is not one ({type(error).__name__})") from None
+    holds = "joint_data.mat, one in train/ and one in test/"
+    arrays = read_arrays(path, names, most_bytes=_MOST_FRAMES * 3 * 36 * 3 * 8, holds=holds)
     for name in names:
-        if name not in headers:
-            raise _refuse_mat(path, f"only {', '.join(sorted(headers)) or 'nothing'} (no {name})")
-        shape, kind = headers[name]
-        if (
-            kind not in ("double", "single")
-            or len(shape) != 4
-            or shape[0] != 3
-            or not 0 < shape[1] <= _MOST_FRAMES
-            or shape[2:] != (36, 3)
-        ):
-            raise _refuse_mat(path, f"{name} of {'x'.join(map(str, shape))} {kind}")
-    if headers["joint_xyz"][0] != headers["joint_uvd"][0]:
+        if name not in arrays:
+            raise _refuse_mat(path, f"no {name} among its variables")
+        shape, kind = arrays[name].shape, arrays[name].dtype.name
+        if kind not in _NUMBERS or len(shape) != 4 or shape[0] != 3 or shape[1] == 0 or shape[2:] != (36, 3):
+            raise _refuse_mat(path, f"{name} of {'x'.join(map(str, shape))} {_NUMBERS.get(kind, kind)}")
+    if arrays["joint_xyz"].shape != arrays["joint_uvd"].shape:
         raise _refuse_mat(path, "joint_xyz and joint_uvd of different lengths")
-    try:
-        arrays = scipy.io.loadmat(io.BytesIO(content), variable_names=names)
-    except Exception as error:
-        raise _refuse_mat(path, f"a damaged one ({type(error).__name__})") from None
-    if any(np.iscomplexobj(arrays[name]) for name in names):
-        raise _refuse_mat(path, "complex numbers")
-    return {name: arrays[name] for name in names}
+    return arrays
 
 
 def _refuse_mat(path: Path, found: str) -> BadInput:

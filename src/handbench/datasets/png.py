@@ -19,12 +19,13 @@ from numba import njit
 from zlib_ng import zlib_ng
 
 from handbench.datasets.files import read_file, replace_file
+from handbench.datasets.layout import FIX_FRAME
 from handbench.errors import BadInput
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOURS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGBA"}
 _STRIPE_ROWS = 60
-_FIX = "extract or download the file again"
+_FIX_CONVERTED = "keep the files as downloaded: a converted picture has lost its depth"
 # zlib-ng's type stub calls this class an instance.
 _INFLATE_ERROR: type[Exception] = zlib_ng.error  # type: ignore[assignment]
 
@@ -38,9 +39,11 @@ class Packing:
     pixel_bytes: int
     high: int
     low: int
+    zero: int | None = None
+    """A byte that holds nothing; a picture with something in it is packed otherwise."""
 
 
-GREEN_BLUE = Packing(bits=8, colour=2, pixel_bytes=3, high=1, low=2)
+GREEN_BLUE = Packing(bits=8, colour=2, pixel_bytes=3, high=1, low=2, zero=0)
 GREY_16 = Packing(bits=16, colour=0, pixel_bytes=2, high=0, low=1)
 
 Depth = Float32[np.ndarray, "height width"]
@@ -53,9 +56,12 @@ def read_depth_png(path: Path, packing: Packing, *, width: int, height: int, far
     high, low = np.zeros(width, np.int32), np.zeros(width, np.int32)
     top = 0
     for rows in _inflate(path, body, height, 1 + width * packing.pixel_bytes):
+        # Every row filter of a channel of zeros leaves zeros, and nothing else does: no need to undo it.
+        if packing.zero is not None and np.bitwise_or.reduce(rows)[1 + packing.zero :: packing.pixel_bytes].any():
+            raise BadInput(path, expected="depth in green and blue alone", found="values in red", fix=_FIX_CONVERTED)
         stripe_mm = depth_mm[top : top + len(rows)]
         if not _undo_filters(rows, packing.pixel_bytes, packing.high, packing.low, high, low, farthest_mm, stripe_mm):
-            raise BadInput(path, expected="rows filtered as PNG allows", found="an unknown row filter", fix=_FIX)
+            raise BadInput(path, expected="rows filtered as PNG allows", found="an unknown row filter", fix=FIX_FRAME)
         top += len(rows)
     return depth_mm
 
@@ -89,7 +95,7 @@ def _join_chunks(path: Path, content: bytes, packing: Packing, width: int, heigh
     """The compressed picture, once the header and all checksums are as they must be."""
     if not content.startswith(_SIGNATURE):
         found = "an empty file" if not content else "a file that is not a PNG"
-        raise BadInput(path, expected="a depth PNG", found=found, fix=_FIX)
+        raise BadInput(path, expected="a depth PNG", found=found, fix=FIX_FRAME)
     parts: list[bytes] = []
     view, at, kind = memoryview(content), len(_SIGNATURE), b""
     while kind != b"IEND":
@@ -98,9 +104,9 @@ def _join_chunks(path: Path, content: bytes, packing: Packing, width: int, heigh
         checksum = view[at + 8 + length : at + 12 + length]
         if len(checksum) < 4:
             found = f"a file cut off after {len(content)} bytes"
-            raise BadInput(path, expected="a whole PNG", found=found, fix=_FIX)
+            raise BadInput(path, expected="a whole PNG", found=found, fix=FIX_FRAME)
         if zlib_ng.crc32(view[at + 4 : at + 8 + length]) != int.from_bytes(checksum):
-            raise BadInput(path, expected="an undamaged PNG", found="a wrong checksum", fix=_FIX)
+            raise BadInput(path, expected="an undamaged PNG", found="a wrong checksum", fix=FIX_FRAME)
         if at == len(_SIGNATURE):
             _check_header(path, kind, bytes(body), packing, width, height)
         if kind == b"IDAT":
@@ -111,7 +117,7 @@ def _join_chunks(path: Path, content: bytes, packing: Packing, width: int, heigh
 
 def _check_header(path: Path, kind: bytes, body: bytes, packing: Packing, width: int, height: int) -> None:
     if kind != b"IHDR" or len(body) != 13:
-        raise BadInput(path, expected="a PNG header", found=f"{kind!r} of {len(body)} bytes", fix=_FIX)
+        raise BadInput(path, expected="a PNG header", found=f"{kind!r} of {len(body)} bytes", fix=FIX_FRAME)
     expected = (width, height, packing.bits, packing.colour, 0, 0, 0)
     found = struct.unpack(">IIBBBBB", body)
     if found != expected:
@@ -119,7 +125,7 @@ def _check_header(path: Path, kind: bytes, body: bytes, packing: Packing, width:
             path,
             expected=_describe(expected),
             found=_describe(found),
-            fix="keep the files as downloaded: a converted picture has lost its depth",
+            fix=_FIX_CONVERTED,
         )
 
 
@@ -138,12 +144,12 @@ def _inflate(path: Path, body: bytes, height: int, row_bytes: int) -> Iterator[U
             stripe = inflater.decompress(body, count * row_bytes)
             body = inflater.unconsumed_tail
             if len(stripe) < count * row_bytes:
-                raise BadInput(path, expected=f"{height} rows of pixels", found="fewer", fix=_FIX)
+                raise BadInput(path, expected=f"{height} rows of pixels", found="fewer", fix=FIX_FRAME)
             yield np.frombuffer(stripe, np.uint8).reshape(count, row_bytes)
         if inflater.decompress(body, 1):
-            raise BadInput(path, expected=f"{height} rows of pixels", found="more", fix=_FIX)
+            raise BadInput(path, expected=f"{height} rows of pixels", found="more", fix=FIX_FRAME)
     except _INFLATE_ERROR as error:
-        raise BadInput(path, expected="a PNG that decompresses", found=str(error), fix=_FIX) from None
+        raise BadInput(path, expected="a PNG that decompresses", found=str(error), fix=FIX_FRAME) from None
 
 
 # The kernels carry @no_type_check because the tests' shape checker would wrap them before numba can compile them.

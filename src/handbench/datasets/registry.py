@@ -26,6 +26,8 @@ class Archive:
     """Addresses that papers and repositories still quote; never tried."""
     home: str = ""
     """Folder that the files belong in; made where the archive does not bring it as its own top folder."""
+    proof: tuple[str, ...] = ()
+    """Files of which one must lie in `home`: tells the archives of one dataset apart."""
     sha256: str = ""
     size_bytes: int | None = None
     """Exact length where known; another length is refused."""
@@ -69,8 +71,18 @@ RELEASES = {
     # The page hands out its links itself, and they have moved more than once.
     "icvl": _release(
         "icvl",
-        Archive(name="Training.tar.gz", home="Training", dead=("http://www.iis.ee.ic.ac.uk/~dtang/hand.html",)),
-        Archive(name="Testing.tar.gz", home="Testing", dead=("http://www.iis.ee.ic.ac.uk/~dtang/hand.html",)),
+        Archive(
+            name="Training.tar.gz",
+            home="Training",
+            proof=("labels.txt", "train.txt"),
+            dead=("http://www.iis.ee.ic.ac.uk/~dtang/hand.html",),
+        ),
+        Archive(
+            name="Testing.tar.gz",
+            home="Testing",
+            proof=("test_seq_1.txt",),
+            dead=("http://www.iis.ee.ic.ac.uk/~dtang/hand.html",),
+        ),
     ),
     "msra": _release(
         "msra",

@@ -14,9 +14,10 @@ from handbench.conventions import Camera
 from handbench.errors import BadInput
 
 FORMAT = "handbench crop store"
-VERSION = 1
+VERSION = 2
 CARD = "store.json"
 INDEX = "index.csv"
+SEAL = "sha256"
 INDEX_COLUMNS = ("row", "name", "subject", "sequence")
 
 
@@ -85,10 +86,7 @@ def open_store(path: Path, *, verify: bool = True) -> CropStore:
     protocol = card["protocol"]
     layout = array_layout(protocol["size_px"], len(protocol["joints"]))
     arrays = {name: _map_array(path / name, (card["rows"], *shape), dtype) for name, (shape, dtype) in layout.items()}
-    with (path / INDEX).open(encoding="utf-8", newline="") as file:
-        index = list(csv.DictReader(file))
-    if len(index) != card["rows"]:
-        raise _damaged(path / INDEX, f"{card['rows']} rows", f"{len(index)}")
+    index = _read_index(path / INDEX, card["rows"])
     return CropStore(
         path=path,
         card=card,
@@ -104,6 +102,19 @@ def open_store(path: Path, *, verify: bool = True) -> CropStore:
     )
 
 
+def seal(content: dict[str, Any]) -> dict[str, Any]:
+    """The content with a sha256 over all of it as its last entry: a JSON file that notices its own changes."""
+    return {**content, SEAL: _digest_json(content)}
+
+
+def is_sealed(content: dict[str, Any]) -> bool:
+    return content.get(SEAL) == _digest_json({name: value for name, value in content.items() if name != SEAL})
+
+
+def _digest_json(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
 def digest_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -113,31 +124,88 @@ def _read_card(path: Path) -> dict[str, Any]:
     try:
         card = json.loads((path / CARD).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        unfinished = path.with_name(path.name + ".partial").is_dir()
+        whole = path.absolute()
+        unfinished = whole.with_name(whole.name + ".partial").is_dir()
         raise BadInput(
             path,
             expected="a crop store",
             found="an unfinished build beside it" if unfinished else "no store.json",
             fix="run `handbench crop DATASET --root DIR --split SPLIT --centre CENTRE --out` with this folder",
         ) from None
-    except ValueError as error:
+    except OSError as error:
+        raise _damaged(path / CARD, "the card of a crop store", error.strerror or str(error)) from None
+    except (ValueError, RecursionError) as error:
         raise _damaged(path / CARD, "the card of a crop store", f"no JSON ({error})") from None
     if not isinstance(card, dict) or (card.get("format"), card.get("version")) != (FORMAT, VERSION):
         found = f"{card.get('format')!r} version {card.get('version')!r}" if isinstance(card, dict) else "no object"
-        raise _damaged(path / CARD, f"{FORMAT!r} version {VERSION}", found)
+        raise BadInput(
+            path / CARD,
+            expected=f"{FORMAT!r} version {VERSION}",
+            found=found,
+            fix="run the crop again with this release",
+        )
+    if not is_sealed(card):
+        raise _damaged(path / CARD, "a card as the build wrote it", "a changed one (its own sha256 differs)")
+    wrong = _find_fault(card)
+    if wrong:
+        raise _damaged(path / CARD, "the card of a crop store", wrong)
     return card
 
 
+def _find_fault(card: dict[str, Any]) -> str:
+    """What keeps a card from describing a store; empty where nothing does."""
+    protocol, files = card.get("protocol"), card.get("files")
+    if not isinstance(protocol, dict):
+        return "no protocol"
+    if not isinstance(card.get("rows"), int) or not isinstance(protocol.get("size_px"), int):
+        return "no number of rows or no size"
+    if not all(isinstance(protocol.get(name), str) for name in ("dataset", "split")):
+        return "no dataset or no split"
+    if not all(isinstance(protocol.get(name), list) for name in ("joints", "scored")):
+        return "no list of joints"
+    try:
+        Camera(**(protocol.get("camera") or {}))
+    except TypeError:
+        return "no camera"
+    expected = {*array_layout(1, 1), INDEX}
+    if not isinstance(files, dict) or set(files) != expected:
+        return f"checksums of {', '.join(sorted(files)) or 'no file'}" if isinstance(files, dict) else "no checksums"
+    digests = [entry.get("sha256") if isinstance(entry, dict) else None for entry in files.values()]
+    return "" if all(isinstance(digest, str) for digest in digests) else "a checksum that is no text"
+
+
 def _check_digest(path: Path, expected: str) -> None:
-    found = digest_file(path) if path.is_file() else "no file"
+    try:
+        found = digest_file(path) if path.is_file() else "no file"
+    except OSError as error:
+        raise _damaged(path, f"sha256 {expected[:12]}...", error.strerror or str(error)) from None
     if found != expected:
         raise _damaged(path, f"sha256 {expected[:12]}...", found if found == "no file" else f"{found[:12]}...")
 
 
+def _read_index(path: Path, rows: int) -> list[dict[str, str]]:
+    try:
+        # File names need not be UTF-8; the same escape wrote them.
+        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            reader = csv.DictReader(file)
+            columns, index = reader.fieldnames or [], list(reader)
+    except (OSError, csv.Error) as error:
+        raise _damaged(path, "the index of a crop store", getattr(error, "strerror", None) or str(error)) from None
+    if tuple(columns) != INDEX_COLUMNS or any(None in line.values() for line in index):
+        raise _damaged(path, f"columns {', '.join(INDEX_COLUMNS)}", ", ".join(columns) or "none")
+    if len(index) != rows:
+        raise _damaged(path, f"{rows} rows", f"{len(index)}")
+    return index
+
+
 def _map_array(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
     try:
-        # A file without rows cannot be mapped; it is small enough to read.
-        array = np.load(path, mmap_mode="r" if shape[0] else None, allow_pickle=False)
+        if shape[0]:
+            array: np.ndarray = np.lib.format.open_memmap(path, mode="r")
+        else:
+            # A file without rows cannot be mapped; it is small enough to read.
+            with path.open("rb") as file:
+                array = np.lib.format.read_array(file, allow_pickle=False)
     except (OSError, ValueError) as error:
         raise _damaged(path, "a .npy array", str(error)) from None
     if array.shape != shape or array.dtype != dtype:

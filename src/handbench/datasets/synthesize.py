@@ -27,6 +27,7 @@ from jaxtyping import Float32
 from handbench.conventions import DATASETS
 from handbench.datasets.embedded_files import FILES, LabelledTake
 from handbench.datasets.files import replace_file
+from handbench.datasets.lock import hold_alone
 from handbench.datasets.progress import Progress
 from handbench.datasets.recordings import plan_recordings
 from handbench.datasets.store import digest_file
@@ -73,10 +74,15 @@ def synthesize(
     # Settled here, once: every worker process would otherwise say again that there is no OpenGL.
     drawn_by = settle_renderer(renderer)
     request = Request(dataset, tuple(sorted(frames.items())), seed, drawn_by, stage_digest("synthesize"))
-    if _is_made(out, request):
-        shutil.rmtree(out / PARTIAL, ignore_errors=True)
-        print(f"{out}: already there, nothing to do")
-        return
+    with hold_alone(out):
+        if _is_made(out, request):
+            shutil.rmtree(out / PARTIAL, ignore_errors=True)
+            print(f"{out}: already there, nothing to do")
+        else:
+            _make(out, request, jobs)
+
+
+def _make(out: Path, request: Request, jobs: int) -> None:
     chunks = _plan_chunks(request)
     _start_or_carry_on(out, request)
     _draw_chunks(out, request, chunks, jobs)

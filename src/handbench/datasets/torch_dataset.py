@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -14,7 +13,8 @@ from handbench.datasets.store import CropStore, open_store
 from handbench.errors import BadInput
 from handbench.geometry.crop import normalise_joints
 
-Joints = Literal["all", "scored"]
+JOINTS = ("all", "scored")
+DEMO = "results/demo-embedded"
 
 
 class CropDataset(Dataset[dict[str, torch.Tensor]]):
@@ -62,35 +62,79 @@ class CropDataset(Dataset[dict[str, torch.Tensor]]):
 
 
 def open_crops(
-    dataset: str,
+    dataset: str | None = None,
     *,
-    split: str = "test",
-    centre: str = "joint",
-    results: str | Path = "results/demo-embedded",
+    split: str | None = None,
+    centre: str | None = None,
+    results: str | Path | None = None,
+    store: str | Path | None = None,
     fold: str | None = None,
-    joints: Joints = "all",
+    joints: str = "all",
     verify: bool = True,
 ) -> CropDataset:
-    """The crops that `handbench crop` or the pipeline left under `results`.
+    """The crops that the pipeline left under `results`, or those of one folder that `handbench crop --out` wrote.
 
-    MSRA is split by leaving one subject out: give `split="train"` or "test" and `fold="P0"`, the subject that is
-    tested on. `joints="scored"` keeps the joints that published numbers are measured on, in their order.
+    `open_crops("nyu")` looks for results/demo-embedded/crop/nyu/joint/test: `results`, dataset, `centre`, `split`.
+    `open_crops(store=FOLDER)` opens that folder whole. MSRA is split by leaving one subject out: give `split="train"`
+    or "test" and `fold="P0"`, the subject that is tested on. `joints="scored"` keeps the joints that published
+    numbers are measured on, in their order.
     """
+    if joints not in JOINTS:
+        raise _refuse("joints=" + " | ".join(map(repr, JOINTS)), repr(joints), "choose one of these")
+    if store is None:
+        opened, split = _open_results(dataset, split, centre, results, verify=verify)
+    elif (centre, results) != (None, None):
+        raise _refuse("`store` alone", f"centre={centre!r}, results={results!r} with it", "leave them out")
+    else:
+        opened, split = _open_folder(Path(store), dataset, split, fold, verify=verify)
+    name = opened.card["protocol"]["dataset"]
+    folds = _has_folds(name) and split != "all"
+    places = _places_of_fold(opened, split, fold) if folds else _every_place(opened, name, fold)
+    indices = opened.scored if joints == "scored" else range(len(opened.joint_names))
+    return CropDataset(opened, places, indices)
+
+
+def _open_results(
+    dataset: str | None, split: str | None, centre: str | None, results: str | Path | None, *, verify: bool
+) -> tuple[CropStore, str]:
+    """The store of a pipeline's run, and the split that was asked for."""
     if dataset not in DATASETS:
-        raise BadInput("open_crops", expected=" | ".join(DATASETS), found=repr(dataset), fix="choose one of these")
-    folds = DATASETS[dataset].splits == ("all",) and split != "all"
-    path = Path(results) / "crop" / dataset / centre / ("all" if folds else split)
+        raise _refuse(" | ".join(DATASETS), repr(dataset), "choose one of these, or name a folder with `store`")
+    split, centre = split or "test", centre or "joint"
+    kept = "all" if _has_folds(dataset) else split
+    path = Path(results or DEMO) / "crop" / dataset / centre / kept
     if not path.is_dir():
         raise BadInput(
             path,
             expected="a crop store",
             found="no such folder",
-            fix=f"run `handbench crop {dataset} --root DIR --split {path.name} --centre {centre} --out {path}`",
+            fix=f"run `handbench crop {dataset} --root DIR --split {path.name} --centre {centre} --out {path}`; "
+            "for another run give `results`, for a folder of your own `store`",
         )
-    store = open_store(path, verify=verify)
-    places = _places_of_fold(store, split, fold) if folds else _every_place(store, dataset, fold)
-    indices = store.scored if joints == "scored" else range(len(store.joint_names))
-    return CropDataset(store, places, indices)
+    return open_store(path, verify=verify), split
+
+
+def _open_folder(
+    path: Path, dataset: str | None, split: str | None, fold: str | None, *, verify: bool
+) -> tuple[CropStore, str]:
+    """The store in a folder: what is said of it beside its path must be so."""
+    opened = open_store(path, verify=verify)
+    protocol = opened.card["protocol"]
+    if dataset not in (None, protocol["dataset"]):
+        raise BadInput(path, expected=f"crops of {dataset}", found=protocol["dataset"], fix="leave the dataset out")
+    if _has_folds(protocol["dataset"]):
+        return opened, split or ("all" if fold is None else "test")
+    if split not in (None, protocol["split"]):
+        raise BadInput(path, expected=f"the split {split}", found=protocol["split"], fix="leave the split out")
+    return opened, protocol["split"]
+
+
+def _has_folds(dataset: str) -> bool:
+    return dataset in DATASETS and DATASETS[dataset].splits == ("all",)
+
+
+def _refuse(expected: str, found: str, fix: str) -> BadInput:
+    return BadInput("open_crops", expected=expected, found=found, fix=fix)
 
 
 def _every_place(store: CropStore, dataset: str, fold: str | None) -> Int64[np.ndarray, "frames"]:

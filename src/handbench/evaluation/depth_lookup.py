@@ -4,7 +4,6 @@ Each joint takes the depth measured at its pixel. Where that lies outside the cu
 hole, a pixel beside the image) it takes the label's depth, which favours the method: feedback15, section 4.4.
 """
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64
 
 from handbench.conventions import NYU_SCORED
-from handbench.datasets.files import read_file
 from handbench.datasets.listing import Listing
+from handbench.datasets.mat_file import read_arrays
 from handbench.errors import BadInput
 
 _FIELD = "pred_joint_uvconf"
@@ -32,25 +31,15 @@ class Lifted:
 
 def read_pixel_predictions(path: Path) -> Float64[np.ndarray, "frames 14 2"]:
     """The scored joints' pixels of NYU's own test_predictions.mat, which has confidences but no depth."""
-    # Imported here: only this file format needs it, and it is slow to load.
-    from scipy.io import loadmat, whosmat
-
-    content = read_file(path, holds=_HOLDS)
-    try:
-        # The header is looked at first, so that a file cannot make numpy claim more memory than is there.
-        headers = {name: (shape, kind) for name, shape, kind in whosmat(io.BytesIO(content))}
-        shape, kind = headers.get(_FIELD, ((), "no such field"))
-        fits = len(shape) == 4 and shape[0] == 1 and 0 < shape[1] <= _MOST_FRAMES and shape[2:] == (36, 3)
-        if not fits or kind not in ("double", "single"):
-            raise _refuse(path, f"{'x'.join(map(str, shape))} {kind}".strip())
-        array = np.asarray(loadmat(io.BytesIO(content), variable_names=[_FIELD])[_FIELD])
-    except BadInput:
-        raise
-    except Exception as error:  # an untrusted file fails in the parser in a dozen ways, all of which mean the same
-        raise _refuse(path, f"a damaged or other file ({type(error).__name__})") from None
+    arrays = read_arrays(path, [_FIELD], most_bytes=_MOST_FRAMES * 36 * 3 * 8, holds=_HOLDS)
+    if _FIELD not in arrays:
+        raise _refuse(path, "no such field")
+    array = arrays[_FIELD]
+    if array.ndim != 4 or array.shape[0] != 1 or array.shape[1] == 0 or array.shape[2:] != (36, 3):
+        raise _refuse(path, "x".join(map(str, array.shape)))
     pixels = array[0][:, list(NYU_SCORED), :2]
-    if np.iscomplexobj(pixels) or not np.isfinite(pixels).all():
-        raise _refuse(path, "numbers that are complex or not finite")
+    if not np.isfinite(pixels).all():
+        raise _refuse(path, "numbers that are not finite")
     return pixels.astype(np.float64)
 
 

@@ -21,6 +21,12 @@ def render_text(evaluation: Evaluation) -> str:
         "",
         *_align(_list_rows(evaluation)),
     ]
+    if evaluation.hand_object:
+        sequences = list(next(iter(evaluation.hand_object.values())))
+        rows = [("mm (feedback19 Eq. 23)", *sequences)]
+        for metric, means in evaluation.hand_object.items():
+            rows.append((metric, *(f"{means[sequence]:.1f}" for sequence in sequences)))
+        lines += ["", *_align(rows)]
     if evaluation.against:
         difference = evaluation.against.difference
         lines += [

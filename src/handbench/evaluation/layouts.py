@@ -42,6 +42,11 @@ class _Suspect:
     undo: Callable[[Joints, Camera, Joints], Joints]
 
 
+def check_layout(word: str) -> None:
+    if word not in ("auto", *LAYOUTS):
+        raise BadInput(word, expected=f"a layout: auto, {', '.join(LAYOUTS)}", found="another word", fix="choose one")
+
+
 def apply_layout(raw: Joints, layout: str, camera: Camera) -> Joints:
     """Numbers of a file to camera axes in millimetres."""
     if layout == "uvd":

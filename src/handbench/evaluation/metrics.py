@@ -17,8 +17,14 @@ def measure_errors(
     predicted_mm: Float[np.ndarray, "frames joints 3"], truth_mm: Float[np.ndarray, "frames joints 3"]
 ) -> Float64[np.ndarray, "frames joints"]:
     """Euclidean distance of every joint, NaN where the label is missing."""
-    difference = predicted_mm.astype(np.float64) - truth_mm
-    errors_mm: np.ndarray = np.sqrt(np.einsum("fjc,fjc->fj", difference, difference))
+    errors_mm = np.zeros(predicted_mm.shape[:2])
+    for axis in range(3):  # three plain passes are several times faster than one sum over a last axis of three
+        difference = np.subtract(predicted_mm[..., axis], truth_mm[..., axis], dtype=np.float64)
+        difference *= difference
+        errors_mm += difference
+    np.sqrt(errors_mm, out=errors_mm)
+    if not np.isnan(errors_mm).any():
+        return errors_mm
     labelled = ~np.isnan(truth_mm).any(axis=-1)
     if np.isnan(errors_mm[labelled]).any():
         raise ValueError("a prediction is NaN where a label exists; leaving it out would flatter the method")

@@ -18,7 +18,7 @@ from handbench.errors import BadInput
 Words = UInt64[np.ndarray, "numbers"]
 
 _WORD = 8
-_BLOCK = 64 * 1024  # characters a pass: every intermediate array stays in the processor's cache
+_BLOCK = 192 * 1024  # characters a pass: every intermediate array stays in the processor's cache
 _COMMA, _LF, _SPACE, _MINUS = (np.uint8(ord(letter)) for letter in ",\n -")
 
 
@@ -52,31 +52,33 @@ def parse_number_text(content: bytes, *, where: Path | str, first_line: int = 1,
     """
     if b"\n" not in content:
         content = content.replace(b"\r", b"\n")
-    blocks = [_parse_block(block) for block in _cut(content)]
+    # A number and its separator take two characters at least; memory that is not written to is never claimed.
+    values = np.empty(len(content) // 2 + 1)
+    blocks: list[_Block] = []
+    first = 0
+    for block in _cut(content):
+        blocks.append(_parse_block(block, values, first))
+        first = blocks[-1].end
     counts = np.concatenate([block.counts for block in blocks])
     filled = np.flatnonzero(counts)
     lines = filled + first_line
     columns = _check_columns(counts[filled], lines, where)
-    first = 0
-    for block in blocks:
-        if block.fault is not None:
-            position, token = block.fault
-            row, column = divmod(first + position, columns)
-            raise BadInput(
-                f"{where}, line {lines[row]}, column {column + first_column}",
-                expected="a number",
-                found=repr(token[:40].decode("utf-8", "replace")),
-                fix="mend that line, or write the file again",
-            )
-        first += len(block.values)
-    return NumberText(np.concatenate([block.values for block in blocks]).reshape(-1, columns), lines)
+    for position, token in (block.fault for block in blocks if block.fault):
+        row, column = divmod(position, columns)
+        raise BadInput(
+            f"{where}, line {lines[row]}, column {column + first_column}",
+            expected="a number",
+            found=repr(token[:40].decode("utf-8", "replace")),
+            fix="mend that line, or write the file again",
+        )
+    return NumberText(values[:first].reshape(-1, columns), lines)
 
 
 @dataclass(frozen=True)
 class _Block:
-    """Some whole lines: their numbers, how many stood on each line, and the first that is none."""
+    """Some whole lines: where their numbers end, how many stood on each line, and the first that is none."""
 
-    values: Float64[np.ndarray, "numbers"]
+    end: int
     counts: Int64[np.ndarray, "lines"]
     fault: tuple[int, bytes] | None
 
@@ -92,25 +94,31 @@ def _cut(content: bytes) -> Iterator[bytes]:
         yield b""
 
 
-def _parse_block(block: bytes) -> _Block:
+def _parse_block(block: bytes, values: Float64[np.ndarray, "room"], first: int) -> _Block:
+    """Write the block's numbers into `values` from `first` on."""
     # A word may reach back before the first number; the line feed ends a last line that lacks one.
-    last = b" " if block.endswith(b"\n") else b"\n"
-    text = np.frombuffer(b" " * _WORD + block + last, np.uint8)
+    last = b"" if block.endswith(b"\n") else b"\n"
+    text = np.frombuffer(b"0000000 " + block + last, np.uint8)
     separators = np.flatnonzero((text <= _SPACE) | (text == _COMMA) if b"," in block else text <= _SPACE)
-    filled = np.flatnonzero(np.diff(separators) > 1)
-    starts, ends = separators[filled] + 1, separators[filled + 1]
-    breaks = separators[text[separators] == _LF]
-    counts = np.diff(np.searchsorted(starts, breaks), prepend=0)
-    lengths = ends - starts
-    values, plain = _parse_words(_load_words(text, ends - _WORD), lengths, signed=b"-" in block)
+    lengths = np.diff(separators) - 1
+    ends = separators[1:]
+    breaks = np.flatnonzero(text[ends] == _LF) + 1
+    if not lengths.all():
+        # Two separators side by side: there is no number between them.
+        filled = np.flatnonzero(lengths)
+        breaks = np.searchsorted(filled, breaks)
+        lengths, ends = lengths[filled], ends[filled]
+    end = first + len(ends)
+    plain = _parse_words(_load_words(text, ends - _WORD), lengths, values[first:end], signed=b"-" in block)
+    counts = np.diff(breaks, prepend=0)
     if not plain.all():
         for position in np.flatnonzero(~plain):
-            token = text[starts[position] : ends[position]].tobytes()
+            token = text[ends[position] - lengths[position] : ends[position]].tobytes()
             try:
-                values[position] = _to_float(token)
+                values[first + position] = _to_float(token)
             except ValueError:
-                return _Block(values, counts, (int(position), token))
-    return _Block(values, counts, None)
+                return _Block(end, counts, (first + int(position), token))
+    return _Block(end, counts, None)
 
 
 def _load_words(text: UInt8[np.ndarray, "characters"], places: Int64[np.ndarray, "numbers"]) -> Words:
@@ -141,11 +149,13 @@ def _to_float(token: bytes) -> float:
 
 
 def _parse_words(
-    words: Words, lengths: Int64[np.ndarray, "numbers"], *, signed: bool
-) -> tuple[Float64[np.ndarray, "numbers"], Bool[np.ndarray, "numbers"]]:
-    """The value of each number of at most eight characters, and whether it is of the plain kind `-123.45`."""
-    short = lengths <= _WORD
-    empty = _FULL - (np.minimum(lengths, _WORD).view(np.uint64) << np.uint64(3))  # bits before the first character
+    words: Words, lengths: Int64[np.ndarray, "numbers"], values: Float64[np.ndarray, "numbers"], *, signed: bool
+) -> Bool[np.ndarray, "numbers"]:
+    """Write the value of each number of at most eight characters; say which are of the plain kind `-123.45`."""
+    long = lengths > _WORD
+    any_long = bool(long.any())
+    empty = (np.minimum(lengths, _WORD) if any_long else lengths).view(np.uint64) << np.uint64(3)
+    np.subtract(_FULL, empty, out=empty)  # bits before the first character
     text = words >> empty
     if signed:
         negative = (text & _BYTE) == _MINUS
@@ -154,25 +164,59 @@ def _parse_words(
         empty += negative * _EIGHT
     else:
         text <<= empty
-    # The lowest set bit of `dot` is the top bit of the byte that holds the first dot; none is set without a dot.
-    dot = text ^ _DOTS
-    dot = (dot - _ONES) & ~dot & _TOPS
-    dot &= ~dot + _ONE
-    if (dot == dot[:1]).all():
-        dot = dot[:1]
+    dot = _find_dots(text)
     below = (dot >> _SEVEN) - _ONE
     moved = np.where(dot != 0, _EIGHT, _word(0))
     # The characters before the dot move up by one byte; those after it, if any, stay.
-    text = (text & ~((dot << _ONE) - _ONE)) | ((text & below) << moved)
-    digits = text ^ (_ZEROS << (empty + moved))
-    plain = ((digits | (digits + _SIXES)) & _HIGH) == 0
-    plain &= short & (text != 0)
-    values = _sum_digits(digits) / _SCALES[np.bitwise_count(below) >> 3]
-    return (np.where(negative, -values, values) if signed else values), plain
+    before = text & below
+    before <<= moved
+    text &= ~((dot << _ONE) - _ONE)
+    text |= before
+    empty += moved
+    digits = text ^ (_ZEROS << empty)
+    high = digits + _SIXES
+    high |= digits
+    high &= _HIGH
+    plain = high == 0
+    plain &= text != 0
+    if any_long:
+        plain &= ~long
+    np.divide(_sum_digits(digits), _SCALES[np.bitwise_count(below) >> 3], out=values)
+    if signed:
+        np.negative(values, out=values, where=negative)
+    return plain
+
+
+def _find_dots(text: Words) -> UInt64[np.ndarray, "one_or_all"]:
+    """The top bit of the byte that holds the first dot, 0 without one; a single word where all are alike."""
+    if len(text):
+        first = _lowest_dot(text[:1])
+        # Most files have every dot in one place; a second dot is no digit and is found out later.
+        byte = first | (first - (first >> _SEVEN))
+        if first[0] and ((text & byte) == (_DOTS & byte)).all():
+            return first
+    return _lowest_dot(text)
+
+
+def _lowest_dot(text: Words) -> Words:
+    # The lowest byte that is zero is found exactly; what a borrow marks above it does not count.
+    difference = text ^ _DOTS
+    hit = difference - _ONES
+    hit &= ~difference
+    hit &= _TOPS
+    return hit & (~hit + _ONE)
 
 
 def _sum_digits(digits: Words) -> Words:
     """Eight digits a word, the most significant in the lowest byte: pairs, then fours, then all eight."""
-    pairs = digits * _TEN + (digits >> _EIGHT)
-    first = (pairs & _TWO_BYTES) * np.uint64(100 + (1000000 << 32))
-    return (first + ((pairs >> _SIXTEEN) & _TWO_BYTES) * np.uint64(1 + (10000 << 32))) >> _HALF
+    pairs = digits >> _EIGHT
+    digits *= _TEN
+    pairs += digits
+    first = pairs & _TWO_BYTES
+    first *= np.uint64(100 + (1000000 << 32))
+    pairs >>= _SIXTEEN
+    pairs &= _TWO_BYTES
+    pairs *= np.uint64(1 + (10000 << 32))
+    first += pairs
+    first >>= _HALF
+    return first

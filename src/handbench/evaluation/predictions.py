@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from handbench.conventions import DATASETS, ICVL_TEST_FRAMES, NOT_ANNOTATED, NYU_TEST_FRAMES
+from handbench.conventions import DATASETS, DEXTER_CORNERS, ICVL_TEST_FRAMES, NOT_ANNOTATED, NYU_TEST_FRAMES
 from handbench.errors import BadInput
 from handbench.evaluation.joint_orders import check_columns, check_order, find_places
-from handbench.evaluation.layouts import LAYOUTS, apply_layout, choose_layout
+from handbench.evaluation.layouts import apply_layout, check_layout, choose_layout
 from handbench.evaluation.table_file import Table, check_finite, read_table
 
 PARTS = {"icvl": ICVL_TEST_FRAMES, "nyu": NYU_TEST_FRAMES}
@@ -28,6 +28,8 @@ class GroundTruth:
     """Frame names in order; empty where none are known."""
     sequences: tuple[str, ...]
     """The sequence of every frame, for intervals."""
+    corners_mm: Float64[np.ndarray, "frames 3 3"] | None = None
+    """Dexter+Object: the object's corners, where the file has them."""
     published: bool = False
     """Whether these are the labels that the published methods were measured on."""
 
@@ -40,45 +42,67 @@ class Predictions:
     rows: Int64[np.ndarray, "frames"]
     layout: str
     notes: tuple[str, ...]
+    corners_mm: Float64[np.ndarray, "frames 3 3"] | None = None
 
 
 def read_ground_truth(
     path: Path, dataset: str, *, names: Sequence[str] = (), layout: str = "auto", published: bool = False
 ) -> GroundTruth:
     """Labels of the scored joints; NaN and the sensor's 32001 mark what is not labelled."""
+    check_layout(layout)
     table = read_table(path)
     joints = check_columns(dataset, table.numbers.shape[1], where=str(path))
     places = find_places(dataset, joints, "scored", where=str(path))
-    raw = table.numbers.reshape(len(table.numbers), joints, 3)[:, places]
-    raw = np.where((np.isnan(raw) | (raw == NOT_ANNOTATED)).any(axis=-1, keepdims=True), np.nan, raw)
+    every = table.numbers.reshape(len(table.numbers), joints, 3)
+    every = np.where((np.isnan(every) | (every == NOT_ANNOTATED)).any(axis=-1, keepdims=True), np.nan, every)
+    raw = every[:, places]
     if np.isnan(raw).all():
         raise BadInput(path, expected="labels", found="none that is not NaN or 32001", fix="check the file")
     word = _guess_label_layout(raw, dataset) if layout == "auto" else layout
     names = tuple(names) or table.names
     if names and len(names) != len(raw):
         raise BadInput(path, expected=f"{len(names)} frames, as many as names", found=str(len(raw)), fix="check both")
-    joints_mm = apply_layout(raw, word, DATASETS[dataset].camera)
-    return GroundTruth(dataset, path, joints_mm, names, _find_sequences(dataset, names, len(raw)), published)
+    return GroundTruth(
+        dataset=dataset,
+        path=path,
+        joints_mm=apply_layout(raw, word, DATASETS[dataset].camera),
+        names=names,
+        sequences=_find_sequences(dataset, names, len(raw)),
+        corners_mm=_find_corners(every, dataset, word),
+        published=published,
+    )
 
 
 def read_predictions(path: Path, truth: GroundTruth, *, layout: str = "auto", order: str = "scored") -> Predictions:
     """Predictions for all frames of the truth, for one known part of it, or for the frames that the file names."""
-    if layout not in ("auto", *LAYOUTS):
-        raise BadInput(layout, expected=f"a layout: auto, {', '.join(LAYOUTS)}", found="another word", fix="choose one")
+    check_layout(layout)
     table = read_table(path)
     joints = check_columns(truth.dataset, table.numbers.shape[1], where=str(path))
     places = find_places(truth.dataset, joints, order, where=str(path))
     rows, notes = _match_frames(table, truth)
     check_finite(table)
-    raw = table.numbers.reshape(len(table.numbers), joints, 3)[:, places]
+    every = table.numbers.reshape(len(table.numbers), joints, 3)
+    raw = every[:, places]
     true_mm = truth.joints_mm[rows]
     camera = DATASETS[truth.dataset].camera
     word = choose_layout(raw, true_mm, camera, layout=layout, where=str(path))
     joints_mm = apply_layout(raw, word, camera)
     check_order(joints_mm, true_mm, truth.dataset, where=str(path))
-    if joints != len(places):
+    corners_mm = _find_corners(every, truth.dataset, word)
+    if joints != len(places) and corners_mm is None:
         notes += (f"{len(places)} scored joints taken of the file's {joints}",)
-    return Predictions(joints_mm, rows, word, notes)
+    return Predictions(joints_mm, rows, word, notes, corners_mm)
+
+
+def _find_corners(
+    every: Float64[np.ndarray, "frames points 3"], dataset: str, layout: str
+) -> Float64[np.ndarray, "frames 3 3"] | None:
+    """The object's corners of Dexter+Object, which stand behind the fingertips."""
+    convention = DATASETS[dataset]
+    places = [convention.joints.index(name) for name in DEXTER_CORNERS if name in convention.joints.names]
+    if not places or every.shape[1] <= max(places):
+        return None
+    return apply_layout(every[:, places], layout, convention.camera)
 
 
 def _match_frames(table: Table, truth: GroundTruth) -> tuple[Int64[np.ndarray, "frames"], tuple[str, ...]]:

@@ -39,6 +39,9 @@ class Record:
         entries = (entry for entry in PUBLISHED if entry.dataset == dataset and entry.role == "prediction")
         return tuple(entry for entry in entries if (self.folder / entry.file).is_file())
 
+    def has_truth(self, dataset: str) -> bool:
+        return all((self.folder / find_published(f"{dataset}/{role}").file).is_file() for role in ("labels", "names"))
+
     def read_truth(self, dataset: str) -> GroundTruth:
         """The labels, with the names of their frames."""
         names = self._find(f"{dataset}/names").read_text(errors="replace").replace("\\", "/").split()

@@ -19,6 +19,8 @@ Track = Float[np.ndarray, "frames values"]
 
 _BRIEFEST_MOVE = 0.25
 """Of the mean length of a move: a hand does not turn over in a thirtieth of a second."""
+_REGULARITY = 4.0
+"""Shape of the gamma distribution of the lengths of moves and rests: half of the mean is their deviation."""
 _OPENING_REACH_FRAMES = 4
 _OPENING_ROUNDS = 6
 
@@ -156,7 +158,7 @@ def _follow(
     length = 1
     while length < frames:
         target = next_target()
-        move, rest = (max(2, int(rng.gamma(2.0, mean / 2.0))) for mean in timing)
+        move, rest = (max(2, int(rng.gamma(_REGULARITY, mean / _REGULARITY))) for mean in timing)
         move = max(move, int(_BRIEFEST_MOVE * timing[0]))
         pieces += [previous + _minimum_jerk(move)[:, None] * (target - previous), np.repeat(target[None], rest, axis=0)]
         previous, length = target, length + move + rest

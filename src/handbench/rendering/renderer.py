@@ -12,7 +12,8 @@ from handbench.geometry.mesh import Mesh
 from handbench.rendering import opengl, zbuffer
 
 RENDERERS = ("auto", "software", "opengl")
-INSTALL_OPENGL = "apt-get install -y libegl1 libegl-mesa0 libgl1-mesa-dri"
+INSTALL_OPENGL = "sudo apt-get install -y libegl1 libgl1 libgl1-mesa-dri"
+"""What envs/setup.sh installs, or prints."""
 
 RenderLayers = Callable[
     [Sequence[Mesh], Camera], tuple[Float32[np.ndarray, "height width"], Int16[np.ndarray, "height width"]]

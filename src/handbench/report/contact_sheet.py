@@ -11,6 +11,7 @@ from jaxtyping import Float, Float32, UInt8
 
 from handbench.conventions import UNKNOWN_SUBJECT, Convention
 from handbench.datasets.centres import centre_on_mass
+from handbench.datasets.files import replace_file
 from handbench.datasets.frame_crop import read_frame
 from handbench.datasets.listing import Frame, Listing
 from handbench.datasets.source import name_source
@@ -28,6 +29,8 @@ Picture = UInt8[np.ndarray, "size size 3"]
 WIDTH_PX = 1600
 MARGIN_PX, GAP_PX, HEADER_PX, CAPTION_PX = 36, 20, 104, 34
 LETTER_PX = 10
+MOST_FRAMES = 400
+"""Tiles of 57 pixels; smaller ones show nothing."""
 INK, FAINT_INK, PAPER = "#1d2330", "#6b7280", "#ffffff"
 MARGIN_MM = 38.0
 """Around the box of the labels: flesh, and a little of what surrounds the hand."""
@@ -45,6 +48,9 @@ def write_contact_sheet(listing: Listing, out: Path, *, frames: int = 16) -> Non
     if len(listing) == 0 or frames < 1:
         found = f"{len(listing)} frames in the listing, {frames} asked for"
         raise BadInput(listing.root, expected="a frame to show", found=found, fix="choose another split or number")
+    if min(frames, len(listing)) > MOST_FRAMES:
+        raise BadInput("frames", expected=f"at most {MOST_FRAMES} on a page", found=str(frames), fix="ask for fewer")
+    _refuse_place(out)
     rows = np.unique(np.linspace(0, len(listing) - 1, min(frames, len(listing))).round().astype(int)).tolist()
     columns = choose_columns(len(rows))
     tile_px = (WIDTH_PX - 2 * MARGIN_PX - (columns - 1) * GAP_PX) // columns
@@ -59,6 +65,13 @@ def write_contact_sheet(listing: Listing, out: Path, *, frames: int = 16) -> Non
         _draw_frame(axes, frame, listing.convention, tile_px)
         _write_caption(figure, frame, (left, top + tile_px), tile_px, height_px)
     _save(figure, out)
+
+
+def _refuse_place(out: Path) -> None:
+    # A picture takes the place of what is there: of a file, never of a folder or a device.
+    if out.exists() and not out.is_file():
+        found = "a folder" if out.is_dir() else "a device"
+        raise BadInput(out, expected="the name of a PNG file", found=found, fix="name a file, as --out sheet.png")
 
 
 def choose_columns(tiles: int) -> int:
@@ -176,7 +189,9 @@ def _write_caption(figure: "Figure", frame: Frame, corner_px: tuple[int, int], w
     axes = _open_tile(figure, (*corner_px, width_px, CAPTION_PX), height_px)
     characters = max((width_px - 70) // 8, 8)
     name = frame.name if len(frame.name) <= characters else "..." + frame.name[-characters + 3 :]
-    axes.text(0, 12, name, color=INK, fontsize=10, va="center")
+    # A name from a file system need be neither UTF-8 nor free of what reads as a formula.
+    shown = name.encode(errors="backslashreplace").decode()
+    axes.text(0, 12, shown, color=INK, fontsize=10, va="center", parse_math=False)
     person = "" if frame.subject == UNKNOWN_SUBJECT else frame.subject
     axes.text(width_px - 1, 12, person, color=FAINT_INK, fontsize=10, va="center", ha="right")
 
@@ -185,7 +200,9 @@ def _save(figure: "Figure", out: Path) -> None:
     picture = io.BytesIO()
     # Without the software's name the bytes do not change with its version.
     figure.savefig(picture, format="png", metadata={"Software": None})
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(out.name + ".new")
-    temporary.write_bytes(picture.getvalue())
-    temporary.replace(out)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(out, picture.getvalue())
+    except OSError as error:
+        found = error.strerror or str(error)
+        raise BadInput(out, expected="a file that can be written", found=found, fix="choose another --out") from error

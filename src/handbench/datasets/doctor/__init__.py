@@ -12,7 +12,7 @@ from handbench.datasets.doctor.tree import MOST_ENTRIES, Tree, join, scan_tree
 from handbench.datasets.registry import RELEASES
 from handbench.datasets.source import name_source
 
-__all__ = ["Diagnosis", "Finding", "examine"]
+__all__ = ["Diagnosis", "Finding", "examine", "recognise"]
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ _PIECES = {
 
 
 def examine(folder: Path, *, deep: bool = False) -> Diagnosis:
-    """Quick: names, sizes, headers and ends of all depth files; `deep` decodes every one and asks the importer."""
+    """Names and sizes, header and end of every depth file, labels as the importer reads them; `deep` decodes all."""
     folder = folder.absolute()
     if not folder.is_dir():
         found = "a file, not a folder" if folder.exists() else "no such folder"
         return _shrug(folder, found, "name the folder that the archive was extracted to")
     tree = scan_tree(folder)
-    bases = {word: base for word, one in _EXAMINERS.items() if (base := one.find_base(tree)) is not None}
+    bases = _find_bases(tree)
     if not bases:
         return _shrug(folder, *_explain(tree))
     if len(bases) > 1:
@@ -73,6 +73,15 @@ def examine(folder: Path, *, deep: bool = False) -> Diagnosis:
         expected=record.expected,
         findings=tuple(record.findings),
     )
+
+
+def recognise(folder: Path) -> dict[str, str]:
+    """Words of the datasets whose trees lie in `folder`, each with the place of its tree below it; names alone tell."""
+    return _find_bases(scan_tree(folder))
+
+
+def _find_bases(tree: Tree) -> dict[str, str]:
+    return {word: base for word, one in _EXAMINERS.items() if (base := one.find_base(tree)) is not None}
 
 
 def _shrug(folder: Path, what: str, mend: str) -> Diagnosis:
@@ -112,11 +121,10 @@ def _explain(tree: Tree) -> tuple[str, str]:
     names = [(folder, name) for folder, files in tree.files.items() for name in files]
     if not names:
         return "an empty folder", "run `handbench download DATASET --to` this folder, or name another"
-    for _, name in names:
+    for folder, name in names:
         for word, release in RELEASES.items():
-            if any(name in (archive.name, f"{archive.name}.part") for archive in release.archives):
-                state = "a part of an archive" if name.endswith(".part") else "an archive not extracted yet"
-                return f"{state}: {name}", f"run `handbench download {word} --to` this folder; it uses what is there"
+            if any(name in (f"{archive.name}{end}" for end in ("", ".part", ".bad")) for archive in release.archives):
+                return _explain_archive(tree, folder, name, word)
     for pattern, word in _PIECES.items():
         for folder, name in names:
             if re.fullmatch(pattern, name):
@@ -124,3 +132,22 @@ def _explain(tree: Tree) -> tuple[str, str]:
                 return what, "name the folder above this one, or put the files back where the archive has them"
     shown = name_some([join(folder, name) for folder, name in names])
     return f"{len(names):,} files of no dataset we know: {shown}", "name the folder that the archive was extracted to"
+
+
+def _explain_archive(tree: Tree, folder: str, name: str, word: str) -> tuple[str, str]:
+    """An archive, whole or in part; a raw/ beside it says that it was extracted, and is not what it should be."""
+    home = folder.rpartition("/")[0] if folder.rpartition("/")[2] == "archives" else folder
+    raw = join(home, "raw")
+    inside = [join(place, file) for place in tree.below(raw) for file in tree.files[place]]
+    if inside:
+        what = f"{raw}/ beside the archive {name} holds nothing of {RELEASES[word].title} but {name_some(inside)}"
+        mend = (
+            f"move raw/, manifest.json and receipt.json away and run `handbench download {word} --to` that folder "
+            "again; it checks what the archive holds"
+        )
+        return what, mend
+    if name.endswith(".bad"):
+        mend = f"get a whole one from another place and run `handbench download {word} --to` this folder"
+        return f"an archive that was refused: {name}", mend
+    state = "a part of an archive" if name.endswith(".part") else "an archive not extracted yet"
+    return f"{state}: {name}", f"run `handbench download {word} --to` this folder; it uses what is there"

@@ -100,13 +100,28 @@ def read_all(read_depth: Callable[[Path], object]) -> Callable[[Path], str]:
     return look
 
 
-def ask_importer(list_frames: Callable[[Path, str], Listing], root: Path, split: str) -> str:
-    """What the importer says of the labels; empty when it accepts them."""
+def ask_importer(dataset: str, root: Path, split: str) -> tuple[Listing | None, str]:
+    """The labels as the pipeline will read them, or else what the importer has against them; no picture is opened."""
+    from handbench.datasets.importers import list_frames  # not needed to recognise a dataset, and slow to import
+
     try:
-        list_frames(root, split)
+        return list_frames(dataset, root, split), ""
     except BadInput as fault:
-        return str(fault)
-    return ""
+        return None, _shorten(str(fault))
+    except (ValueError, ArithmeticError, MemoryError, OSError) as fault:
+        return None, _shorten(f"labels that cannot be read ({type(fault).__name__}: {fault})")
+
+
+def _shorten(text: str, most: int = 400) -> str:
+    """A fault may quote what it found, whose length nothing bounds."""
+    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}"
+
+
+def advise_skips(frames: int) -> str:
+    return (
+        f"let it leave out {frames} counted: `crop --allow-skips {frames}`, or allow_skips: {frames} in the "
+        "configuration; no other row moves"
+    )
 
 
 def number_gaps(numbers: set[int], first: int, count: int) -> list[int]:

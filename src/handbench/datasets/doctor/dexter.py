@@ -1,6 +1,7 @@
 """Dexter+Object: depth images against the annotation lines of each sequence, shipped or revised."""
 
 import re
+from pathlib import Path
 
 from handbench.conventions import DEXTER, DEXTER_SEQUENCES
 from handbench.datasets.doctor.contents import (
@@ -23,6 +24,8 @@ KNOWN = re.compile(
 )
 _PICTURE = Picture(320, 240, 16, 0)
 _KINDS = (".png", ".pgm", ".bin")
+_PGM = re.compile(rb"P5\s+(?:#[^\n]*\n\s*)*(\d{1,9})\s+(\d{1,9})\s+(\d{1,9})\s")
+_PGM_HEAD_BYTES = 4096
 _REVISED_NUMBERS = 72
 _EXTRACT = "download the sequence again, whole"
 
@@ -49,11 +52,9 @@ def examine(tree: Tree, base: str, record: Record, deep: bool) -> None:
     if total < DEXTER.frames["test"] // 2:
         form = f"a miniature, {form}"
     record.release = f"{form}, {_name_annotations(tree, base)}"
-    if deep and present:
-        from handbench.datasets import dexter
-
-        if fault := ask_importer(dexter.list_frames, tree.path(base), "test"):
-            record.error(f"the importer refuses it: {fault}", "see above, or download the dataset again")
+    _, fault = ask_importer("dexter", tree.path(base), "test")
+    if fault:
+        record.error(f"the importer refuses it: {fault}", "see above, or download the dataset again")
 
 
 def _examine_sequence(tree: Tree, base: str, sequence: str, record: Record, deep: bool) -> None:
@@ -66,7 +67,7 @@ def _examine_sequence(tree: Tree, base: str, sequence: str, record: Record, deep
     for dimensions in ("2D", "3D"):
         _examine_annotations(tree, base, sequence, dimensions, len(names), record)
     path = tree.path(join(base, f"{sequence}/depth"))
-    faults = find_faults(path, names, lambda file: look_at_picture(file, _PICTURE)) if kind == ".png" else {}
+    faults = find_faults(path, names, _look_at_depth)
     bad = {name for group in faults.values() for name in group}
     sound = [name for name in names if name not in bad]
     if deep:
@@ -76,6 +77,26 @@ def _examine_sequence(tree: Tree, base: str, sequence: str, record: Record, deep
     elif kind == ".png":
         faults |= find_faults(path, spread(sound), unpack_picture)
     record.list_faults({f"{fault} in {sequence}/depth": found for fault, found in faults.items()}, _EXTRACT)
+
+
+def _look_at_depth(path: Path) -> str:
+    """Header and end of a PNG; of the bare forms, which have no end mark, header and length."""
+    if path.suffix == ".png":
+        return look_at_picture(path, _PICTURE)
+    pixels = _PICTURE.width * _PICTURE.height
+    size_bytes = path.stat().st_size
+    if path.suffix == ".bin":
+        return (
+            ""
+            if size_bytes in (2 * pixels, 4 * pixels)
+            else f"files that are not {2 * pixels:,} or {4 * pixels:,} bytes"
+        )
+    with path.open("rb") as file:
+        head = file.read(_PGM_HEAD_BYTES)
+    match = _PGM.match(head)
+    if match is None or (int(match[1]), int(match[2])) != (_PICTURE.width, _PICTURE.height) or int(match[3]) < 256:
+        return f"files that are not binary 16-bit PGMs of {_PICTURE.width}x{_PICTURE.height}"
+    return "" if size_bytes == match.end() + 2 * pixels else "PGMs cut short or too long"
 
 
 def _examine_annotations(tree: Tree, base: str, sequence: str, dimensions: str, images: int, record: Record) -> None:

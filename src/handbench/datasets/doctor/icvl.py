@@ -13,6 +13,7 @@ from handbench.conventions import (
 )
 from handbench.datasets.doctor.contents import (
     Picture,
+    advise_skips,
     ask_importer,
     find_faults,
     look_at_picture,
@@ -93,8 +94,7 @@ def _examine_training(tree: Tree, base: str, record: Record, deep: bool) -> None
     if doubles:
         record.note(f"{doubles} original lines repeat another (the release has 2)", "nothing: rows keep their order")
     _examine_pictures(tree, join(folder, "Depth"), sorted(there), _EXTRACT_TRAINING, record, deep)
-    if deep:
-        _ask(tree, base, "train", record)
+    _ask(tree, base, "train", record)
 
 
 def _name_release(text: str, originals: int, lines: int, rotated: int) -> str:
@@ -118,10 +118,8 @@ def _judge_absent(absent: list[str], absent_rotated: int, rotated: int, record: 
     """73 listed pictures were never released; rotated copies may be left out altogether."""
     if _NEVER_RELEASED in absent:
         absent = [name for name in absent if name != _NEVER_RELEASED]
-        record.note(
-            f"{_NEVER_RELEASED} is listed but was never released",
-            "let `crop` skip one counted frame; no other row moves",
-        )
+        # Even the complete release: a crop stops at this frame unless it is told to go on.
+        record.error(f"{_NEVER_RELEASED} is listed but was never released; a crop stops at it", advise_skips(1))
     if absent:
         record.error(f"{len(absent):,} listed original pictures are absent: {name_some(absent)}", _EXTRACT_TRAINING)
     if rotated and absent_rotated == rotated:
@@ -168,7 +166,7 @@ def _examine_testing(tree: Tree, base: str, record: Record, deep: bool) -> None:
         record.note(
             f"{frozen} test labels equal the one before (the release has 45)", "nothing: published numbers include them"
         )
-    if deep and texts:
+    if texts:
         _ask(tree, base, "test", record)
 
 
@@ -187,9 +185,8 @@ def _examine_pictures(tree: Tree, folder: str, names: list[str], mend: str, reco
 
 
 def _ask(tree: Tree, base: str, split: str, record: Record) -> None:
-    from handbench.datasets import icvl
-
-    if fault := ask_importer(icvl.list_frames, tree.path(base), split):
+    _, fault = ask_importer("icvl", tree.path(base), split)
+    if fault:
         record.error(f"the importer refuses {split}: {fault}", "see above, or extract the archive again")
 
 

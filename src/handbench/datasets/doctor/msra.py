@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from handbench.conventions import MSRA, MSRA_BAD_FRAMES, MSRA_GESTURES, MSRA_RELEASES, MSRA_SUBJECTS
-from handbench.datasets.doctor.contents import ask_importer, find_faults, number_gaps, read_all, read_text
+from handbench.datasets.doctor.contents import advise_skips, ask_importer, find_faults, number_gaps, read_all, read_text
 from handbench.datasets.doctor.diagnosis import Record, name_some
 from handbench.datasets.doctor.tree import Tree, join
 
@@ -40,42 +40,43 @@ def find_base(tree: Tree) -> str | None:
 
 def examine(tree: Tree, base: str, record: Record, deep: bool) -> None:
     frames: dict[str, int] = {}
+    empty: list[str] = []
     for subject in tree.children[base]:
         if re.fullmatch(r"P\d+", subject):
             for gesture in tree.children[join(base, subject)]:
-                frames[f"{subject}/{gesture}"] = _examine_gesture(tree, base, f"{subject}/{gesture}", record, deep)
+                name = f"{subject}/{gesture}"
+                frames[name], without_hand = _examine_gesture(tree, base, name, record, deep)
+                empty += without_hand
+    if empty:
+        # Known of the release, so the archive is not to blame; but a crop stops at the first of them.
+        found = f"{len(empty):,} frames hold an empty box: {name_some(empty)}; a crop stops at the first"
+        record.error(found, advise_skips(len(empty)))
     unlisted = [g for g in frames if g.split("/")[0] not in MSRA_SUBJECTS or g.split("/")[1] not in MSRA_GESTURES]
     if unlisted:
         record.error(f"folders that no release has: {name_some(unlisted)}", "move them elsewhere")
     totals = [sum(n for g, n in frames.items() if g.startswith(f"{s}/")) for s in MSRA_SUBJECTS]
     _name_release(frames, totals, record)
     _note_bad_frames(tree, base, frames, record)
-    if deep:
-        from handbench.datasets import msra
-
-        if fault := ask_importer(msra.list_frames, tree.path(base), "all"):
-            record.error(f"the importer refuses it: {fault}", "see above, or extract the archive again")
+    _, fault = ask_importer("msra", tree.path(base), "all")
+    if fault:
+        record.error(f"the importer refuses it: {fault}", "see above, or extract the archive again")
 
 
-def _examine_gesture(tree: Tree, base: str, gesture: str, record: Record, deep: bool) -> int:
+def _examine_gesture(tree: Tree, base: str, gesture: str, record: Record, deep: bool) -> tuple[int, list[str]]:
+    """Number of frames, and the frames with an empty box."""
     folder = join(base, gesture)
     names = sorted(name for name in tree.files[folder] if DEPTH.fullmatch(name))
     check_labels(tree, folder, gesture, {int(name[:6]) for name in names}, record, _EXTRACT, must_count=True)
     path = tree.path(folder)
     faults = find_faults(path, names, look_at_box)
-    # An empty box is how the release marks a frame without a hand: known, and not a damaged file.
     empty = faults.pop(_EMPTY_BOX, [])
-    if empty:
-        record.warn(
-            f"{len(empty)} frames with an empty box in {gesture}: {name_some(empty)}", "let `crop` skip them, counted"
-        )
     if deep:
         from handbench.datasets import msra
 
         bad = {name for group in (*faults.values(), empty) for name in group}
         faults |= find_faults(path, (name for name in names if name not in bad), read_all(msra.read_depth))
     record.list_faults({f"{fault} in {gesture}": found for fault, found in faults.items()}, _EXTRACT)
-    return len(names)
+    return len(names), [f"{gesture}/{name}" for name in empty]
 
 
 _EMPTY_BOX = "empty boxes"

@@ -40,11 +40,9 @@ def examine(tree: Tree, base: str, record: Record, deep: bool) -> None:
         record.release = f"a part of the release, {total:,} of {MSRA14.frames['all']:,} frames"
     else:
         record.release = f"a miniature, {total:,} of {MSRA14.frames['all']:,} frames"
-    if deep:
-        from handbench.datasets import msra14
-
-        if fault := ask_importer(msra14.list_frames, tree.path(base), "all"):
-            record.error(f"the importer refuses it: {fault}", "see above, or extract the archive again")
+    _, fault = ask_importer("msra14", tree.path(base), "all")
+    if fault:
+        record.error(f"the importer refuses it: {fault}", "see above, or extract the archive again")
 
 
 def _examine_subject(tree: Tree, base: str, subject: str, record: Record, deep: bool) -> None:

@@ -1,9 +1,9 @@
 """NYU: depth pictures of the frontal camera against the rows of joint_data.mat."""
 
 import re
-from pathlib import Path
+from collections import Counter
 
-from handbench.conventions import NYU
+from handbench.conventions import NYU, NYU_TEST_FRAMES
 from handbench.datasets.doctor.contents import (
     Picture,
     ask_importer,
@@ -24,8 +24,6 @@ KNOWN = re.compile(
 )
 _DEPTH = re.compile(r"depth_1_(\d{7})\.png")
 _PICTURE = Picture(640, 480, 8, 2)
-_MOST_ROWS = 1_000_000
-"""An untrusted header may claim any number."""
 _EXTRACT = "extract nyu_hand_dataset_v2.zip again, whole"
 
 
@@ -50,7 +48,9 @@ def examine(tree: Tree, base: str, record: Record, deep: bool) -> None:
     elif any(max(rows[split], record.counts[split]) > NYU.frames[split] // 2 for split in NYU.splits):
         record.release = "a part of the release"
     else:
-        record.release = f"a miniature, {sum(record.counts.values()):,} of {sum(NYU.frames.values()):,} frames"
+        record.release = (
+            f"a miniature, {sum(record.counts[split] for split in NYU.splits):,} of {sum(NYU.frames.values()):,} frames"
+        )
     for name in ("test_1", "test_2"):
         if tree.has_folder(base, name):
             record.warn(
@@ -68,8 +68,8 @@ def _examine_split(tree: Tree, base: str, split: str, record: Record, deep: bool
     if folder not in tree.files:
         record.warn(f"{split}/ is absent", _EXTRACT + f", if you need the {split} frames")
         return 0
-    rows = _examine_labels(tree, folder, files, record)
     numbers = {int(name[8:15]) for name in names}
+    rows = _examine_labels(tree, base, split, numbers, record)
     _compare(split, numbers, rows, record)
     path = tree.path(folder)
     faults = find_faults(path, names, lambda file: look_at_picture(file, _PICTURE))
@@ -79,37 +79,31 @@ def _examine_split(tree: Tree, base: str, split: str, record: Record, deep: bool
         from handbench.datasets import nyu
 
         faults |= find_faults(path, sound, read_all(nyu.read_depth))
-        if fault := ask_importer(nyu.list_frames, tree.path(base), split):
-            record.error(f"the importer refuses {split}: {fault}", _EXTRACT)
     else:
         faults |= find_faults(path, spread(sound), unpack_picture)
     record.list_faults({f"{fault} in {split}/": found for fault, found in faults.items()}, _EXTRACT)
     return rows
 
 
-def _examine_labels(tree: Tree, folder: str, files: dict[str, int], record: Record) -> int:
-    if "joint_data.mat" not in files:
+def _examine_labels(tree: Tree, base: str, split: str, numbers: set[int], record: Record) -> int:
+    """Rows of joint_data.mat, and the pictures of each person of the test set; 0 where the importer refuses it."""
+    if not tree.has_file(join(base, split), "joint_data.mat"):
         record.error(
-            f"{folder}/joint_data.mat is absent",
+            f"{join(base, split)}/joint_data.mat is absent",
             "extract it again: one belongs in train/ and another in test/, and some unpackers lose them",
         )
         return 0
-    shape = _read_shape(tree.path(folder, "joint_data.mat"))
-    if len(shape) != 4 or shape[0] != 3 or shape[2:] != (36, 3) or not 0 < shape[1] <= _MOST_ROWS:
-        said = "x".join(map(str, shape)) if shape else "no joint_uvd that can be read"
-        record.error(f"{folder}/joint_data.mat: {said} instead of 3 x frames x 36 x 3", "extract it again")
+    listing, fault = ask_importer("nyu", tree.path(base), split)
+    if listing is None:
+        # A split without a single picture is refused too, and reported by the comparison below.
+        if numbers:
+            record.error(f"the importer refuses {split}: {fault}", _EXTRACT)
         return 0
-    return shape[1]
-
-
-def _read_shape(path: Path) -> tuple[int, ...]:
-    """Shape of joint_uvd, from the file's headers alone."""
-    import scipy.io  # takes a while to import, and only this dataset needs it
-
-    try:
-        return next((tuple(shape) for name, shape, _ in scipy.io.whosmat(path) if name == "joint_uvd"), ())
-    except Exception:  # an untrusted file fails in the parser in a dozen ways, all of which mean the same
-        return ()
+    if split == "test":
+        there = Counter(subject for number, subject in enumerate(listing.subjects, 1) if number in numbers)
+        for person, whole in NYU_TEST_FRAMES.items():
+            record.count(person, there[person], whole)
+    return len(listing)
 
 
 def _compare(split: str, numbers: set[int], rows: int, record: Record) -> None:

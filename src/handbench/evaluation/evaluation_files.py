@@ -1,0 +1,53 @@
+"""An evaluation on disk: everything for machines, the table to read, the curves, the error of every joint."""
+
+import io
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+
+from handbench.datasets.files import replace_file
+from handbench.errors import BadInput
+from handbench.evaluation.evaluate import Evaluation
+from handbench.evaluation.evaluation_text import render_text
+from handbench.evaluation.metrics import THRESHOLDS_MM
+
+
+def default_folder(dataset: str, method: str) -> Path:
+    """results/evaluate/<dataset>/<method>, with the method's name made fit for a folder."""
+    word = re.sub(r"[^\w+.-]+", "-", method).strip("-.").lower() or "method"
+    return Path("results", "evaluate", dataset, word)
+
+
+def save_evaluation(evaluation: Evaluation, folder: Path) -> tuple[Path, ...]:
+    """Write evaluation.json, table.txt, curves.csv and frame_errors.npy; each file is replaced whole."""
+    contents = {
+        "evaluation.json": (json.dumps(evaluation.as_dict(), indent=1, allow_nan=False) + "\n").encode(),
+        "table.txt": (render_text(evaluation) + "\n").encode(),
+        "curves.csv": _curves_csv(evaluation).encode(),
+        "frame_errors.npy": _array_bytes(evaluation.score.errors_mm.astype(np.float32)),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            replace_file(folder / name, content)
+    except OSError as error:
+        raise BadInput(
+            folder, expected="a folder to write in", found=f"{error.strerror}", fix="choose another with --out"
+        ) from None
+    return tuple(folder / name for name in contents)
+
+
+def _curves_csv(evaluation: Evaluation) -> str:
+    score = evaluation.score
+    lines = ["threshold_mm,frames,joints,frame_means"]
+    columns = zip(THRESHOLDS_MM, score.frames_within, score.joints_within, score.frame_means_within, strict=True)
+    lines += [f"{step},{frames:.6f},{joints:.6f},{means:.6f}" for step, frames, joints, means in columns]
+    return "\n".join(lines) + "\n"
+
+
+def _array_bytes(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
