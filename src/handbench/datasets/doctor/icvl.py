@@ -118,8 +118,8 @@ def _judge_absent(absent: list[str], absent_rotated: int, rotated: int, record: 
     """73 listed pictures were never released; rotated copies may be left out altogether."""
     if _NEVER_RELEASED in absent:
         absent = [name for name in absent if name != _NEVER_RELEASED]
-        # Even the complete release: a crop stops at this frame unless it is told to go on.
-        record.error(f"{_NEVER_RELEASED} is listed but was never released; a crop stops at it", advise_skips(1))
+        # True of the complete release: config/real.yaml allows this one skip, and so is the folder usable.
+        record.warn(f"{_NEVER_RELEASED} is listed but was never released; a crop stops at it", advise_skips(1))
     if absent:
         record.error(f"{len(absent):,} listed original pictures are absent: {name_some(absent)}", _EXTRACT_TRAINING)
     if rotated and absent_rotated == rotated:
