@@ -308,3 +308,14 @@ def test_a_name_that_is_no_utf8_can_be_printed() -> None:
     code += "sys.exit(cli.main(['doctor', 'here']))"
     done = subprocess.run([sys.executable, "-X", "utf8", "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "a\\udce4.png\n")
+
+
+def test_a_closed_standard_output_is_no_error(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m handbench doctor {tmp_path} >&-"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 1, "an empty folder is not usable"

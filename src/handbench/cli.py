@@ -26,6 +26,8 @@ LEAST_PX, MOST_PX = 16, 512
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand; bad input, and a disk or memory that refuses, is one line on stderr and status 1."""
+    if sys.stdout is None:  # closed by whoever started this
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file name that is no UTF-8 must not end the work that prints it.
         sys.stdout.reconfigure(errors="backslashreplace")

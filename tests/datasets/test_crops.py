@@ -352,3 +352,11 @@ def test_what_changed_between_two_runs_is_cut_anew(tmp_path, monkeypatch, capsys
     assert ("carrying on" in capsys.readouterr().out) == (change == "nothing")
     build_crops(listing, centre="joint", size_px=16, out=tmp_path / "fresh")
     assert digests(tmp_path / "store") == digests(tmp_path / "fresh")
+
+
+def test_a_link_to_a_folder_stays_a_link(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "store").symlink_to(tmp_path / "disk")
+    build_crops(make_listing(3), centre="joint", size_px=16, out=tmp_path / "store")
+    assert (tmp_path / "store").is_symlink()
+    assert len(open_store(tmp_path / "disk")) == 3

@@ -9,7 +9,8 @@ import pytest
 import scipy.io
 from doctor_fixtures import assert_said
 
-from handbench.datasets import dexter
+from handbench.conventions import MSRA
+from handbench.datasets import dexter, msra
 from handbench.datasets.doctor import contents, examine
 
 
@@ -94,3 +95,13 @@ def test_a_fault_that_no_importer_foresaw_is_a_line_too(tmp_path: Path, monkeypa
     assert listing is None
     assert fault.startswith("labels that cannot be read (ValueError: xxx")
     assert len(fault) < 500
+
+
+def test_a_hand_outside_the_image_is_named(tmp_path: Path) -> None:
+    miniature.write_msra(tmp_path)
+    joints_mm = miniature.make_joints(MSRA, 3)
+    joints_mm[1, :, 0] += 2000.0
+    msra.write_labels(tmp_path / "P0/1/joint.txt", joints_mm)
+    diagnosis = examine(tmp_path)
+    assert not diagnosis.usable
+    assert_said(diagnosis, "1 frames whose labelled hand lies outside the image, the first P0/1/000001_depth.bin")

@@ -1,5 +1,6 @@
 """A file is replaced whole or not at all, and an unreadable one is named."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,9 @@ def test_missing_file_and_folder_in_its_place_are_named(tmp_path: Path) -> None:
         read_file(tmp_path / "a.bin", holds="a depth .bin")
     with pytest.raises(BadInput, match=r"an unreadable file \(Is a directory\)"):
         read_file(tmp_path, holds="a depth .bin")
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "depth.png")
+    with pytest.raises(BadInput, match="found something that is not a plain file"):
+        read_file(tmp_path / "depth.png", holds="a depth image")

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.io
-from miniature import make_joints, write_dexter, write_icvl, write_msra, write_msra14, write_nyu
+from miniature import make_joints, size_palm, write_dexter, write_icvl, write_msra, write_msra14, write_nyu
 
-from handbench.conventions import MSRA
+from handbench.conventions import MSRA, NYU
 from handbench.datasets import nyu
 from handbench.datasets.importers import list_frames
 from handbench.datasets.labels import check_places, parse_numbers, read_joint_text, read_lines, write_joint_text
@@ -85,7 +85,7 @@ def test_places_by_hand() -> None:
         return f"row {row}"
 
     joints_mm = np.full((3, 2, 3), 1.0)
-    joints_mm[1, 1, 2] = 10_000
+    joints_mm[1, :, 2] = 10_000
     check_places(name_row, joints_mm)
     joints_mm[2, 0] = (5, 6, 10_001)
     with pytest.raises(BadInput, match=r"^row 2: .*within 10,000 mm of it, found joint 1 at \(5, 6, 10001\) mm"):
@@ -96,6 +96,32 @@ def test_places_by_hand() -> None:
     unknown = np.zeros((3, 2), bool)
     unknown[2, 0] = True
     check_places(name_row, joints_mm, unknown=unknown)
+
+
+def test_a_hand_wider_than_any_is_refused() -> None:
+    joints_mm = np.full((3, 3, 3), 100.0)
+    joints_mm[1, 0, 2] = 600.0
+    check_places(str, joints_mm)
+    joints_mm[1, 0, 2] = 601.0
+    with pytest.raises(BadInput, match=r"^1: expected joints within 500 mm of each other, found joints 501 mm apart"):
+        check_places(str, joints_mm)
+    unknown = np.zeros((3, 3), bool)
+    unknown[1, 0] = True
+    check_places(str, joints_mm, unknown=unknown)
+
+
+def test_a_row_of_nyu_that_contradicts_itself_is_named(tmp_path: Path) -> None:
+    joints_mm = make_joints(NYU, 3)
+    size_palm(joints_mm, 81.3)
+    path = tmp_path / "joint_data.mat"
+    nyu.write_joint_data(path, joints_mm)
+    arrays = scipy.io.loadmat(path, variable_names=["joint_xyz", "joint_uvd"])
+    arrays["joint_xyz"][0, 1] *= 1.2
+    scipy.io.savemat(path, {name: arrays[name] for name in ("joint_xyz", "joint_uvd")})
+    (tmp_path / "train").mkdir()
+    path.rename(tmp_path / "train" / "joint_data.mat")
+    with pytest.raises(BadInput, match=r"row 2: expected joint_xyz and joint_uvd within 50 mm in depth"):
+        nyu.list_frames(tmp_path, "train")
 
 
 @pytest.mark.parametrize("dataset", list(TEXTS))

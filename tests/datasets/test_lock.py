@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from handbench.datasets.download import download
 from handbench.datasets.lock import hold_alone
 from handbench.datasets.synthesize import synthesize
 from handbench.errors import BadInput
@@ -37,3 +38,10 @@ def test_synthesize_leaves_another_ones_work_alone(tmp_path: Path) -> None:
     with hold_alone(out), pytest.raises(BadInput, match="wait for it to end"):
         synthesize("nyu", out, frames={"train": 1, "test": 1}, seed=0)
     assert not out.exists()
+
+
+def test_download_leaves_another_ones_work_alone(tmp_path: Path) -> None:
+    to = tmp_path / "msra"
+    with hold_alone(to), pytest.raises(BadInput, match="wait for it to end"):
+        download("msra", to, mirrors=[str(tmp_path / "nowhere")])
+    assert not to.exists()

@@ -68,6 +68,7 @@ def build_crops(
     """
     strategy = choose_strategy(centre, listing.convention) if isinstance(centre, str) else centre
     _refuse_foreign_folder(out)
+    out = out.resolve()  # a link to a folder elsewhere stays one: the store is built where it points
     with hold_alone(out):
         _build(listing, strategy, size_px, out, allow_skips, jobs)
 

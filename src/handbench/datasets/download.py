@@ -18,6 +18,7 @@ from handbench.datasets.doctor import recognise
 from handbench.datasets.doctor.diagnosis import name_some, to_printable
 from handbench.datasets.fetch import DeadAddress, Expected, check_disk, check_file, fetch, held_bytes
 from handbench.datasets.files import replace_file
+from handbench.datasets.lock import hold_alone
 from handbench.datasets.published import PUBLISHED
 from handbench.datasets.registry import RELEASES, Archive, Release
 from handbench.errors import BadInput
@@ -54,9 +55,10 @@ def download(
     print(f"{release.title}\n  cite     {release.citation}\n  licence  {release.licence}\n  page     {release.page}")
     if to.exists() and not to.is_dir():
         raise BadInput(to, expected="a folder", found="a file", fix="choose another place with --to")
-    if dataset == "published":
-        return _download_published(release, to, mirrors, patience)
-    return _download_archives(release, to, mirrors, patience)
+    with hold_alone(to):
+        if dataset == "published":
+            return _download_published(release, to, mirrors, patience)
+        return _download_archives(release, to, mirrors, patience)
 
 
 def _download_archives(release: Release, to: Path, mirrors: Sequence[str], patience: Patience) -> Path:

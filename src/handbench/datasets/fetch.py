@@ -251,6 +251,8 @@ def _open(address: str, offset: int, held: _Version | None, timeout_s: float) ->
 
 def _open_local(address: str, offset: int) -> _Answer:
     path = Path(unquote(urlsplit(address).path) if address.startswith("file:") else address)
+    if path.exists() and not path.is_file():
+        raise _dead(address, "not a plain file")
     try:
         stream = path.open("rb")
     except OSError as error:

@@ -9,6 +9,10 @@ from handbench.errors import BadInput
 def read_file(path: Path, *, holds: str) -> bytes:
     """The bytes of a dataset's file; `holds` says in an error what the file should have been."""
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            # A pipe or a device would be waited for without end.
+            found = "something that is not a plain file"
+            raise BadInput(path, expected=holds, found=found, fix="extract or download it again")
         return path.read_bytes()
     except FileNotFoundError:
         found = "no such file"

@@ -1,6 +1,6 @@
 """One frame on its way into the store: read, given a centre, cut."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float32, Float64
@@ -56,18 +56,16 @@ def read_hand(listing: Listing, row: int) -> Frame:
     """A readable frame whose labelled hand is in the image; one without any scored label is taken as it is."""
     frame = read_frame(listing, row)
     convention, camera = listing.convention, frame.camera
-    labelled = [joint for joint in convention.scored if np.isfinite(frame.joints_mm[joint]).all()]
-    if not labelled:
-        return frame
-    with np.errstate(divide="ignore", invalid="ignore"):
-        u, v, depth_mm = project_points(frame.joints_mm[labelled].astype(np.float64), camera).T
-    inside = (depth_mm > 0) & (u >= -0.5) & (u < camera.width - 0.5) & (v >= -0.5) & (v < camera.height - 0.5)
-    if not inside.any():
-        name = convention.joints.names[labelled[0]]
+    alone = replace(listing, joints_mm=listing.joints_mm[row : row + 1])
+    if not alone.in_image()[0]:
+        joint = next(joint for joint in convention.scored if np.isfinite(frame.joints_mm[joint]).all())
+        name = convention.joints.names[joint]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            u, v, depth_mm = project_points(frame.joints_mm[joint].astype(np.float64), camera)
         raise BadInput(
             listing.root / listing.names[row],
             expected=f"a hand in the image of {camera.width}x{camera.height} pixels",
-            found=f"every labelled joint outside it ({name} at u {u[0]:.0f}, v {v[0]:.0f}, depth {depth_mm[0]:.0f} mm)",
+            found=f"every labelled joint outside it ({name} at u {u:.0f}, v {v:.0f}, depth {depth_mm:.0f} mm)",
             fix="mend the labels of this frame; --allow-skips N leaves up to N such frames out",
         )
     return frame

@@ -13,6 +13,7 @@ from handbench.errors import BadInput
 
 MSRA_COLUMNS = 63
 FARTHEST_JOINT_MM = 10_000.0
+WIDEST_HAND_MM = 500.0
 """No sensor here measures a hand beyond it; codes such as 32001, and files that are not in millimetres, lie further."""
 
 _MSRA_SIGNS = np.array([1, -1, -1], np.float32)
@@ -100,12 +101,35 @@ def check_places(
     if unknown is not None:
         possible |= unknown
     if possible.all():
+        _check_spans(name_row, joints_mm, unknown)
         return
     row, joint = np.argwhere(~possible)[0].tolist()
     raise BadInput(
         name_row(row),
         expected=f"joints in front of the camera and within {FARTHEST_JOINT_MM:,.0f} mm of it",
         found=f"joint {joint + 1} at ({', '.join(f'{number:.6g}' for number in joints_mm[row, joint])}) mm",
+        fix="download the labels again, or leave that frame out of them together with its picture",
+    )
+
+
+def _check_spans(
+    name_row: Callable[[int], str],
+    joints_mm: Float[np.ndarray, "frames joints 3"],
+    unknown: Bool[np.ndarray, "frames joints"] | None,
+) -> None:
+    """A hand, and what it holds, is not larger than half a metre: one wrong depth makes it so."""
+    low = high = joints_mm
+    if unknown is not None:
+        low = np.where(unknown[..., None], np.inf, joints_mm)
+        high = np.where(unknown[..., None], -np.inf, joints_mm)
+    span_mm = (high.max(axis=1) - low.min(axis=1)).max(axis=1)
+    if (span_mm <= WIDEST_HAND_MM).all():
+        return
+    row = int((span_mm > WIDEST_HAND_MM).argmax())
+    raise BadInput(
+        name_row(row),
+        expected=f"joints within {WIDEST_HAND_MM:.0f} mm of each other",
+        found=f"joints {span_mm[row]:.0f} mm apart",
         fix="download the labels again, or leave that frame out of them together with its picture",
     )
 

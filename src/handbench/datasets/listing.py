@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 
 from handbench.conventions import Camera, Convention
+from handbench.geometry.camera import project_points
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,17 @@ class Listing:
     joints_mm: Float32[np.ndarray, "frames joints 3"]
     """Camera axes; NaN where a joint was not annotated."""
     read_depth: Callable[[Path], Float32[np.ndarray, "height width"]]
+
+    def in_image(self) -> Bool[np.ndarray, "frames"]:
+        """Whether any labelled scored joint of a frame projects into the image; true where none is labelled."""
+        camera = self.convention.camera
+        joints_mm = self.joints_mm[:, list(self.convention.scored)].astype(np.float64)
+        labelled = np.isfinite(joints_mm).all(axis=2)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            u, v, depth_mm = np.moveaxis(project_points(joints_mm, camera), -1, 0)
+        inside = (depth_mm > 0) & (u >= -0.5) & (u < camera.width - 0.5) & (v >= -0.5) & (v < camera.height - 0.5)
+        any_inside, any_labelled = np.any(inside & labelled, axis=1), np.any(labelled, axis=1)
+        return np.logical_or(any_inside, ~any_labelled)
 
     def __len__(self) -> int:
         return len(self.names)

@@ -27,6 +27,8 @@ SATURATED_MM = 2001
 VIEWS_SWAP_BEFORE_ROW = 29116
 """In the training set cameras 2 and 3 change places here (0-based), so a view is not a camera number."""
 
+ROW_OFF_MM = 50.0
+
 SMALL_HAND_BELOW_MM = 76.0
 """PALM_3 to PALM_1 is 81.3 mm on the first person of the test set, 70.6 and later 67.3 mm on the second."""
 
@@ -121,6 +123,7 @@ def _read_view(path: Path, split: str, view: int) -> tuple[Joints, Int[np.ndarra
     check_places(lambda row: f"{path}, view {view}, row {row + 1}{hint}", joints_mm)
     with np.errstate(over="ignore", invalid="ignore"):  # impossible pixels are infinitely far apart
         apart_px = np.linalg.norm((project_points(joints_mm, NYU_LABEL_CAMERA) - uvd)[..., :2], axis=-1)
+    _check_rows(path, joints_mm, uvd, apart_px)
     off_px = float(np.median(apart_px))
     if not off_px < 2.0:
         raise BadInput(
@@ -130,6 +133,20 @@ def _read_view(path: Path, split: str, view: int) -> tuple[Joints, Int[np.ndarra
             fix="use joint_data.mat as published, not a converted copy",
         )
     return joints_mm.astype(np.float32), cameras
+
+
+def _check_rows(path: Path, joints_mm: np.ndarray, uvd: np.ndarray, apart_px: np.ndarray) -> None:
+    """Each frame for itself: pixels, depth and millimetres of one row must mean one place."""
+    off_mm = np.median(np.abs(joints_mm[..., 2] - uvd[..., 2]), axis=1)
+    wrong = (off_mm > ROW_OFF_MM) & (np.median(apart_px) < 2.0)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise BadInput(
+            f"{path}, row {row + 1}",
+            expected=f"joint_xyz and joint_uvd within {ROW_OFF_MM:.0f} mm in depth",
+            found=f"{off_mm[row]:.0f} mm between them",
+            fix="use joint_data.mat as published, not an edited copy",
+        )
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:

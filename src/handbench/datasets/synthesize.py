@@ -34,6 +34,7 @@ from handbench.datasets.store import digest_file
 from handbench.datasets.takes import Take, draw_frame, label_take, prepare_take
 from handbench.datasets.truth import collect_truth, describe_chunk
 from handbench.digest import stage_digest
+from handbench.errors import BadInput
 from handbench.rendering.renderer import choose_renderer, settle_renderer
 
 CHUNK_FRAMES = 50
@@ -110,6 +111,8 @@ def _plain(request: Request) -> dict[str, Any]:
 
 def _start_or_carry_on(out: Path, request: Request) -> None:
     """Keep what an interrupted run of the same request has drawn; throw away anything else."""
+    if (out / RAW).exists() and not (out / RAW).is_dir():
+        raise BadInput(out / RAW, expected="a folder, or nothing yet", found="a file", fix="name another --out")
     card = out / PARTIAL / "request.json"
     (out / MANIFEST).unlink(missing_ok=True)
     if card.is_file() and card.read_text() == json.dumps(_plain(request)):

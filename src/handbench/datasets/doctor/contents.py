@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from handbench.datasets.listing import Listing
 from handbench.errors import BadInput
 
@@ -105,11 +107,20 @@ def ask_importer(dataset: str, root: Path, split: str) -> tuple[Listing | None, 
     from handbench.datasets.importers import list_frames  # not needed to recognise a dataset, and slow to import
 
     try:
-        return list_frames(dataset, root, split), ""
+        listing = list_frames(dataset, root, split)
+        return listing, _find_hands_outside(listing)
     except BadInput as fault:
         return None, _shorten(str(fault))
     except (ValueError, ArithmeticError, MemoryError, OSError) as fault:
         return None, _shorten(f"labels that cannot be read ({type(fault).__name__}: {fault})")
+
+
+def _find_hands_outside(listing: Listing) -> str:
+    rows = np.nonzero(~listing.in_image())[0]
+    if not len(rows):
+        return ""
+    count = f"{len(rows):,} frames whose labelled hand lies outside the image, the first {listing.names[rows[0]]}"
+    return f"{count}; mend their labels or {advise_skips(len(rows))}"
 
 
 def _shorten(text: str, most: int = 400) -> str:

@@ -90,6 +90,12 @@ def _examine_training(tree: Tree, base: str, record: Record, deep: bool) -> None
             f"{len(lines.bad):,} lines of {text} without 48 numbers, the first {lines.bad[0]}", _EXTRACT_TRAINING
         )
     _judge_absent(absent, absent_rotated, len(rotated), record)
+    unlisted = sorted(name for name in there - set(lines.names) if name.count("/") == 1)
+    if unlisted:
+        record.warn(
+            f"{len(unlisted):,} training pictures have no line in {text}: {name_some(unlisted)}",
+            _EXTRACT_TRAINING + ", if you need them; no other row moves",
+        )
     doubles = len(originals) - len(set(originals))
     if doubles:
         record.note(f"{doubles} original lines repeat another (the release has 2)", "nothing: rows keep their order")
