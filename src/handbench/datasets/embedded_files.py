@@ -9,6 +9,7 @@ from jaxtyping import Float32
 
 from handbench.datasets import dexter, icvl, msra, msra14, nyu
 from handbench.datasets.recordings import Recording
+from handbench.hand.flesh import FINGER_RADII_MM, PALM_HALF_THICKNESS_MM
 from handbench.hand.kinematics import forward_kinematics
 from handbench.hand.skeleton import HandShape
 
@@ -71,8 +72,6 @@ def _msra14_labels(root: Path, split: str, takes: Sequence[LabelledTake]) -> Non
 
 def _hand_spheres(poses: np.ndarray, shape: HandShape) -> Float32[np.ndarray, "frames 48 5"]:
     """48 spheres along the bones, as Qian's hand model has them: number, centre, radius."""
-    from handbench.hand.flesh import FINGER_RADII_MM, PALM_HALF_THICKNESS_MM
-
     rotations, origins = forward_kinematics(poses, shape)
     shares = np.array([0.15, 0.6])
     steps = shares[:, None] * shape.lengths_mm[:, :, None, None]

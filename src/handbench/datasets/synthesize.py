@@ -130,7 +130,7 @@ def _start_or_carry_on(out: Path, request: Request) -> None:
 def _plan_chunks(request: Request) -> list[Chunk]:
     rows = dict.fromkeys(DATASETS[request.dataset].splits, 0)
     chunks = []
-    for index, recording in enumerate(plan_recordings(request.dataset, dict(request.frames), request.seed)):
+    for index, recording in enumerate(_plan(request)):
         for first in range(0, recording.frames, CHUNK_FRAMES):
             last = min(first + CHUNK_FRAMES, recording.frames)
             chunks.append(Chunk(index, rows[recording.split], first, last))

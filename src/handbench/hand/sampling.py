@@ -13,6 +13,7 @@ from jaxtyping import Float, Integer
 
 from handbench.hand.collision import CONTACT_TOLERANCE_MM, self_penetration
 from handbench.hand.gestures import GestureRange, find_opening, open_until_free, sample_gesture
+from handbench.hand.kinematics import hand_rotation
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, HandShape
 
 Track = Float[np.ndarray, "frames values"]
@@ -123,8 +124,6 @@ def _spread_in_time(needed: Float[np.ndarray, "frames"]) -> Float[np.ndarray, "f
 
 
 def _palm_centre(poses: Float[np.ndarray, "frames 26"], shape: HandShape) -> Float[np.ndarray, "frames 3"]:
-    from handbench.hand.kinematics import hand_rotation
-
     centre = np.array([0.0, -60.0, 0.0]) * shape.palm_stretch
     return hand_rotation(poses[:, 3:6]) @ centre
 
