@@ -11,7 +11,9 @@ CONFIG ?=
 BIN := .venv/bin
 STAMP := .venv/.installed
 BENCH_STAMP := .venv/.installed-bench
-SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
+# Targets stand before --configfile, which takes every word behind it for a file.
+SNAKEMAKE := $(BIN)/snakemake
+SETTINGS := --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .PHONY: help setup demo test check schema trust report dashboard bench clean
@@ -22,7 +24,7 @@ help:  ## list these verbs
 setup: $(STAMP)  ## make .venv from pinned constraints and look for OpenGL
 
 demo: $(STAMP)  ## set up, then run the pipeline on the embedded default
-	$(SNAKEMAKE)
+	$(SNAKEMAKE) $(SETTINGS)
 
 test: $(STAMP)  ## set up, then run the tests (minutes)
 	$(BIN)/python -m pytest -m "not slow"
@@ -31,7 +33,7 @@ check: $(STAMP)  ## formatting, lint, types, the workflow's lint, the schema
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/snakefmt --check Snakefile workflow
-	$(BIN)/snakemake --lint
+	$(SNAKEMAKE) --lint
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_config.py -k current
 
@@ -41,9 +43,8 @@ schema: $(STAMP)
 trust: $(STAMP)  ## the slow proofs: kills, whole pipelines, conda's wiring
 	$(BIN)/python -m pytest -m slow
 
-report: $(STAMP)  ## one HTML page that opens offline, with the pictures of a run
-	$(SNAKEMAKE)
-	$(SNAKEMAKE) --report results/report.html
+report: $(STAMP)  ## tables, figures and claims of a run: results/report/index.html opens offline
+	$(SNAKEMAKE) report $(SETTINGS)
 
 dashboard: $(STAMP)  ## serve what training has tracked, on this machine only
 	@test -f results/mlflow/mlflow.db || { \

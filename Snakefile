@@ -15,6 +15,10 @@ include: "workflow/rules/download.smk"
 include: "workflow/rules/synthesize.smk"
 include: "workflow/rules/crop.smk"
 include: "workflow/rules/show.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/predict.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
 
 
 localrules:
@@ -22,6 +26,7 @@ localrules:
     raw,
     crops,
     sheets,
+    evaluations,
 
 
 rule all:
@@ -29,6 +34,8 @@ rule all:
     input:
         all_crops(),
         all_sheets(),
+        all_evaluations(),
+        rules.report.output,
 
 
 rule raw:
@@ -44,3 +51,20 @@ rule crops:
 rule sheets:
     input:
         all_sheets(),
+
+
+rule evaluations:
+    input:
+        all_evaluations(),
+
+
+onstart:
+    begin_call()
+
+
+onsuccess:
+    end_call("FINISHED")
+
+
+onerror:
+    end_call("FAILED")

@@ -11,7 +11,8 @@ from types import ModuleType
 import pytest
 
 from handbench import __version__
-from handbench.cli import LEAST_PX, MOST_PX, main
+from handbench.arguments import LEAST_PX, MOST_PX
+from handbench.cli import main
 from handbench.config import schema
 from handbench.errors import BadInput
 

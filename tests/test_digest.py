@@ -9,7 +9,7 @@ import pytest
 
 from handbench.digest import stage_digest, stage_files
 
-STAGES = ("synthesize", "download", "crop", "show")
+STAGES = ("synthesize", "download", "crop", "show", "train", "predict", "evaluate", "report")
 
 TREE = {
     "__init__.py": '"""The package."""\n__version__ = "1"\nfrom handbench.apart import lone\n',
@@ -62,7 +62,7 @@ def fresh_digest(tree: Path) -> str:
     """As a new process sees it: the digest is remembered within one."""
     code = "import sys; from pathlib import Path; from handbench.digest import stage_digest as d; "
     done = subprocess.run(
-        [sys.executable, "-c", code + "print(d('walk', Path(sys.argv[1])))", str(tree)],
+        [sys.executable, "-c", code + "print(d('walk', sources=Path(sys.argv[1])))", str(tree)],
         capture_output=True,
         text=True,
         check=True,
@@ -77,7 +77,7 @@ def replace(path: Path, old: str, new: str) -> None:
 
 
 def test_the_files_of_a_stage_are_what_it_imports(tree: Path) -> None:
-    found = [path.relative_to(tree).as_posix() for path in stage_files("walk", tree)]
+    found = [path.relative_to(tree).as_posix() for path in stage_files("walk", sources=tree)]
     assert found == [
         "room/__init__.py",
         "room/door.py",
@@ -128,7 +128,19 @@ def test_code_and_data_behind_the_stage_change_it(tree: Path, name: str, old: st
 
 def test_a_stage_without_a_subcommand_is_said(tree: Path) -> None:
     with pytest.raises(LookupError, match="no function run_dance"):
-        stage_digest("dance", tree)
+        stage_digest("dance", sources=tree)
+
+
+def test_what_a_stage_loads_by_name_counts(tree: Path) -> None:
+    names = [path.name for path in stage_files("walk", "apart.py", sources=tree)]
+    assert "apart.py" in names
+    assert stage_digest("walk", "apart.py", sources=tree) != stage_digest("walk", sources=tree)
+
+
+def test_what_only_watches_does_not_count() -> None:
+    names = {path.name for path in stage_files("train", "methods/nearest_neighbour.py")}
+    assert {"train.py", "nearest_neighbour.py", "checkpoint.py", "modules.py"} <= names
+    assert not names & {"tracking.py", "tracking_log.py", "provenance.py"}
 
 
 def test_every_stage_of_the_pipeline_reaches_its_room() -> None:

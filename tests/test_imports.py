@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "handbench"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 ORDER = (
-    ("errors", "conventions", "digest", "config", "provenance"),
+    ("errors", "conventions", "digest", "modules", "config", "provenance"),
     ("geometry",),
     ("hand",),
     ("rendering",),
@@ -20,6 +20,7 @@ ORDER = (
     ("training",),
     ("evaluation",),
     ("report",),
+    ("arguments",),
     ("cli",),
     ("__main__",),
 )

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from handbench.conventions import DATASETS
 from handbench.errors import BadInput
+from handbench.modules import NearestNeighbour
 
 Paper = Literal["feedback15", "feedback19", "deepmodel", "refine", "crossing"]
 DatasetName = Literal["nyu", "icvl", "msra", "msra14", "dexter"]
@@ -65,6 +66,36 @@ class PaperSettings(_Strict):
     centre: Centre
 
 
+class Published(_Strict):
+    """The published predictions that the papers' comparisons are recomputed from."""
+
+    use: bool
+    mirrors: list[str] = []
+
+
+class _Module(_Strict):
+    """What every trained module says of itself; each kind adds its own settings."""
+
+    title: Annotated[str, Field(min_length=1)]
+    paper: Paper
+    datasets: list[DatasetName]
+    needs: list[str] = []
+    centre: Centre | None = None
+    """Other crops than those of its paper."""
+    threads: Annotated[int, Field(ge=1, le=256)] = 1
+
+
+class NearestNeighbourModule(_Module):
+    """Nearest-neighbour search over principal components."""
+
+    kind: Literal["nearest_neighbour"]
+    settings: NearestNeighbour = NearestNeighbour()
+
+
+Module = NearestNeighbourModule
+ModuleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
 class Config(_Strict):
     """Everything a run may be told."""
 
@@ -77,6 +108,8 @@ class Config(_Strict):
     use: Annotated[list[DatasetName], Field(min_length=1)]
     datasets: dict[DatasetName, Dataset]
     papers: dict[Paper, PaperSettings]
+    modules: dict[ModuleName, Module]
+    published: Published
 
     @model_validator(mode="after")
     def _agree_with_conventions(self) -> "Config":
@@ -87,7 +120,14 @@ class Config(_Strict):
             _check_splits(name, dataset)
             for centre in dataset.centres:
                 _check_centre(name, centre)
+        for word, module in self.modules.items():
+            _check_module(word, module, self)
         return self
+
+    def centre_of(self, module: str) -> str:
+        """The crops that a module sees: its own choice, else that of its paper."""
+        asked = self.modules[module]
+        return asked.centre or self.papers[asked.paper].centre
 
     @property
     def run_folder(self) -> Path:
@@ -203,9 +243,30 @@ def _check_splits(name: str, dataset: Dataset) -> None:
         raise ValueError(f"datasets.{name}.frames has {', '.join(dataset.frames)} where {', '.join(splits)} belong")
 
 
-def _check_centre(name: str, centre: str) -> None:
+def _check_module(word: str, module: Module, config: Config) -> None:
+    if module.paper not in config.papers:
+        raise ValueError(f"modules.{word}: paper {module.paper!r} has no entry under papers")
+    for name in module.datasets:
+        if name in config.datasets:
+            _check_centre(name, config.centre_of(word), where=f"modules.{word}")
+    for needed in module.needs:
+        if needed not in config.modules:
+            near = _find_nearest(needed, list(config.modules))
+            raise ValueError(f"modules.{word} needs {needed!r}; the nearest module there is {near!r}")
+    _check_no_circle(word, config.modules, ())
+
+
+def _check_no_circle(word: str, modules: Mapping[str, Module], seen: tuple[str, ...]) -> None:
+    if word in seen:
+        raise ValueError(f"modules need one another in a circle: {' -> '.join((*seen, word))}")
+    for needed in modules[word].needs if word in modules else ():
+        _check_no_circle(needed, modules, (*seen, word))
+
+
+def _check_centre(name: str, centre: str, *, where: str = "") -> None:
     joint = centre.removeprefix("joint-")
     names = DATASETS[name].joints.names
     if centre.startswith("joint-") and joint not in names:
         near = _find_nearest(joint, names)
-        raise ValueError(f"datasets.{name}.centres names joint {joint!r}; the nearest that {name} has is {near!r}")
+        where = where or f"datasets.{name}.centres"
+        raise ValueError(f"{where} names joint {joint!r}; the nearest that {name} has is {near!r}")

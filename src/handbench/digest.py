@@ -12,20 +12,26 @@ from pathlib import Path
 
 PACKAGE = "handbench"
 SOURCES = Path(__file__).resolve().parent
+ONLOOKERS = ("provenance.py", "training/tracking*.py", "evaluation/tracked.py")
+"""What watches a job and has no say in its result: a better log is no reason to train again."""
 
 
-def stage_digest(stage: str, sources: Path = SOURCES) -> str:
-    """Digest of the subcommand `run_<stage>` in cli.py and of every module and data file behind it."""
-    return _digest(stage, sources)
+def stage_digest(stage: str, *also: str, sources: Path = SOURCES) -> str:
+    """Digest of the subcommand `run_<stage>` in cli.py and of every module and data file behind it.
+
+    `also` names files that the stage loads by name, below the package, such as the method that is trained.
+    """
+    return _digest(stage, also, sources)
 
 
-def stage_files(stage: str, sources: Path = SOURCES) -> list[Path]:
+def stage_files(stage: str, *also: str, sources: Path = SOURCES) -> list[Path]:
     """The modules and data files behind a stage, sorted; cli.py itself counts only by its one function."""
     seen: set[Path] = set()
-    waiting = list(_files_named_by(_subcommand(stage, sources), sources / "cli.py", sources))
+    waiting = [*_files_named_by(_subcommand(stage, sources), sources / "cli.py", sources)]
+    waiting += [sources / name for name in also]
     while waiting:
         path = waiting.pop()
-        if path in seen:
+        if path in seen or any(path.relative_to(sources).match(onlooker) for onlooker in ONLOOKERS):
             continue
         seen.add(path)
         if path.suffix == ".py":
@@ -34,9 +40,9 @@ def stage_files(stage: str, sources: Path = SOURCES) -> list[Path]:
 
 
 @cache
-def _digest(stage: str, sources: Path) -> str:
+def _digest(stage: str, also: tuple[str, ...], sources: Path) -> str:
     whole = hashlib.sha256(ast.dump(_without_docstrings(_subcommand(stage, sources))).encode())
-    for path in stage_files(stage, sources):
+    for path in stage_files(stage, *also, sources=sources):
         whole.update(f"\n{path.relative_to(sources).as_posix()}\n{_file_digest(path)}".encode())
     return whole.hexdigest()[:16]
 

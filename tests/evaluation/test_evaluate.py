@@ -107,17 +107,22 @@ def test_a_folder_that_cannot_be_written_is_named(folder: Path) -> None:
 def test_what_is_saved_is_what_was_measured(folder: Path) -> None:
     result = evaluate(folder / "mine.txt", "nyu", "mine", against=folder / "other.txt")
     paths = save_evaluation(result, folder / "out" / "mine")
-    assert [path.name for path in paths] == ["evaluation.json", "table.txt", "curves.csv", "frame_errors.npy"]
-    saved = json.loads(paths[0].read_text())
+    assert [path.name for path in paths] == ["table.txt", "curves.csv", "errors.npz", "evaluation.json"]
+    saved = json.loads(paths[3].read_text())
     assert saved["mean_error_mm"] == pytest.approx(5.0, abs=0.002)
     assert saved["frames"] == FRAMES
     assert saved["curves"]["threshold_mm"] == list(range(81))
     assert saved["curves"]["frames"][4:7] == [0.0, saved["curves"]["frames"][5], 1.0]
     assert saved["protocol"]["camera"] == {"fx": 588.03, "fy": 587.07, "cx": 320.0, "cy": 240.0}
     assert saved["against"]["difference_mm"] == pytest.approx(-3.0, abs=0.003)
-    np.testing.assert_allclose(np.load(paths[3]), 5.0, atol=0.005)
-    assert len(paths[2].read_text().splitlines()) == 82
-    assert "> mine" in paths[1].read_text()
+    assert sum(saved["blocks"]["count"]) == FRAMES * 14
+    assert sum(saved["blocks"]["sum_mm"]) / (FRAMES * 14) == pytest.approx(saved["mean_error_mm"], abs=1e-6)
+    errors = np.load(paths[2])
+    np.testing.assert_allclose(errors["errors_mm"], 5.0, atol=0.005)
+    assert errors["row"].tolist() == list(range(FRAMES))
+    assert len(errors["sequences"]) == FRAMES
+    assert len(paths[1].read_text().splitlines()) == 82
+    assert "> mine" in paths[0].read_text()
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 """Yaw and pitch of hands whose direction is plain, and bins by hand and by loop."""
 
+import json
 import math
 
 import numpy as np
 import pytest
 
 from handbench.conventions import MSRA_JOINTS
-from handbench.evaluation.viewpoint import PITCH_BINS_DEG, YAW_BINS_DEG, average_bins, measure_view
+from handbench.evaluation.viewpoint import PITCH_BINS_DEG, YAW_BINS_DEG, average_bins, measure_view, view_bins
 
 
 def _hand(along: tuple[float, float, float], across: tuple[float, float, float]) -> np.ndarray:
@@ -54,6 +55,23 @@ def test_bins_by_hand() -> None:
     assert (means[zero + 1], counts[zero + 1]) == (6.0, 1)
     assert counts.sum() == 3
     assert np.isnan(means[counts == 0]).all()
+
+
+def test_bins_of_a_prediction_by_hand() -> None:
+    """Two hands that point up and one that leans 20 degrees to the right; a joint without a label is left out."""
+    right = (math.sin(math.radians(20)), -math.cos(math.radians(20)), 0.0)
+    hands = np.concatenate([_hand(along, (1.0, 0.0, 0.0)) for along in ((0, -1, 0), (0, -1, 0), right)])
+    errors = np.array([[4.0] * 21, [10.0, np.nan] + [6.0] * 19, [9.0] * 21])
+    bins = view_bins(errors, hands)
+    assert json.loads(json.dumps(bins, allow_nan=False)) == bins
+    yaw, pitch = bins["yaw"], bins["pitch"]
+    assert (yaw["deg"], pitch["deg"]) == (YAW_BINS_DEG.tolist(), PITCH_BINS_DEG.tolist())
+    zero, twenty = yaw["deg"].index(0), yaw["deg"].index(20)
+    assert (yaw["frames"][zero], yaw["error_mm"][zero]) == (2, pytest.approx((4.0 + 6.2) / 2))
+    assert (yaw["frames"][twenty], yaw["error_mm"][twenty]) == (1, 9.0)
+    assert sum(yaw["frames"]) == 3
+    assert [value for value in yaw["error_mm"] if value is not None] == [yaw["error_mm"][zero], 9.0]
+    assert pitch["frames"][pitch["deg"].index(0)] == 3
 
 
 def test_bins_equal_a_loop() -> None:

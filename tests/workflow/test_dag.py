@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 from checkout import Checkout
 
-EMBEDDED = {"synthesize": 5, "crop": 13, "show": 7}
-REAL = {"download": 5, "crop": 13, "show": 7}
+MADE = {"crop": 16, "show": 7, "train": 11, "predict": 3, "evaluate": 3, "report": 1}
+EMBEDDED = {"synthesize": 5, **MADE}
+REAL = {"download": 5, **MADE}
+THREE_SEEDS = {"train": 33, "predict": 9, "evaluate": 9}
+ONE_MODULE = {"train": 1, "predict": 1, "evaluate": 1, "report": 1}
 TINY = ("--configfile", "tiny.yaml")
 
 
@@ -21,10 +24,10 @@ TINY = ("--configfile", "tiny.yaml")
     [
         ([], EMBEDDED),
         (["smoke"], EMBEDDED),
-        (["claims"], EMBEDDED),
-        (["paper"], EMBEDDED),
+        (["claims"], EMBEDDED | THREE_SEEDS),
+        (["paper"], EMBEDDED | THREE_SEEDS),
         (["real"], REAL),
-        (["paper", "real"], REAL),
+        (["paper", "real"], REAL | THREE_SEEDS),
     ],
     ids=lambda value: "+".join(value) or "default" if isinstance(value, list) else "",
 )
@@ -36,7 +39,7 @@ def test_every_config_plans_its_jobs(checkout: Checkout, overlays: list[str], jo
 def test_data_at_hand_are_not_downloaded(checkout: Checkout) -> None:
     (checkout.root / "my icvl").mkdir()
     (checkout.root / "mine.yaml").write_text("source: real\nuse: [icvl]\ndatasets: {icvl: {path: my icvl}}\n")
-    assert checkout.planned("--configfile", "mine.yaml") == {"crop": 2, "show": 2}
+    assert checkout.planned("--configfile", "mine.yaml") == {"crop": 4, "show": 2, **ONE_MODULE}
     done = checkout.snakemake("--dry-run", "--configfile", "mine.yaml")
     assert "--root 'my icvl' --split test --centre joint" in done.stdout + done.stderr
 
@@ -70,7 +73,8 @@ def test_the_lint_of_snakemake_is_content(checkout: Checkout) -> None:
 
 
 def test_a_run_makes_everything_once_and_again_only_what_changed(doubled: Checkout) -> None:
-    whole = {"synthesize": 2, "crop": 3, "show": 3}
+    after = {"train": 10, "predict": 2, "evaluate": 2, "report": 1}
+    whole = {"synthesize": 2, "crop": 6, "show": 3, **after}
     assert doubled.planned(*TINY) == whole
     # Jobs have to find their Python and the package with nothing of the project on PATH.
     done = doubled.snakemake(*TINY, PATH="/usr/local/bin:/usr/bin:/bin")
@@ -80,21 +84,85 @@ def test_a_run_makes_everything_once_and_again_only_what_changed(doubled: Checko
     assert (run / "crop/msra/joint/all/store.json").read_text().startswith("joint 128\nall 0\n")
     assert (run / "logs/crop/msra/joint/all.log").is_file()
     assert (run / "benchmarks/synthesize/icvl.tsv").read_text().startswith("s\t")
-    assert doubled.planned(*TINY) == {}
+    report = (doubled.root / "results/report/index.html").read_text().splitlines()
+    crops = "results/smoke-embedded/crop"
+    assert report[0] == (
+        "NN search (PCA 512) on icvl: nn_search {'components': 512} 0 None"
+        f" on {crops}/icvl/com/train for {crops}/icvl/com/test"
+    )
+    assert [f"P{fold} on {crops}/msra/com/all" in report[1] for fold in range(9)] == [True] * 9
+    assert json.loads((run / "call.json").read_text())["scale"] == "smoke"
+    assert (run / "ended.txt").read_text() == "FINISHED"
+    store = doubled.root / "results/mlflow/store.json"
+    assert store.is_file()
+    store.unlink()
+    assert doubled.planned(*TINY) == {}, "a lost tracking store trains nothing again"
 
     (doubled.root / "more.yaml").write_text("datasets: {icvl: {frames: {train: 5}}}\n")
-    assert doubled.planned(*TINY, "more.yaml") == {"synthesize": 1, "crop": 2, "show": 2}
+    one = {"train": 1, "predict": 1, "evaluate": 1, "report": 1}
+    assert doubled.planned(*TINY, "more.yaml") == {"synthesize": 1, "crop": 4, "show": 2, **one}
     (doubled.root / "seeds.yaml").write_text("seeds: [0, 1]\n")
-    assert doubled.planned(*TINY, "seeds.yaml") == {}, "no stage here depends on the seeds of trainings"
+    assert doubled.planned(*TINY, "seeds.yaml") == after, "what the first seed has made stays"
+    (doubled.root / "other.yaml").write_text("modules: {nn_search: {settings: {components: 3}}}\n")
+    assert doubled.planned(*TINY, "other.yaml") == after
+    (doubled.root / "title.yaml").write_text("modules: {nn_search: {title: Nearest}}\n")
+    assert doubled.planned(*TINY, "title.yaml") == {"evaluate": 2, "report": 1}, "a name trains nothing"
 
     doubled.replace("datasets/double.py", "Write a line a frame;", "One line for every frame;")
     doubled.replace("datasets/importers.py", "def list_frames", "# the only door\ndef list_frames")
-    assert doubled.planned(*TINY) == {}, "comments and docstrings re-run nothing"
+    doubled.replace("training/tracking.py", "failed=0", "failed=None")
+    assert doubled.planned(*TINY) == {}, "comments, docstrings and onlookers re-run nothing"
 
+    doubled.replace("methods/nearest_neighbour.py", "OVERSAMPLING = 32", "OVERSAMPLING = 31")
+    assert doubled.planned(*TINY) == after
     doubled.replace("datasets/importers.py", "at hand", "already here")
-    assert doubled.planned(*TINY) == {"crop": 3, "show": 3}
+    assert doubled.planned(*TINY) == {"crop": 6, "show": 3, **after}
     doubled.replace("datasets/double.py", "sleep(60)", "sleep(61)")
     assert doubled.planned(*TINY) == whole
+
+
+def test_the_published_predictions_are_fetched_where_the_config_says_so(doubled: Checkout) -> None:
+    mirror = doubled.root / "record here"
+    (doubled.root / "record.yaml").write_text(f"use: [icvl]\npublished: {{use: true, mirrors: ['{mirror}']}}\n")
+    assert doubled.planned("--configfile", "tiny.yaml", "record.yaml")["download"] == 1
+    done = doubled.snakemake("--configfile", "tiny.yaml", "record.yaml")
+    assert done.returncode == 0, done.stderr
+    manifest = doubled.root / "results/smoke-embedded/download/published/manifest.json"
+    assert manifest.read_text() == f"published ['{mirror}']"
+    log = done.stdout + done.stderr
+    assert "--record results/smoke-embedded/download/published/raw" in log
+
+
+def test_a_record_at_hand_is_taken(doubled: Checkout) -> None:
+    folder = doubled.root / "results/download/published"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text("{}")
+    done = doubled.snakemake(*TINY, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "--record results/download/published/raw" in done.stdout + done.stderr
+    assert "download" not in doubled.planned(*TINY)
+
+
+def test_the_report_is_that_of_the_last_call(doubled: Checkout) -> None:
+    (doubled.root / "one.yaml").write_text("use: [icvl]\n")
+    (doubled.root / "other.yaml").write_text("use: [icvl]\nscale: demo\n")
+    for name in ("one.yaml", "other.yaml"):
+        done = doubled.snakemake(*TINY, name)
+        assert done.returncode == 0, done.stderr
+    assert doubled.planned(*TINY, "one.yaml") == {"report": 1}
+
+
+def test_a_failed_report_is_made_again_and_its_call_ends(doubled: Checkout) -> None:
+    (doubled.root / "one.yaml").write_text("use: [icvl]\n")
+    words = (*TINY, "one.yaml")
+    assert doubled.snakemake(*words).returncode == 0
+    ended = doubled.root / "results/smoke-embedded/ended.txt"
+    assert ended.read_text() == "FINISHED"
+    doubled.replace("report/build.py", "out.mkdir", "raise ValueError('no report')\n    out.mkdir")
+    assert doubled.snakemake(*words).returncode == 1
+    assert ended.read_text() == "FAILED"
+    doubled.replace("report/build.py", "raise ValueError('no report')\n    out.mkdir", "out.mkdir")
+    assert doubled.planned(*words) == {"report": 1}
 
 
 def test_a_finished_download_is_not_thrown_away(doubled: Checkout) -> None:

@@ -15,6 +15,8 @@ from checkout import ROOT, Checkout, copy_checkout
 from handbench.config import load_config
 from handbench.conventions import DATASETS
 from handbench.datasets.store import open_store
+from handbench.evaluation.results import read_results
+from handbench.evaluation.tracked import read_tracked_results
 
 SMOKE = ("--configfile", "config/smoke.yaml")
 RUN = Path("results/smoke-embedded")
@@ -29,13 +31,20 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     return checkout
 
 
+ONLOOKERS = ("call.json", "tracking.jsonl", "tracking.sent.json")
+"""What tells when and how often something ran."""
+
+
 def digest_results(checkout: Checkout) -> dict[str, str]:
-    """Every file of a run but its logs and timings."""
-    run = checkout.root / RUN
+    """Every file of a run but its logs, timings and what tracks it; and every file of the report but its pages."""
+    run, report = checkout.root / RUN, checkout.root / "results" / "report"
+    found = [path for path in run.rglob("*") if path.relative_to(run).parts[0] not in ("logs", "benchmarks")]
+    # The pages and the stamps of tables name the time of the call.
+    found += [path for path in report.rglob("*") if path.suffix == ".png"]
     return {
-        path.relative_to(run).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(run.rglob("*"))
-        if path.is_file() and path.relative_to(run).parts[0] not in ("logs", "benchmarks")
+        path.relative_to(checkout.root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(found)
+        if path.is_file() and path.name not in ONLOOKERS
     }
 
 
@@ -56,7 +65,24 @@ def test_every_split_has_its_picture_log_and_timing(whole: Checkout) -> None:
     for sheet in run.glob("show/*/*.png"):
         assert sheet.read_bytes().startswith(b"\x89PNG")
     assert len(list(run.glob("show/*/*.png"))) == 7
-    assert len(list(run.glob("logs/**/*.log"))) == len(list(run.glob("benchmarks/**/*.tsv"))) == 25
+    assert len(list(run.glob("logs/**/*.log"))) == len(list(run.glob("benchmarks/**/*.tsv"))) == 46
+
+
+@pytest.mark.slow
+def test_every_module_is_evaluated_and_reported(whole: Checkout) -> None:
+    results = read_results(whole.root / RUN)
+    assert [(one.dataset, one.module, one.frames) for one in results] == [
+        ("icvl", "nn_search", 12),
+        ("msra", "nn_search", 153),
+        ("nyu", "nn_search", 12),
+    ]
+    page = (whole.root / "results" / "report" / "index.html").read_text()
+    assert "NN search (PCA 512)" in page
+    # What the tracking store holds is what the files hold.
+    tracked = read_tracked_results(whole.root / RUN)
+    for ours, theirs in zip(results, tracked, strict=True):
+        assert ours.mean_error_mm == theirs.mean_error_mm
+        assert ours.block_sums_mm.tolist() == theirs.block_sums_mm.tolist()
 
 
 @pytest.mark.slow
@@ -90,8 +116,8 @@ def test_a_download_takes_the_same_road_to_the_same_crops(whole: Checkout, tmp_p
 @pytest.mark.slow
 def test_a_killed_run_ends_in_the_same_files(whole: Checkout, tmp_path: Path) -> None:
     checkout = copy_checkout(tmp_path, whole.root)
-    # Six kills of everything at once, spread over the life of the run: start-up, synthesize, crop, show.
-    for seconds in (3, 6, 9, 12, 16, 20):
+    # Kills of everything at once, spread over the life of the run, from start-up to training and evaluation.
+    for seconds in (3, 6, 10, 14, 18, 20, 20, 20):
         running = subprocess.Popen(
             checkout.command(*SMOKE),
             cwd=checkout.root,

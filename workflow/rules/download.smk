@@ -1,4 +1,4 @@
-# The real dataset, fetched whole. No digest of sources here: a better downloader is no reason to fetch 92 GB again.
+# The real dataset, fetched whole, or the published predictions. No digest of sources here: a better downloader is no reason to fetch 92 GB again.
 rule download:
     output:
         # Not deleted before a job that a kill made necessary: the command itself tells whole from half.
@@ -7,6 +7,8 @@ rule download:
         f"{LOGS}/download/{{dataset}}.log",
     benchmark:
         f"{TIMES}/download/{{dataset}}.tsv"
+    wildcard_constraints:
+        dataset="|".join([*DATASETS, "published"]),
     conda:
         "../../envs/handbench.yaml"
     threads: 1
@@ -16,6 +18,6 @@ rule download:
     params:
         to=subpath(output.manifest, parent=True),
         # Snakemake does not track a value that depends on the output: another mirror is no reason either.
-        mirrors=lambda wildcards, output: settings.datasets[wildcards.dataset].mirrors,
+        mirrors=lambda wildcards, output: mirrors_of(wildcards.dataset),
     shell:
         "python -m handbench download {wildcards.dataset} --to {params.to:q} --mirror {params.mirrors:q} > {log} 2>&1"

@@ -1,5 +1,8 @@
 # Where every file of a run lies, and which of them a target needs: all wildcard logic is here.
+import json
 import os
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,9 +12,11 @@ SOURCES = os.path.join(workflow.basedir, "src")
 sys.path.insert(0, SOURCES)
 
 from handbench.config import check_config
-from handbench.conventions import DATASETS
+from handbench.conventions import DATASETS, MSRA_SUBJECTS
 from handbench.digest import stage_digest
 from handbench.errors import BadInput
+from handbench.modules import method_file
+from handbench.provenance import CALL, digest_settings, write_call
 
 # Jobs find the package in the checkout, so no environment needs it installed; nothing phones home.
 PREFIX = f"export PYTHONPATH={SOURCES!r} MLFLOW_DISABLE_TELEMETRY=true; "
@@ -26,7 +31,9 @@ except BadInput as error:
     # Snakemake prints an exception with the lines that led to it; this is one line.
     sys.exit(str(error))
 
+RESULTS = settings.results
 RUN = str(settings.run_folder)
+CALL_FILE = f"{RUN}/{CALL}"
 LOGS = f"{RUN}/logs"
 TIMES = f"{RUN}/benchmarks"
 
@@ -35,6 +42,10 @@ wildcard_constraints:
     dataset="|".join(DATASETS),
     split="train|test|all",
     centre=r"joint|joint-\w+|com|block",
+    module="|".join(settings.modules) or "none",
+    seed=r"\d+",
+    # MSRA is trained once for each subject left out; elsewhere there are no folds.
+    fold=r"|/fold-\w+",
 
 
 def raw_data(dataset):
@@ -73,3 +84,86 @@ def all_crops():
 def all_sheets():
     """One contact sheet for every split of every dataset."""
     return [f"{RUN}/show/{dataset}/{split}.png" for dataset in settings.use for split in DATASETS[dataset].splits]
+
+
+def store_of(dataset, module, split):
+    """The crops that a module sees of a split."""
+    kept = split if split in DATASETS[dataset].splits else "all"
+    return f"{RUN}/crop/{dataset}/{settings.centre_of(module)}/{kept}/store.json"
+
+
+def trained(dataset, module, seed, fold=""):
+    return f"{RUN}/train/{dataset}/{module}/seed{seed}{fold}/checkpoint.json"
+
+
+def checkpoints_needed(wildcards):
+    """What a module starts from: the checkpoints of those it needs, of the same data and seed."""
+    return [
+        trained(wildcards.dataset, needed, wildcards.seed, wildcards.fold)
+        for needed in settings.modules[wildcards.module].needs
+    ]
+
+
+def checkpoints_of_folds(wildcards):
+    """All that predicts the test frames of a dataset: one checkpoint, or one for each subject left out."""
+    folds = [f"{os.sep}fold-{subject}" for subject in MSRA_SUBJECTS] if wildcards.dataset == "msra" else [""]
+    return [trained(wildcards.dataset, wildcards.module, wildcards.seed, fold) for fold in folds]
+
+
+def fold_option(fold):
+    """The command line's words for the subject left out, if there is one."""
+    return f"--fold {fold.partition('-')[2]}" if fold else ""
+
+
+def settings_of(module):
+    """A module's own settings as the command line takes them."""
+    return [f"{name}={json.dumps(value)}" for name, value in settings.modules[module].settings.model_dump().items()]
+
+
+def all_evaluations():
+    """Every module on each of its datasets in use, with every seed."""
+    return [
+        f"{RUN}/evaluate/{dataset}/{name}/seed{seed}/evaluation.json"
+        for name, module in settings.modules.items()
+        for dataset in settings.use
+        if dataset in module.datasets
+        for seed in settings.seeds
+    ]
+
+
+def published_manifest():
+    """The published predictions: fetched if the config says so, else those that somebody has downloaded, else none."""
+    by_hand = f"{RESULTS}/download/published/manifest.json"
+    if settings.published.use:
+        return [f"{RUN}/download/published/manifest.json"]
+    return [by_hand] if os.path.isfile(by_hand) else []
+
+
+def record_option(manifest):
+    """The command line's words for the record, if there is one."""
+    return f"--record {shlex.quote(os.path.join(os.path.dirname(manifest[0]), 'raw'))}" if manifest else ""
+
+
+def mirrors_of(dataset):
+    return settings.published.mirrors if dataset == "published" else settings.datasets[dataset].mirrors
+
+
+def begin_call():
+    """Say who called, and make the tracking store before a job needs it: eight that open a new one at once break it.
+
+    The store is no rule's output: Snakemake has no input that must be there and still starts nothing again.
+    """
+    write_call(settings.run_folder, settings.model_dump(), sys.argv)
+    if not os.path.isfile(f"{RESULTS}/mlflow/store.json"):
+        handbench("mlflow", "--results", RESULTS)
+
+
+def end_call(status):
+    """Send what could not be tracked before, and end the tracked run of this call."""
+    handbench("track", "--end", CALL_FILE, "--status", status)
+
+
+def handbench(*words):
+    """A command of the main process that may fail: what watches the pipeline never stops it."""
+    environment = {**os.environ, "PYTHONPATH": SOURCES, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    subprocess.run([sys.executable, "-m", "handbench", *words], env=environment, stdout=subprocess.DEVNULL, check=False)

@@ -56,25 +56,49 @@ def cut_blocks(sequences: Sequence[str], *, block_frames: int = BLOCK_FRAMES) ->
 
     A run shorter than that is one block of its own.
     """
-    labels = np.asarray(sequences)
-    changes = np.flatnonzero(labels[1:] != labels[:-1]) + 1
-    blocks = np.empty(len(labels), np.int64)
-    first_block = 0
-    for start, end in pairwise([0, *changes.tolist(), len(labels)]):
-        pieces = max((end - start) // block_frames, 1)
-        blocks[start:end] = first_block + np.arange(end - start) * pieces // max(end - start, 1)
-        first_block += pieces
-    return blocks
+    return _cut_runs(tuple(sequences), block_frames)
 
 
 def bootstrap_mean(
     values: Values, sequences: Sequence[str], *, seed: int = 0, replicates: int = REPLICATES
 ) -> Interval:
     """Mean over everything that is not NaN, with its interval."""
-    known = ~np.isnan(values)
+    return bootstrap_blocks(*sum_blocks(values, sequences), seed=seed, replicates=replicates)
+
+
+def sum_blocks(
+    values: Values, sequences: Sequence[str]
+) -> tuple[Float64[np.ndarray, "blocks"], Int64[np.ndarray, "blocks"]]:
+    """Sum and number of everything in a block that is not NaN: all that an interval needs to know of the frames."""
     axes = tuple(range(1, values.ndim))
-    sums, counts = np.where(known, values, 0.0).sum(axis=axes), known.sum(axis=axes)
-    return _draw(sums.astype(np.float64), counts, cut_blocks(sequences), seed, replicates)
+    blocks = cut_blocks(sequences)
+    sums = values.sum(axis=axes, dtype=np.float64)
+    if not np.isnan(sums).any():
+        return _add_up(blocks, sums), np.bincount(blocks) * (values.size // max(len(values), 1))
+    known = ~np.isnan(values)
+    sums, counts = np.where(known, values, 0.0).sum(axis=axes, dtype=np.float64), known.sum(axis=axes)
+    return _add_up(blocks, sums), np.bincount(blocks, counts).astype(np.int64)
+
+
+def bootstrap_blocks(
+    sums: Float64[np.ndarray, "blocks"],
+    counts: Int64[np.ndarray, "blocks"],
+    *,
+    seed: int = 0,
+    replicates: int = REPLICATES,
+) -> Interval:
+    """Mean and interval of the values behind the sums and counts of blocks."""
+    # Blocks without one measured value have nothing to say and are not drawn.
+    block_sums, block_counts = sums[counts > 0], counts[counts > 0]
+    number = len(block_sums)
+    mean = float(block_sums.sum() / block_counts.sum()) if number else float("nan")
+    if number < 2:
+        return Interval(mean, float("nan"), float("nan"), number)
+    drawn = _draw_counts(number, seed, replicates)
+    # Not a matrix product: its threads wait for one another on a busy machine, for far longer than the sums take.
+    means = np.einsum("rb,b->r", drawn, block_sums) / np.einsum("rb,b->r", drawn, block_counts.astype(np.float64))
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(mean, float(low), float(high), number)
 
 
 def bootstrap_difference(
@@ -94,24 +118,22 @@ def compare_seeds(
     return Comparison(pooled, per_seed, all(np.sign(value) == np.sign(pooled.mean) for value in per_seed))
 
 
-def _draw(
-    frame_sums: Float64[np.ndarray, "frames"],
-    frame_counts: Int64[np.ndarray, "frames"],
-    blocks: Int64[np.ndarray, "frames"],
-    seed: int,
-    replicates: int,
-) -> Interval:
-    block_sums, block_counts = np.bincount(blocks, frame_sums), np.bincount(blocks, frame_counts)
-    # Blocks without one measured value have nothing to say and are not drawn.
-    block_sums, block_counts = block_sums[block_counts > 0], block_counts[block_counts > 0]
-    number = len(block_sums)
-    mean = float(block_sums.sum() / block_counts.sum()) if number else float("nan")
-    if number < 2:
-        return Interval(mean, float("nan"), float("nan"), number)
-    sums, counts = (_draw_counts(number, seed, replicates) @ np.stack([block_sums, block_counts], axis=1)).T
-    means = sums / counts
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(mean, float(low), float(high), number)
+def _add_up(blocks: Int64[np.ndarray, "frames"], sums: Float64[np.ndarray, "frames"]) -> Float64[np.ndarray, "blocks"]:
+    return np.bincount(blocks, sums).astype(np.float64)  # without frames numpy counts in whole numbers
+
+
+@lru_cache(maxsize=4)
+def _cut_runs(sequences: tuple[str, ...], block_frames: int) -> Int64[np.ndarray, "frames"]:
+    """Kept, since every method on a test set has the same sequences; so it must not be written to."""
+    changes = [row for row, (one, other) in enumerate(pairwise(sequences), 1) if one != other]
+    blocks = np.empty(len(sequences), np.int64)
+    first_block = 0
+    for start, end in pairwise([0, *changes, len(sequences)]):
+        pieces = max((end - start) // block_frames, 1)
+        blocks[start:end] = first_block + np.arange(end - start) * pieces // max(end - start, 1)
+        first_block += pieces
+    blocks.flags.writeable = False
+    return blocks
 
 
 @lru_cache(maxsize=4)

@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from jaxtyping import Int64
 
 from handbench.conventions import DATASETS
 from handbench.errors import BadInput
 from handbench.evaluation.bootstrap import Interval, bootstrap_difference
 from handbench.evaluation.ground_truth import find_ground_truth, open_record
 from handbench.evaluation.hand_object import average_sequences, measure_hand_object
+from handbench.evaluation.own_predictions import find_own
 from handbench.evaluation.pixel_predictions import read_any
 from handbench.evaluation.predictions import GroundTruth, Predictions
 from handbench.evaluation.published import (
@@ -21,6 +24,7 @@ from handbench.evaluation.published import (
     take,
 )
 from handbench.evaluation.score import Score, interval_or_none, plain
+from handbench.evaluation.viewpoint import view_bins
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,15 @@ class Evaluation:
     hand_object: dict[str, dict[str, float]] | None
     """Dexter+Object with corners: tips, corners and combined (feedback19 Eq. 23), of each sequence and on average."""
     notes: tuple[str, ...]
+    frame_names: tuple[str, ...]
+    sequences: tuple[str, ...]
+    """Name (empty where none are known) and sequence of every measured frame."""
+    rows: Int64[np.ndarray, "frames"]
+    """Place of every measured frame among the labels."""
+    view_bins: dict[str, dict[str, list[int] | list[float | None]]] | None
+    """MSRA15: mean error in bins of yaw and of pitch."""
+    run: dict[str, Any] | None
+    """Where the pipeline's own predictions come from; None for anyone else's file."""
 
     @property
     def mean_error_mm(self) -> float:
@@ -99,6 +112,9 @@ class Evaluation:
                 "interval": interval_or_none(difference),
                 "frames": self.against.frames,
             }
+        result["run"] = self.run
+        if self.view_bins:
+            result["view_bins"] = self.view_bins
         if self.hand_object:
             result["hand_object_mm"] = {
                 metric: {sequence: plain(value) for sequence, value in means.items()}
@@ -121,16 +137,24 @@ def evaluate(
     against_order: str = "scored",
     ground_truth_layout: str = "auto",
     frames: Path | None = None,
+    out: Path | None = None,
+    call: Path | None = None,
 ) -> Evaluation:
     """Measure a prediction file and set it beside the published methods.
 
-    Ground truth is `ground_truth`, else the labels of the record (`record`, or where the download put it), else a
+    Ground truth is `ground_truth` (labels or a crop store); else, for predictions of the pipeline, the crops that they
+    were made of; else the labels of the record (`record`, or where the download put it), else a
     `*_test_groundtruth_label.txt` beside the prediction file. `frames` is the folder of the dataset's own files; only
-    NYU's test_predictions.mat, which has pixels without depth, needs it.
+    NYU's test_predictions.mat, which has pixels without depth, needs it. `out` and `call` say which run it belongs to.
     """
     opened = open_record(record)
-    truth = find_ground_truth(prediction, dataset, ground_truth, ground_truth_layout, opened)
-    predictions = read_any(prediction, truth, layout=layout, order=order, frames=frames)
+    own = find_own(prediction, dataset)
+    if own:
+        truth = own.read_truth(ground_truth, dataset, opened)
+        predictions = own.read(truth)
+    else:
+        truth = find_ground_truth(prediction, dataset, ground_truth, ground_truth_layout, opened)
+        predictions = read_any(prediction, truth, layout=layout, order=order, frames=frames)
     score = score_predictions(predictions, truth)
     published, notes = _score_published(predictions, truth, opened)
     other = against and read_any(against, truth, layout=against_layout, order=against_order, frames=frames)
@@ -146,6 +170,11 @@ def evaluate(
         against=_compare(score, predictions, other, truth, against) if other and against else None,
         hand_object=_measure_object(predictions, truth),
         notes=(*predictions.notes, *_say_missing(score), *notes),
+        frame_names=take(truth.names, predictions.rows) if truth.names else (),
+        sequences=take(truth.sequences, predictions.rows),
+        rows=predictions.rows,
+        view_bins=view_bins(score.errors_mm, truth.joints_mm[predictions.rows]) if dataset == "msra" else None,
+        run=own.describe(out, call) if own else None,
     )
 
 

@@ -21,12 +21,12 @@ def default_folder(dataset: str, method: str) -> Path:
 
 
 def save_evaluation(evaluation: Evaluation, folder: Path) -> tuple[Path, ...]:
-    """Write evaluation.json, table.txt, curves.csv and frame_errors.npy; each file is replaced whole."""
+    """Write table.txt, curves.csv, errors.npz and, last, evaluation.json; each file is replaced whole."""
     contents = {
-        "evaluation.json": (json.dumps(evaluation.as_dict(), indent=1, allow_nan=False) + "\n").encode(),
         "table.txt": (render_text(evaluation) + "\n").encode(),
         "curves.csv": _curves_csv(evaluation).encode(),
-        "frame_errors.npy": _array_bytes(evaluation.score.errors_mm.astype(np.float32)),
+        "errors.npz": _error_bytes(evaluation),
+        "evaluation.json": (json.dumps(evaluation.as_dict(), indent=1, allow_nan=False) + "\n").encode(),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,14 @@ def _curves_csv(evaluation: Evaluation) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _array_bytes(array: np.ndarray) -> bytes:
+def _error_bytes(evaluation: Evaluation) -> bytes:
+    """The error of every joint of every frame, NaN where no label is, and which frame it is."""
     buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
+    np.savez_compressed(
+        buffer,
+        errors_mm=evaluation.score.errors_mm.astype(np.float32),
+        row=evaluation.rows,
+        names=np.array(evaluation.frame_names, np.str_),
+        sequences=np.array(evaluation.sequences, np.str_),
+    )
     return buffer.getvalue()

@@ -1,4 +1,5 @@
-"""Where the labels of an evaluation come from: a file that is named, the record, or a file beside the predictions."""
+"""Where the labels of an evaluation come from: a file or a crop store that is named, the record, or a file beside the
+predictions."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,9 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from handbench.conventions import DATASETS
+from handbench.datasets.store import CARD, open_store
 from handbench.errors import BadInput
 from handbench.evaluation.predictions import GroundTruth, read_ground_truth
 from handbench.evaluation.published import DATASETS_OF_RECORD, HOW_TO_GET, Record, find_record
+
+STORE_WITHIN_MM = 5.0
+"""Labels of a real crop store are the record's own up to the camera that made millimetres of pixels."""
 
 
 def open_record(folder: Path | None) -> Record | None:
@@ -21,10 +26,14 @@ def open_record(folder: Path | None) -> Record | None:
 def find_ground_truth(
     prediction: Path, dataset: str, given: Path | None, layout: str, record: Record | None
 ) -> GroundTruth:
-    """Labels from `given`, else the record, else a `*_test_groundtruth_label.txt` beside the prediction file."""
+    """Labels from `given` (a file or a crop store), else the record, else a `*_test_groundtruth_label.txt` beside the
+    prediction file.
+    """
+    if given and (given / CARD).is_file():
+        return read_store_truth(given, dataset, record)
     if given:
         truth = read_ground_truth(given, dataset, layout=layout)
-        return _recognise(truth, record)
+        return _recognise(truth, record, within_mm=0.01)
     if record and dataset in DATASETS_OF_RECORD and record.has_truth(dataset):
         return record.read_truth(dataset)
     beside = sorted(prediction.parent.glob("*_test_groundtruth_label.txt"))
@@ -42,17 +51,34 @@ def find_ground_truth(
     )
 
 
+def read_store_truth(store: Path, dataset: str, record: Record | None) -> GroundTruth:
+    """The scored joints of a crop store's frames; the record's own labels where the frames are those of the record."""
+    opened = open_store(store)
+    protocol = opened.card["protocol"]
+    if protocol["dataset"] != dataset:
+        raise BadInput(store, expected=f"crops of {dataset}", found=protocol["dataset"], fix="name another store")
+    truth = GroundTruth(
+        dataset=dataset,
+        path=store,
+        joints_mm=np.asarray(opened.joints_mm)[:, list(opened.scored)].astype(np.float64),
+        names=opened.names,
+        sequences=opened.sequences,
+        list_rows=np.asarray(opened.row).astype(np.int64),
+    )
+    return _recognise(truth, record, within_mm=STORE_WITHIN_MM)
+
+
 def _read_names(path: Path) -> list[str]:
     return path.read_text(errors="replace").replace("\\", "/").split()
 
 
-def _recognise(truth: GroundTruth, record: Record | None) -> GroundTruth:
-    """Labels given by hand that are the record's own: the published methods may stand beside, names are known."""
+def _recognise(truth: GroundTruth, record: Record | None, *, within_mm: float) -> GroundTruth:
+    """Labels that are the record's own: the published methods may stand beside, names are known."""
     if record is None or truth.dataset not in DATASETS_OF_RECORD or not record.has_truth(truth.dataset):
         return truth
     published = record.read_truth(truth.dataset)
     if truth.joints_mm.shape != published.joints_mm.shape or not np.allclose(
-        truth.joints_mm, published.joints_mm, atol=0.01, equal_nan=True
+        truth.joints_mm, published.joints_mm, rtol=0.0, atol=within_mm, equal_nan=True
     ):
         return truth
-    return replace(published, path=truth.path)
+    return replace(published, path=truth.path, list_rows=truth.list_rows)

@@ -82,10 +82,16 @@ def _explain_columns(convention: Convention, columns: int) -> str:
 def check_order(joints_mm: Joints, truth_mm: Joints, dataset: str, *, where: str) -> None:
     """Refuse joints that stand in another order: each lies nearer another joint's label than its own."""
     rows = np.unique(np.linspace(0, len(joints_mm) - 1, SAMPLE_ROWS).astype(np.int64))
-    between = np.linalg.norm(joints_mm[rows, None, :, :] - truth_mm[rows, :, None, :], axis=-1)
-    if np.isnan(between).all(axis=0).any():
-        return  # a joint that is never labelled says nothing of its order
-    distances = np.nanmean(between, axis=0)
+    predicted, true = joints_mm[rows], truth_mm[rows]
+    squares = np.zeros((len(rows), true.shape[1], predicted.shape[1]))
+    for axis in range(3):
+        squares += np.square(predicted[:, None, :, axis] - true[:, :, None, axis])
+    between = np.sqrt(squares, out=squares)
+    distances = between.mean(axis=0)
+    if np.isnan(distances).any():
+        if np.isnan(between).all(axis=0).any():
+            return  # a joint that is never labelled says nothing of its order
+        distances = np.nanmean(between, axis=0)
     own = np.arange(len(distances))
     if (distances.argmin(axis=1) == own).all():
         return

@@ -14,11 +14,14 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt8, UInt64
 
 from handbench.errors import BadInput
+from handbench.evaluation.even_text import guess_form, parse_even_lines
 
 Words = UInt64[np.ndarray, "numbers"]
 
 _WORD = 8
-_BLOCK = 192 * 1024  # characters a pass: every intermediate array stays in the processor's cache
+_BLOCK = 96 * 1024  # characters a pass: every intermediate array stays in the processor's cache
+_MOST_TRIES = 3
+"""Blocks in a row that are not of one form before the rest of the text is no longer tried for it."""
 _COMMA, _LF, _SPACE, _MINUS = (np.uint8(ord(letter)) for letter in ",\n -")
 
 
@@ -55,9 +58,16 @@ def parse_number_text(content: bytes, *, where: Path | str, first_line: int = 1,
     # A number and its separator take two characters at least; memory that is not written to is never claimed.
     values = np.empty(len(content) // 2 + 1)
     blocks: list[_Block] = []
-    first = 0
+    first = tries = 0
+    form = guess_form(content)
     for block in _cut(content):
-        blocks.append(_parse_block(block, values, first))
+        read = parse_even_lines(block, form, values[first:]) if form and tries < _MOST_TRIES else None
+        if form and read:
+            tries = 0
+            blocks.append(_Block(first + read * form.columns, np.full(read, form.columns), None))
+        else:
+            tries += 1
+            blocks.append(_parse_block(block, values, first))
         first = blocks[-1].end
     counts = np.concatenate([block.counts for block in blocks])
     filled = np.flatnonzero(counts)

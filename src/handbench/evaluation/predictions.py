@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,8 @@ class GroundTruth:
     """Dexter+Object: the object's corners, where the file has them."""
     published: bool = False
     """Whether these are the labels that the published methods were measured on."""
+    list_rows: Int64[np.ndarray, "frames"] | None = None
+    """Place of every frame in the published list, where the labels are those of a crop store."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,9 @@ def read_ground_truth(
     joints = check_columns(dataset, table.numbers.shape[1], where=str(path))
     places = find_places(dataset, joints, "scored", where=str(path))
     every = table.numbers.reshape(len(table.numbers), joints, 3)
-    every = np.where((np.isnan(every) | (every == NOT_ANNOTATED)).any(axis=-1, keepdims=True), np.nan, every)
-    raw = every[:, places]
+    if not every.max() < NOT_ANNOTATED:  # which NaN is not either
+        every = np.where((np.isnan(every) | (every == NOT_ANNOTATED)).any(axis=-1, keepdims=True), np.nan, every)
+    raw = _pick(every, places)
     if np.isnan(raw).all():
         raise BadInput(path, expected="labels", found="none that is not NaN or 32001", fix="check the file")
     word = _guess_label_layout(raw, dataset) if layout == "auto" else layout
@@ -82,8 +86,8 @@ def read_predictions(path: Path, truth: GroundTruth, *, layout: str = "auto", or
     rows, notes = _match_frames(table, truth)
     check_finite(table)
     every = table.numbers.reshape(len(table.numbers), joints, 3)
-    raw = every[:, places]
-    true_mm = truth.joints_mm[rows]
+    raw = _pick(every, places)
+    true_mm = take_rows(truth.joints_mm, rows)
     camera = DATASETS[truth.dataset].camera
     word = choose_layout(raw, true_mm, camera, layout=layout, where=str(path))
     joints_mm = apply_layout(raw, word, camera)
@@ -92,6 +96,21 @@ def read_predictions(path: Path, truth: GroundTruth, *, layout: str = "auto", or
     if joints != len(places) and corners_mm is None:
         notes += (f"{len(places)} scored joints taken of the file's {joints}",)
     return Predictions(joints_mm, rows, word, notes, corners_mm)
+
+
+def take_rows(joints_mm: Float64[np.ndarray, "all joints 3"], rows: Int64[np.ndarray, "frames"]) -> np.ndarray:
+    """`joints_mm[rows]`, without a copy where that is every row in order."""
+    return joints_mm if are_all(rows, len(joints_mm)) else joints_mm[rows]
+
+
+def are_all(rows: Int64[np.ndarray, "frames"], frames: int) -> bool:
+    """Whether these are the rows 0, 1, ... of so many frames."""
+    return len(rows) == frames and bool((np.diff(rows, prepend=-1) == 1).all())
+
+
+def _pick(every: Float64[np.ndarray, "frames all 3"], places: Sequence[int]) -> Float64[np.ndarray, "frames joints 3"]:
+    """The joints at these places, without a copy where they are all joints in their order."""
+    return every if tuple(places) == tuple(range(every.shape[1])) else every[:, places]
 
 
 def _find_corners(
@@ -174,7 +193,7 @@ def _guess_label_layout(raw: Float64[np.ndarray, "frames joints 3"], dataset: st
 def _find_sequences(dataset: str, names: Sequence[str], frames: int) -> tuple[str, ...]:
     parts = PARTS.get(dataset, {})
     if sum(parts.values()) == frames:
-        return tuple(name for name, size in parts.items() for _ in range(size))
+        return tuple(chain.from_iterable(repeat(name, size) for name, size in parts.items()))
     if names:
         return tuple(name.rpartition("/")[0] for name in names)
     return (dataset,) * frames

@@ -11,7 +11,14 @@ from handbench.datasets.published import PUBLISHED, PublishedFile, find_publishe
 from handbench.errors import BadInput
 from handbench.evaluation.joint_orders import scored_names
 from handbench.evaluation.metrics import measure_errors
-from handbench.evaluation.predictions import GroundTruth, Predictions, read_ground_truth, read_predictions
+from handbench.evaluation.predictions import (
+    GroundTruth,
+    Predictions,
+    are_all,
+    read_ground_truth,
+    read_predictions,
+    take_rows,
+)
 from handbench.evaluation.score import Score, score_errors
 
 HOW_TO_GET = "run `handbench download published`"
@@ -82,9 +89,11 @@ def find_record(results: Path = Path("results")) -> Record | None:
 
 def score_predictions(predictions: Predictions, truth: GroundTruth) -> Score:
     """Measure predictions against the labels of the frames that they cover."""
-    errors_mm = measure_errors(predictions.joints_mm, truth.joints_mm[predictions.rows])
+    errors_mm = measure_errors(predictions.joints_mm, take_rows(truth.joints_mm, predictions.rows))
     return score_errors(errors_mm, scored_names(truth.dataset), take(truth.sequences, predictions.rows))
 
 
 def take(values: Sequence[str], rows: Int64[np.ndarray, "frames"]) -> tuple[str, ...]:
-    return tuple(values[row] for row in rows)
+    if are_all(rows, len(values)):
+        return tuple(values)
+    return tuple(map(values.__getitem__, rows.tolist()))

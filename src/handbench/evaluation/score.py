@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
-from handbench.evaluation.bootstrap import Interval, bootstrap_mean
+from handbench.evaluation.bootstrap import Interval, bootstrap_blocks, sum_blocks
 from handbench.evaluation.metrics import (
     THRESHOLDS_MM,
     Curve,
@@ -27,6 +27,9 @@ class Score:
     errors_mm: Float64[np.ndarray, "frames joints"]
     joint_names: tuple[str, ...]
     interval: Interval
+    block_sums_mm: Float64[np.ndarray, "blocks"]
+    """Sum of the errors of each block of the bootstrap; with `block_counts` enough to pool seeds and pair methods."""
+    block_counts: Int64[np.ndarray, "blocks"]
     joint_means_mm: Float64[np.ndarray, "joints"]
     frames_within: Curve
     joints_within: Curve
@@ -66,15 +69,22 @@ class Score:
                 "joints": [plain(value) for value in self.joints_within],
                 "frame_means": [plain(value) for value in self.frame_means_within],
             },
+            "blocks": {
+                "sum_mm": [plain(value) for value in self.block_sums_mm],
+                "count": self.block_counts.tolist(),
+            },
         }
 
 
 def score_errors(errors_mm: Errors, joint_names: Sequence[str], sequences: Sequence[str], *, seed: int = 0) -> Score:
     """Measure everything once; `sequences` names the sequence of every frame, for the interval."""
+    block_sums_mm, block_counts = sum_blocks(errors_mm, sequences)
     return Score(
         errors_mm=errors_mm.astype(np.float64),
         joint_names=tuple(joint_names),
-        interval=bootstrap_mean(errors_mm, sequences, seed=seed),
+        interval=bootstrap_blocks(block_sums_mm, block_counts, seed=seed),
+        block_sums_mm=block_sums_mm,
+        block_counts=block_counts,
         joint_means_mm=joint_means(errors_mm),
         frames_within=frames_within(errors_mm),
         joints_within=joints_within(errors_mm),

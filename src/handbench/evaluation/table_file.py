@@ -52,6 +52,8 @@ def read_table(path: Path) -> Table:
 
 def check_finite(table: Table) -> None:
     """Refuse NaN and infinity: predictions without a number for a joint cannot be measured."""
+    if table.numbers.min() >= -_LARGEST and table.numbers.max() <= _LARGEST:  # neither is so with a NaN
+        return
     bad = np.argwhere(~(np.abs(table.numbers) <= _LARGEST))
     if len(bad):
         row, column = (int(index) for index in bad[0])
@@ -79,16 +81,17 @@ def _read_text(path: Path, content: bytes) -> Table:
 
 def _skip_header(content: bytes) -> tuple[int, bytes]:
     """Lines before the first that holds a number (blank ones, comments, a CSV's column names), and what follows."""
-    skipped = 0
-    while content:
-        line, _, rest = content.partition(b"\n")
+    skipped = first = 0
+    while first < len(content):
+        end = content.find(b"\n", first) + 1 or len(content)
+        line = content[first:end]
         tokens = line.replace(b",", b" ").split()
         if any(map(_is_number, tokens)) and not tokens[0].startswith(b"#"):
             break
         if tokens and len(tokens) < 3 and not tokens[0].startswith(b"#"):
             break  # a line of one or two words is no header: let the reader name it
-        skipped, content = skipped + 1, rest
-    return skipped, content
+        skipped, first = skipped + 1, end
+    return skipped, content[first:]
 
 
 def _starts_with_word(content: bytes) -> bool:

@@ -19,6 +19,7 @@ from handbench.evaluation.paper_numbers import (
     Printed,
 )
 from handbench.evaluation.published import PublishedScore, Record
+from handbench.evaluation.score import Score
 
 ROUNDING_MM = 0.05
 """A printed number has one decimal: it agrees with a measured one within half a step."""
@@ -67,18 +68,18 @@ def compare_with_print(rows: Sequence[Printed], scores: dict[str, PublishedScore
     return pd.DataFrame([_compare_row(row, scores.get(row.key or "")) for row in rows])
 
 
-def curve_frame(scores: Sequence[tuple[str, PublishedScore]]) -> pd.DataFrame:
+def curve_frame(scores: Sequence[tuple[str, Score]]) -> pd.DataFrame:
     """Accuracy curves in long form."""
     return pd.concat(
         [
-            pd.DataFrame({"method": name, "threshold_mm": THRESHOLDS_MM, "fraction": one.score.frames_within})
-            for name, one in scores
+            pd.DataFrame({"method": name, "threshold_mm": THRESHOLDS_MM, "fraction": score.frames_within})
+            for name, score in scores
         ],
         ignore_index=True,
     )
 
 
-def joint_frame(dataset: str, scores: Sequence[tuple[str, PublishedScore]]) -> pd.DataFrame:
+def joint_frame(dataset: str, scores: Sequence[tuple[str, Score]]) -> pd.DataFrame:
     """Mean error of each joint in long form, then `mean`; NYU's bars stand palm first, as in the published charts."""
     parts = DATASETS[dataset].joints.parts
     scored = DATASETS[dataset].scored
@@ -86,20 +87,20 @@ def joint_frame(dataset: str, scores: Sequence[tuple[str, PublishedScore]]) -> p
     rows = [
         {
             "method": name,
-            "joint": one.score.joint_names[joint],
+            "joint": score.joint_names[joint],
             "part": parts[scored[joint]],
-            "error_mm": one.score.joint_means_mm[joint],
+            "error_mm": score.joint_means_mm[joint],
         }
-        for name, one in scores
+        for name, score in scores
         for joint in order
     ]
-    rows += [{"method": n, "joint": "mean", "part": "all", "error_mm": one.score.mean_error_mm} for n, one in scores]
+    rows += [{"method": n, "joint": "mean", "part": "all", "error_mm": score.mean_error_mm} for n, score in scores]
     return pd.DataFrame(rows)
 
 
 def _build_figure(record: Record, dataset: str, rows: Sequence[Printed]) -> FigureData:
     scores = _score_rows(record, dataset, rows)
-    drawn = [(row.name, scores[row.key]) for row in rows if row.key]
+    drawn = [(row.name, scores[row.key].score) for row in rows if row.key]
     return FigureData(curve_frame(drawn), joint_frame(dataset, drawn), compare_with_print(rows, scores))
 
 

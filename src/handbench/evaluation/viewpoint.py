@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Float, Float64, Int64
 
 from handbench.conventions import MSRA_JOINTS
+from handbench.evaluation.metrics import Errors, frame_means
 
 BIN_DEG = 2
 YAW_BINS_DEG = np.arange(-40, 41, BIN_DEG)
@@ -30,6 +31,26 @@ def measure_view(joints_mm: Float[np.ndarray, "frames 21 3"]) -> Float64[np.ndar
     sine = np.divide(y[:, 0], cosine, out=np.zeros_like(cosine), where=np.abs(cosine) > 1e-12)
     yaw = np.where(flat, np.nan, np.arcsin(np.clip(sine, -1.0, 1.0)))
     return np.degrees(np.stack([yaw, pitch], axis=1))
+
+
+def view_bins(
+    errors_mm: Errors, joints_mm: Float[np.ndarray, "frames 21 3"]
+) -> dict[str, dict[str, list[int] | list[float | None]]]:
+    """Error and frames in every bin of yaw and of pitch, as plain numbers for JSON; None for a bin without frames.
+
+    `joints_mm` are the labels: all 21 joints, in camera axes with y down.
+    """
+    angles_deg = measure_view(joints_mm)
+    frame_errors_mm = frame_means(errors_mm)
+    bins = {}
+    for axis, (word, bins_deg) in enumerate((("yaw", YAW_BINS_DEG), ("pitch", PITCH_BINS_DEG))):
+        means_mm, counts = average_bins(frame_errors_mm, angles_deg[:, axis], bins_deg)
+        bins[word] = {
+            "deg": bins_deg.tolist(),
+            "error_mm": [None if np.isnan(mean) else round(float(mean), 6) for mean in means_mm],
+            "frames": counts.tolist(),
+        }
+    return bins
 
 
 def average_bins(

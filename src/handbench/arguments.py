@@ -1,0 +1,247 @@
+"""The words of the command line: every subcommand's arguments, what they mean and which values they take."""
+
+import argparse
+from pathlib import Path
+
+from handbench import __version__
+from handbench.conventions import DATASETS
+
+TRACEBACK = "HANDBENCH_TRACEBACK"
+LEAST_PX, MOST_PX = 16, 512
+"""Bounds of a patch's edge, the same as in the configuration."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="handbench",
+        description="Depth-based 3D hand pose, from data to printed table.",
+        epilog=f"{TRACEBACK}=1 in the environment shows where in the program an error arose.",
+    )
+    parser.add_argument("--version", action="version", version=f"handbench {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_synthesize(commands)
+    _add_download(commands)
+    _add_doctor(commands)
+    _add_crop(commands)
+    _add_show(commands)
+    _add_train(commands)
+    _add_predict(commands)
+    _add_evaluate(commands)
+    _add_mlflow(commands)
+    _add_track(commands)
+    _add_report(commands)
+    return parser
+
+
+def _add_synthesize(commands: argparse._SubParsersAction) -> None:
+    words = "write an embedded dataset in a real dataset's own files"
+    parser = _add_command(commands, "synthesize", words)
+    _add_dataset(parser)
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for raw/, truth.npz, manifest.json"
+    )
+    parser.add_argument(
+        "--frames",
+        type=_parse_count,
+        nargs="+",
+        required=True,
+        metavar="SPLIT=N",
+        help="for example train=3000 test=1000",
+    )
+    parser.add_argument("--seed", type=_parse_natural, default=0, help="same seed, same files (default 0)")
+    parser.add_argument(
+        "--renderer", choices=("auto", "software", "opengl"), default="auto", help="what draws the depth"
+    )
+    _add_jobs(parser)
+
+
+def _add_download(commands: argparse._SubParsersAction) -> None:
+    words = "fetch a real dataset, or the published predictions; a cut download goes on where it stopped"
+    parser = _add_command(commands, "download", words)
+    parser.add_argument(
+        "dataset", choices=(*DATASETS, "published"), metavar="DATASET", help=f"{', '.join(DATASETS)} or published"
+    )
+    parser.add_argument("--to", type=Path, metavar="DIR", help="target folder (default results/download/DATASET)")
+    parser.add_argument(
+        "--mirror",
+        nargs="*",
+        default=[],
+        metavar="URL",
+        help="addresses tried before the official one; file:///folder works",
+    )
+
+
+def _add_doctor(commands: argparse._SubParsersAction) -> None:
+    words = "say which dataset and release lies in a folder, what is missing, corrupt or extra, and how to mend it"
+    parser = _add_command(commands, "doctor", words)
+    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    parser.add_argument("--deep", action="store_true", help="decode every frame (default: sizes, headers and ends)")
+    parser.add_argument("--json", action="store_true", help="for machines")
+
+
+def _add_crop(commands: argparse._SubParsersAction) -> None:
+    words = "cut the hand out of every frame of a split into a memory-mapped store"
+    parser = _add_command(commands, "crop", words)
+    _add_dataset(parser)
+    parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="folder of the dataset's own files")
+    parser.add_argument("--split", required=True, metavar="S", help="train, test or all, as the dataset has them")
+    parser.add_argument("--centre", required=True, metavar="C", help="joint, joint-<name>, com or block")
+    parser.add_argument(
+        "--size",
+        type=_parse_size,
+        default=128,
+        metavar="PX",
+        help="edge of the patch in pixels, 16 to 512 (default 128)",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the store")
+    parser.add_argument(
+        "--allow-skips",
+        type=_parse_natural,
+        default=0,
+        metavar="N",
+        help="frames that may be left out: unreadable, or with the hand outside the image (default 0)",
+    )
+    _add_jobs(parser)
+
+
+def _add_show(commands: argparse._SubParsersAction) -> None:
+    words = "draw a contact sheet: depth in false colour with the skeleton over it"
+    parser = _add_command(commands, "show", words)
+    _add_dataset(parser)
+    parser.add_argument(
+        "--root", type=Path, metavar="DIR", help="folder of the dataset's own files (default: the embedded demo data)"
+    )
+    parser.add_argument("--split", metavar="S", help="default: the dataset's last split")
+    parser.add_argument("--frames", type=_parse_positive, default=16, metavar="N", help="how many frames (default 16)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="default DATASET-SPLIT.png")
+
+
+def _add_evaluate(commands: argparse._SubParsersAction) -> None:
+    words = "measure a file of predictions and set it beside the published methods"
+    parser = _add_command(commands, "evaluate", words)
+    parser.add_argument("prediction", type=Path, metavar="FILE", help="text, CSV, .npy or .npz: see docs/evaluation.md")
+    _add_dataset(parser)
+    parser.add_argument("method", metavar="METHOD", help="what the table calls it")
+    parser.add_argument(
+        "--ground-truth", type=Path, metavar="FILE", help="labels, or a crop store (default: the downloaded record)"
+    )
+    parser.add_argument("--record", type=Path, metavar="DIR", help="folder of the published record")
+    parser.add_argument("--against", type=Path, metavar="FILE", help="other predictions: the paired difference")
+    for prefix, whose in (("", "the predictions"), ("against-", "--against"), ("ground-truth-", "the labels")):
+        parser.add_argument(
+            f"--{prefix}layout", default="auto", metavar="L", help=f"of {whose}: auto, uvd, xyz, xyz-up, xyz-msra"
+        )
+    parser.add_argument("--order", default="scored", metavar="O", help="joint order: scored, conv, lie-x, or 13,11,...")
+    parser.add_argument("--against-order", default="scored", metavar="O", help="joint order of --against")
+    parser.add_argument("--frames", type=Path, metavar="DIR", help="the NYU images, for predictions in pixels alone")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="default results/evaluate/DATASET/METHOD")
+    parser.add_argument("--json", action="store_true", help="for machines; draws no figures")
+    _add_call(parser)
+
+
+def _add_train(commands: argparse._SubParsersAction) -> None:
+    words = "train a module on the crops of one split"
+    parser = _add_command(commands, "train", words)
+    # Which kinds there are is for the training to say: asking here would load pydantic for every --help.
+    parser.add_argument("kind", metavar="KIND", help="such as nearest_neighbour: a file of methods/")
+    parser.add_argument("--store", type=Path, required=True, metavar="DIR", help="crop store to train on")
+    parser.add_argument("--fold", metavar="SUBJECT", help="leave this subject out (MSRA)")
+    parser.add_argument(
+        "--seed", type=_parse_natural, default=0, metavar="K", help="same seed, same numbers (default 0)"
+    )
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of the kind")
+    parser.add_argument("--module", metavar="NAME", help="its name in the config (default: the kind)")
+    parser.add_argument("--paper", default="own", metavar="PAPER", help="the paper it belongs to (default: own)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the checkpoint")
+    parser.add_argument(
+        "--log-model", action="store_true", help="track the model with its signature too (seconds more)"
+    )
+    _add_call(parser)
+
+
+def _add_predict(commands: argparse._SubParsersAction) -> None:
+    words = "predict the joints of every frame of a crop store with a checkpoint"
+    parser = _add_command(commands, "predict", words)
+    parser.add_argument(
+        "checkpoint", type=Path, nargs="+", metavar="CHECKPOINT", help="folder of `handbench train`; or one a fold"
+    )
+    parser.add_argument("--store", type=Path, required=True, metavar="DIR", help="crop store to predict")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for predictions.npz")
+
+
+def _add_mlflow(commands: argparse._SubParsersAction) -> None:
+    words = "make the tracking store and its experiments"
+    parser = _add_command(commands, "mlflow", words)
+    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default results")
+
+
+def _add_track(commands: argparse._SubParsersAction) -> None:
+    words = "send what jobs have tracked to files and could not send, once"
+    parser = _add_command(commands, "track", words)
+    parser.add_argument("results", type=Path, nargs="?", default=Path("results"), metavar="RESULTS")
+    parser.add_argument("--end", type=Path, metavar="CALL", help="end the call of this call.json and send its runs")
+    parser.add_argument("--status", choices=("FINISHED", "FAILED"), default="FINISHED", help="how the call ended")
+
+
+def _add_report(commands: argparse._SubParsersAction) -> None:
+    words = "write the report of a run: tables, figures, claims, one page that opens offline"
+    parser = _add_command(commands, "report", words)
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run, such as results/demo-embedded")
+    parser.add_argument(
+        "--out", type=Path, default=Path("results", "report"), metavar="DIR", help="default results/report"
+    )
+    parser.add_argument("--record", type=Path, metavar="DIR", help="folder of the published record")
+    parser.add_argument(
+        "--from-mlflow",
+        nargs="?",
+        const="",
+        metavar="URI",
+        help="take the numbers from the tracking store instead of the files",
+    )
+
+
+def _add_call(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--call", type=Path, metavar="FILE", help="call.json of the workflow call it is part of")
+
+
+def _add_command(commands: argparse._SubParsersAction, name: str, words: str) -> argparse.ArgumentParser:
+    description = words[0].upper() + words[1:] + "."
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=words, description=description)
+    parser.set_defaults(command=name)
+    return parser
+
+
+def _add_dataset(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", choices=tuple(DATASETS), metavar="DATASET", help=", ".join(DATASETS))
+
+
+def _add_jobs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--jobs", type=_parse_positive, default=1, metavar="N", help="frames worked on at once (default 1)"
+    )
+
+
+def _parse_count(text: str) -> tuple[str, int]:
+    split, equals, count = text.partition("=")
+    if not (split and equals):
+        raise argparse.ArgumentTypeError(f"expected SPLIT=N such as train=3000, found {text!r}")
+    return split, _parse_positive(count)
+
+
+def _parse_positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, found {text!r}")
+    return int(text)
+
+
+def _parse_natural(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 up, found {text!r}")
+    return int(text)
+
+
+def _parse_size(text: str) -> int:
+    size_px = _parse_positive(text)
+    if not LEAST_PX <= size_px <= MOST_PX:
+        raise argparse.ArgumentTypeError(f"expected {LEAST_PX} to {MOST_PX} pixels, found {text}")
+    return size_px

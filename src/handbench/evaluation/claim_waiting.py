@@ -1,0 +1,43 @@
+"""What each claim without a decider waits for; a row goes when the paper's file gains the decider."""
+
+_LOOP = "predictor, synthesizer and updater"
+
+WAITING = {
+    "FB1": f"{_LOOP} on nyu, the loop after 0 and 2 iterations",
+    "FB2": f"{_LOOP} on nyu, the loop from a simple and from a better initialisation",
+    "FB3": "L-BFGS-B fits through the synthesizer on nyu, beside the loop's predictions",
+    "FB4": "PSO fits through the synthesizer on nyu, beside the loop's predictions",
+    "FB5": "predictor and updater on nyu, single updates from noisy poses and from the truth",
+    "FB6": "synthesizer on nyu, images of the test poses beside those of the nearest training poses",
+    "FB7": "synthesizer on nyu, trained layer by layer and end to end",
+    "FB8": f"{_LOOP} on nyu, the updater with strides and with max-pooling",
+    "FB9": "synthesizer on icvl, trained on labels of rising noise",
+    "FB10": f"{_LOOP} timed on a GPU and on the CPU",
+    "GF1": "localizer on nyu, and the predictor on crops centred by it and by the centre of mass",
+    "GF2": f"strong initialisation (DeepPrior++) and its {_LOOP} on nyu",
+    "GF3": f"{_LOOP} on nyu, trained apart and fine-tuned together",
+    "GF4": "hand and object loops on dexter, the initialisation and the final pose of each sequence",
+    "GF5": "single network for hand and object on dexter, beside the loops",
+    "GF6": "hand and object loops on dexter after 0, 2 and 3 iterations",
+    "GF7": "hand and object localizers, trained on spheres and tested on cuboids",
+    "GF8": "object loop on dexter with a synthesizer network and with the renderer",
+    "GF9": "object predictors on dexter, of corners and of rotation and translation",
+    "GF11": "hand and object loops timed on a GPU",
+    "DM1": "direct joint, direct parameter, without-physical-loss and full networks on nyu",
+    "DM2": "without-physical-loss and full networks on nyu",
+    "DM3": "PSO fits of the hand model to nyu's labels and to synthetic ones",
+    "DM5": "full network timed",
+    "RF1": "base network and its refinement by the depth loss on a shifted domain",
+    "RF2": "refinement by the depth loss alone and by all losses, on noisy and on clean data",
+    "RF3": "single-image fits of 70 steps",
+    "RF4": "fits of the point cloud alone, on fitted and on held-out poses",
+    "RF5": "base and refined networks on a recording",
+    "RF6": "refined network on embedded data, with raw, bias-removed and re-expressed predictions",
+    "RF7": "base network timed, forward and in training",
+    "CN1": "semi-supervised estimator and both baselines at every share of labels, on nyu, icvl and msra",
+    "CN2": "estimator at 2 % of the labels and more, with and without GAN pre-training",
+    "CN3": "estimator in full, without the smoothness task and without the GAN task",
+    "CN4": "walks through the shared latent space",
+    "CN6": "estimator timed on two cores",
+}
+"""Claim: what there are no results of, as it follows `no results of <paper>'s`."""

@@ -1,0 +1,63 @@
+"""The pipeline's own predictions: their card says which crops they belong to, so nothing about them is guessed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from handbench.errors import BadInput
+from handbench.evaluation.ground_truth import read_store_truth
+from handbench.evaluation.predictions import GroundTruth, Predictions
+from handbench.evaluation.published import Record
+from handbench.provenance import read_call, read_commit, read_place
+from handbench.training.prediction_file import read_card, read_joints
+
+PASSED_ON = ("paper", "module", "kind", "seed", "split", "centre", "settings", "store", "protocol")
+
+
+@dataclass(frozen=True)
+class OwnPredictions:
+    """Predictions of `handbench predict` and the card beside them."""
+
+    path: Path
+    card: Mapping[str, Any]
+
+    def read_truth(self, store: Path | None, dataset: str, record: Record | None) -> GroundTruth:
+        """The labels of the crops that were predicted; `store` says where those are if they have moved."""
+        return read_store_truth(store or Path(self.card["store"]), dataset, record)
+
+    def read(self, truth: GroundTruth) -> Predictions:
+        """The predictions, matched with the labels by their rows in the published list."""
+        joints_mm, row = read_joints(self.path)
+        known = np.arange(len(truth.joints_mm)) if truth.list_rows is None else truth.list_rows
+        places = np.searchsorted(known, row)
+        if len(row) == 0 or places.max() >= len(known) or not np.array_equal(known[places], row):
+            raise BadInput(
+                self.path, expected=f"frames of {truth.path}", found="others", fix="predict these crops again"
+            )
+        whole = len(truth.joints_mm)
+        notes = (f"covers {len(row):,} of {whole:,} frames",) if len(row) < whole else ()
+        return Predictions(joints_mm.astype(np.float64), places.astype(np.int64), "xyz", notes)
+
+    def describe(self, out: Path | None, call: Path | None) -> dict[str, Any]:
+        """Where the predictions come from: what tables, stamps and the tracked run say of them."""
+        told, place = read_call(call), read_place(out or self.path.parent)
+        return {key: self.card[key] for key in PASSED_ON} | {
+            "scale": place.scale if place else "",
+            "source": self.card["protocol"]["source"],
+            "commit": told.get("commit") or read_commit(),
+            "config_digest": told.get("config_digest"),
+            "predictions_sha256": self.card["sha256_of_file"],
+        }
+
+
+def find_own(prediction: Path, dataset: str) -> OwnPredictions | None:
+    """The pipeline's predictions behind a path; None for anyone else's file."""
+    card = read_card(prediction)
+    if card is None:
+        return None
+    if card["dataset"] != dataset:
+        raise BadInput(prediction, expected=f"predictions for {dataset}", found=card["dataset"], fix="name that one")
+    return OwnPredictions(prediction, card)

@@ -1,0 +1,183 @@
+"""The pipeline's own results: one evaluated module, pooled over its seeds, paired with another.
+
+A result is read from evaluation.json or rebuilt from the tracking store. Sums of errors per block of frames are all
+that intervals need, so frames are never read again.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from handbench.errors import BadInput
+from handbench.evaluation.bootstrap import Comparison, Interval, bootstrap_blocks
+from handbench.evaluation.metrics import Curve
+
+CURVES = ("frames", "joints", "frame_means")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One module on one dataset with one seed."""
+
+    dataset: str
+    module: str
+    method: str
+    paper: str
+    seed: int
+    scale: str
+    source: str
+    split: str
+    centre: str
+    mean_error_mm: float
+    frames: int
+    labels_missing: int
+    joint_error_mm: dict[str, float]
+    """NaN for a joint that is never labelled."""
+    area: float
+    curves: dict[str, Curve]
+    """Share of frames, joints and frame means within 0 to 80 mm."""
+    block_sums_mm: Float64[np.ndarray, "blocks"]
+    block_counts: Int64[np.ndarray, "blocks"]
+    protocol: dict[str, Any]
+    """As the crop store has it: joints, centre, cube, camera, size, split."""
+    settings: dict[str, Any]
+    commit: str | None
+    config_digest: str | None
+    folder: Path | None
+    """The folder of the evaluation; None for a result rebuilt from tracking."""
+
+    @property
+    def interval(self) -> Interval:
+        return bootstrap_blocks(self.block_sums_mm, self.block_counts)
+
+    def within(self, threshold_mm: int) -> float:
+        """Fraction of frames with every joint within so many whole millimetres."""
+        return float(self.curves["frames"][threshold_mm])
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """One module on one dataset over all its seeds."""
+
+    results: tuple[Result, ...]
+    interval: Interval
+    """Mean over the seeds; frames are drawn with all their seeds."""
+    per_seed: tuple[float, ...]
+    joint_error_mm: dict[str, float]
+    curves: dict[str, Curve]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(result.seed for result in self.results)
+
+    def within(self, threshold_mm: int) -> float:
+        return float(self.curves["frames"][threshold_mm])
+
+
+def read_results(run: Path) -> tuple[Result, ...]:
+    """Every evaluation of a run, sorted by dataset, module and seed."""
+    found = []
+    for path in run.glob("evaluate/*/*/seed*/evaluation.json"):
+        try:
+            evaluation = json.loads(path.read_text(encoding="utf-8"))
+            found.append(parse_result(evaluation, path.parent))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BadInput(
+                path,
+                expected="an evaluation of this release",
+                found=f"a damaged or older one ({type(error).__name__}: {error})",
+                fix="delete it and run the pipeline again",
+            ) from None
+    return tuple(sorted(found, key=lambda one: (one.dataset, one.module, one.seed)))
+
+
+def parse_result(evaluation: Mapping[str, Any], folder: Path | None) -> Result:
+    """The result that an evaluation.json of the pipeline describes."""
+    run = evaluation["run"]
+    return Result(
+        dataset=evaluation["dataset"],
+        module=run["module"],
+        method=evaluation["method"],
+        paper=run["paper"],
+        seed=run["seed"],
+        scale=run["scale"],
+        source=run["source"],
+        split=run["split"],
+        centre=run["centre"],
+        mean_error_mm=_number(evaluation["mean_error_mm"]),
+        frames=evaluation["frames"],
+        labels_missing=evaluation["labels_missing"],
+        joint_error_mm={name: _number(value) for name, value in evaluation["joint_error_mm"].items()},
+        area=_number(evaluation["area"]),
+        curves={name: np.array([_number(v) for v in evaluation["curves"][name]]) for name in CURVES},
+        block_sums_mm=np.array(evaluation["blocks"]["sum_mm"], np.float64),
+        block_counts=np.array(evaluation["blocks"]["count"], np.int64),
+        protocol=run["protocol"],
+        settings=run["settings"],
+        commit=run["commit"],
+        config_digest=run["config_digest"],
+        folder=folder,
+    )
+
+
+def pool_seeds(results: Sequence[Result]) -> Pooled:
+    """All seeds of one module on one dataset; they must have measured the same frames."""
+    ordered = tuple(sorted(results, key=lambda one: one.seed))
+    _check_same_frames(ordered)
+    sums_mm = np.sum([one.block_sums_mm for one in ordered], axis=0)
+    counts = np.sum([one.block_counts for one in ordered], axis=0)
+    return Pooled(
+        results=ordered,
+        interval=bootstrap_blocks(sums_mm, counts),
+        per_seed=tuple(one.mean_error_mm for one in ordered),
+        joint_error_mm={
+            name: float(np.mean([one.joint_error_mm[name] for one in ordered])) for name in ordered[0].joint_error_mm
+        },
+        curves={name: np.mean([one.curves[name] for one in ordered], axis=0) for name in CURVES},
+    )
+
+
+def compare_results(ours: Sequence[Result], theirs: Sequence[Result]) -> Comparison:
+    """The paired difference of two modules on the same frames, seed by seed; negative where the first errs less."""
+    pairs = _pair_seeds(ours, theirs)
+    _check_same_frames([one for pair in pairs for one in pair])
+    differences = [a.block_sums_mm - b.block_sums_mm for a, b in pairs]
+    counts = np.sum([a.block_counts for a, _ in pairs], axis=0)
+    pooled = bootstrap_blocks(np.sum(differences, axis=0), counts)
+    per_seed = tuple(float(d.sum() / a.block_counts.sum()) for d, (a, _) in zip(differences, pairs, strict=True))
+    return Comparison(pooled, per_seed, all(np.sign(value) == np.sign(pooled.mean) for value in per_seed))
+
+
+def _pair_seeds(ours: Sequence[Result], theirs: Sequence[Result]) -> list[tuple[Result, Result]]:
+    rivals = {one.seed: one for one in theirs}
+    missing = [one.seed for one in ours if one.seed not in rivals]
+    if missing or len(ours) != len(theirs):
+        raise BadInput(
+            f"{ours[0].module} against {theirs[0].module}",
+            expected="the same seeds of both",
+            found=f"{sorted(one.seed for one in ours)} against {sorted(rivals)}",
+            fix="run both with the same seeds",
+        )
+    return [(one, rivals[one.seed]) for one in ours]
+
+
+def _check_same_frames(results: Sequence[Result]) -> None:
+    """Blocks pair up only where the same labels of the same frames were measured."""
+    first = results[0]
+    for one in results:
+        if one.dataset != first.dataset or not np.array_equal(one.block_counts, first.block_counts):
+            raise BadInput(
+                f"{one.module} seed {one.seed} and {first.module} seed {first.seed}",
+                expected="results on the same frames",
+                found=f"{one.frames} frames of {one.dataset} and {first.frames} of {first.dataset}",
+                fix="evaluate both on one test set",
+            )
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)

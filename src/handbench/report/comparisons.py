@@ -1,0 +1,163 @@
+"""Tables and figures that set a paper's printed numbers, published predictions and this run side by side."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from handbench.evaluation.metrics import THRESHOLDS_MM
+from handbench.evaluation.paper_numbers import Printed
+from handbench.evaluation.published import PublishedScore, Record
+from handbench.evaluation.results import Pooled, Result
+from handbench.evaluation.tables import FigureData, compare_with_print, curve_frame
+from handbench.report.figures import draw_accuracy, draw_joint_bars
+from handbench.report.items import Absent, Column, Figure, Item, Table
+from handbench.report.sources import HOW_TO_GET, NOT_AT_HAND, NOT_RUN, Sources
+from handbench.report.stamps import SEPARATOR, stamp_results
+
+PRINTED = "printed in the paper"
+RECOMPUTED = "recomputed from published predictions"
+DASH = "A dash under this run: not a method of this project."
+
+
+def build_comparison(
+    name: str,
+    title: str,
+    rows: Sequence[Printed],
+    measured: pd.DataFrame | None,
+    sources: Sources,
+    *,
+    dataset: str,
+    modules: Mapping[str, str],
+    stamp: str,
+    notes: Sequence[str] = (),
+) -> Table:
+    """The three columns of a comparison; `measured` is what `compare_with_print` made of the record, None without it.
+
+    `modules` names the module of this project that stands for a row of the paper.
+    """
+    frame = compare_with_print(rows, {}) if measured is None else measured.copy()
+    if measured is None:
+        frame["status"] = frame["status"].where(frame["status"] != "", NOT_AT_HAND)
+        notes = (*notes, HOW_TO_GET)
+    whole = frame["frames"].max()
+    frame["frames"] = frame["frames"].astype("Int64").where(frame["frames"] > 0)
+    run = [_run_cells(sources, dataset, modules.get(row.name)) for row in rows]
+    ours = [one for row in rows if row.name in modules for one in _find(sources, dataset, modules[row.name])]
+    stamp = f"{stamp}{SEPARATOR}this run: {stamp_results(ours)}" if ours else stamp
+    frame = pd.concat([frame, pd.DataFrame(run, index=frame.index)], axis=1)
+    columns = [
+        Column("method", "method"),
+        Column("printed_mm", "mean, mm", PRINTED, decimals=1),
+        Column("recomputed_mm", "mean, mm", RECOMPUTED, decimals=2),
+        Column("low_mm", "95 % interval, mm", RECOMPUTED, decimals=2, high="high_mm"),
+        Column("difference_mm", "difference, mm", RECOMPUTED, decimals=2, signed=True),
+        Column("status", "agreement", RECOMPUTED),
+        Column("run_mm", "mean, mm", sources.this_run, decimals=2, otherwise="run_status"),
+    ]
+    notes = [*notes, DASH]
+    if frame["run_mm"].notna().any():
+        notes += sources.caution
+        columns.append(Column("run_low_mm", "95 % interval, mm", sources.this_run, decimals=2, high="run_high_mm"))
+    if (frame["frames"].dropna() < whole).any():
+        columns.insert(2, Column("frames", "frames", RECOMPUTED, decimals=0))
+    return Table(name, title, frame, tuple(columns), stamp, tuple(notes))
+
+
+def build_curves(name: str, title: str, data: FigureData | None, stamp: str, notes: Sequence[str] = ()) -> Item:
+    """Accuracy curves of published methods, and which of the printed ones cannot be drawn."""
+    if data is None:
+        return Absent(name, title, HOW_TO_GET)
+    means = _mean_of_each(data)
+    draw = partial(_draw_curves, data.curves, means, title, stamp)
+    return Figure(name, title, _describe(means), draw, stamp, (*notes, *_not_drawn(data)))
+
+
+def build_bars(name: str, title: str, data: FigureData | None, stamp: str, notes: Sequence[str] = ()) -> Item:
+    """Mean error of each joint of published methods."""
+    if data is None:
+        return Absent(name, title, HOW_TO_GET)
+    draw = partial(_draw_bars, data.joints, title, stamp)
+    return Figure(name, title, _describe(_mean_of_each(data)), draw, stamp, (*notes, *_not_drawn(data)))
+
+
+def build_run_curves(
+    name: str,
+    title: str,
+    pooled: Sequence[Pooled],
+    rivals: Sequence[tuple[str, PublishedScore]],
+    stamp: str,
+    notes: Sequence[str] = (),
+) -> Figure:
+    """Accuracy curves of this run's modules, and of published methods measured on the same labels."""
+    ours = [
+        pd.DataFrame(
+            {
+                "method": one.results[0].method,
+                "threshold_mm": THRESHOLDS_MM,
+                "fraction": one.curves["frames"],
+            }
+        )
+        for one in pooled
+    ]
+    theirs = [curve_frame([(method, one.score) for method, one in rivals])] if rivals else []
+    means = {one.results[0].method: one.interval.mean for one in pooled}
+    means |= {method: one.score.mean_error_mm for method, one in rivals}
+    draw = partial(_draw_curves, pd.concat([*ours, *theirs], ignore_index=True), means, title, stamp)
+    return Figure(name, title, _describe(means), draw, stamp, tuple(notes))
+
+
+def rename_methods(data: FigureData, names: Mapping[str, str]) -> FigureData:
+    """The same data under other names."""
+    curves, joints, means = (
+        frame.assign(method=frame["method"].replace(dict(names))) for frame in (data.curves, data.joints, data.means)
+    )
+    return FigureData(curves, joints, means)
+
+
+def read_figure(build: Callable[[Record], FigureData], sources: Sources) -> FigureData | None:
+    return None if sources.record is None else build(sources.record)
+
+
+def _find(sources: Sources, dataset: str, module: str) -> tuple[Result, ...]:
+    return sources.find_results(dataset=dataset, module=module)
+
+
+def _run_cells(sources: Sources, dataset: str, module: str | None) -> dict[str, object]:
+    pooled = sources.pool(dataset=dataset, module=module) if module else ()
+    if not pooled:
+        nothing = dict.fromkeys(("run_mm", "run_low_mm", "run_high_mm"), np.nan)
+        return {**nothing, "run_seeds": "", "run_status": NOT_RUN if module else ""}
+    one = pooled[0]
+    return {
+        "run_mm": one.interval.mean,
+        "run_low_mm": one.interval.low,
+        "run_high_mm": one.interval.high,
+        "run_seeds": " ".join(map(str, one.seeds)),
+        "run_status": "run",
+    }
+
+
+def _mean_of_each(data: FigureData) -> dict[str, float]:
+    drawn = data.means.dropna(subset="recomputed_mm")
+    return {str(row.method): float(row.recomputed_mm) for row in drawn.itertuples()}  # type: ignore[arg-type]
+
+
+def _not_drawn(data: FigureData) -> tuple[str, ...]:
+    return tuple(f"Not drawn: {reason}." for reason in data.not_drawn)
+
+
+def _describe(means: Mapping[str, float]) -> str:
+    return "Mean errors: " + ", ".join(f"{method} {mean_mm:.2f} mm" for method, mean_mm in means.items())
+
+
+def _draw_curves(
+    curves: pd.DataFrame, means: Mapping[str, float], title: str, stamp: str, out: Path
+) -> tuple[Path, ...]:
+    return draw_accuracy(curves, means, out, title=title, stamp=stamp)
+
+
+def _draw_bars(joints: pd.DataFrame, title: str, stamp: str, out: Path) -> tuple[Path, ...]:
+    return draw_joint_bars(joints, out, title=title, stamp=stamp)

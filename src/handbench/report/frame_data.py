@@ -1,0 +1,87 @@
+"""The frames behind a result: what was predicted, what is true, and the crop that a network saw."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int64
+
+from handbench.datasets.store import CropStore, open_store
+from handbench.errors import BadInput
+from handbench.evaluation.results import Result
+from handbench.training.prediction_file import FILE, read_card, read_joints
+
+ERRORS = "errors.npz"
+
+
+@dataclass(frozen=True)
+class FrameData:
+    """Errors of a result's frames in list order, with the place of each frame in the crop store."""
+
+    result: Result
+    errors_mm: Float[np.ndarray, "frames joints"]
+    predicted_mm: Float[np.ndarray, "frames joints 3"]
+    rows: Int64[np.ndarray, "frames"]
+    store: CropStore
+    places: Int64[np.ndarray, "frames"]
+
+    @property
+    def truth_mm(self) -> Float[np.ndarray, "frames all_joints 3"]:
+        """Every labelled joint, scored or not."""
+        return np.asarray(self.store.joints_mm[self.places])
+
+
+def open_frames(run: Path, result: Result) -> FrameData:
+    """The frames of a result of this run; BadInput says which file of them is not at hand."""
+    if result.folder is None:
+        raise _missing("the tracking store", "the files of a result", "numbers only")
+    prediction = run / "predict" / result.dataset / result.module / f"seed{result.seed}" / FILE
+    card = read_card(prediction)
+    if card is None:
+        raise _missing(FILE, "the predictions of this result", "no such file")
+    predicted_mm, rows = read_joints(prediction)
+    store = open_store(_find_store(Path(card["store"]), run, result), verify=False)
+    return FrameData(
+        result=result,
+        errors_mm=_read_errors(result.folder / ERRORS, len(rows)),
+        predicted_mm=predicted_mm,
+        rows=rows.astype(np.int64),
+        store=store,
+        places=_find_rows(rows.astype(np.int64), np.asarray(store.row)),
+    )
+
+
+def _read_errors(path: Path, frames: int) -> Float[np.ndarray, "frames joints"]:
+    """An error for each predicted frame, in the order of the predictions."""
+    if not path.is_file():
+        raise _missing(ERRORS, "the error of every frame", "no such file")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            errors_mm: np.ndarray = arrays["errors_mm"]
+    except (OSError, ValueError, KeyError) as error:
+        raise _missing(ERRORS, "the error of every frame", f"a damaged file ({error})") from None
+    if len(errors_mm) != frames:
+        raise _missing(ERRORS, f"the errors of {frames:,} frames", f"{len(errors_mm):,}")
+    return errors_mm
+
+
+def _find_store(named: Path, run: Path, result: Result) -> Path:
+    """Where the predictions say the crops lie; a moved results folder has them at the same place below the run."""
+    below = run / "crop" / result.dataset / result.centre / named.name
+    place = next((folder for folder in (named, below) if folder.is_dir()), None)
+    if place is None:
+        raise _missing("the crop store", "the crops that were predicted on", "no such folder")
+    return place
+
+
+def _find_rows(wanted: Int64[np.ndarray, "frames"], rows: np.ndarray) -> Int64[np.ndarray, "frames"]:
+    """Where the store keeps each frame of the published list."""
+    order = np.argsort(rows, kind="stable")
+    places = order[np.searchsorted(rows, wanted, sorter=order).clip(max=len(rows) - 1)]
+    if not np.array_equal(rows[places], wanted):
+        raise _missing("the crop store", f"all of the {len(wanted):,} predicted frames", "others")
+    return places.astype(np.int64)
+
+
+def _missing(where: str, expected: str, found: str) -> BadInput:
+    return BadInput(where, expected=expected, found=found, fix="run the pipeline again to make it anew")

@@ -1,0 +1,60 @@
+"""What a section is built from: the results of this run, and the published record where it is at hand."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from handbench.evaluation.published import Record
+from handbench.evaluation.results import Pooled, Result, pool_seeds
+from handbench.report.run_card import RunCard
+from handbench.report.stamps import stamp_comparison
+
+NOT_AT_HAND = "published predictions not at hand"
+HOW_TO_GET = (
+    "The published predictions are not at hand, so nothing is recomputed from them: run `handbench download "
+    "published`, or set `published.use: true` in the config."
+)
+NOT_RUN = "not run at this scale"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The material of a report."""
+
+    run: Path
+    card: RunCard
+    results: tuple[Result, ...]
+    record: Record | None
+
+    @property
+    def this_run(self) -> str:
+        """The heading over this run's columns: never without its source."""
+        return f"this run, {self.card.source} data"
+
+    def stamp(self, dataset: str) -> str:
+        """The protocol card of what papers print of a dataset, and of what is recomputed where the record is there."""
+        return stamp_comparison(dataset, self.card, recomputed=self.record is not None)
+
+    @property
+    def caution(self) -> tuple[str, ...]:
+        """What has to be said wherever numbers of synthesized hands stand beside those of a camera."""
+        if self.card.source != "embedded":
+            return ()
+        return (
+            "This run measured the embedded, synthesized data. Its numbers are not comparable with those that papers "
+            "print for real recordings.",
+        )
+
+    def find_results(self, *, dataset: str = "", module: str = "", paper: str = "") -> tuple[Result, ...]:
+        """Every seed of the results that fit; an empty word fits all."""
+        return tuple(
+            one
+            for one in self.results
+            if dataset in ("", one.dataset) and module in ("", one.module) and paper in ("", one.paper)
+        )
+
+    def pool(self, *, dataset: str = "", module: str = "", paper: str = "") -> tuple[Pooled, ...]:
+        """The same, the seeds of each module on each dataset pooled."""
+        groups: dict[tuple[str, str], list[Result]] = {}
+        for one in self.find_results(dataset=dataset, module=module, paper=paper):
+            groups.setdefault((one.dataset, one.module), []).append(one)
+        return tuple(pool_seeds(group) for group in groups.values())

@@ -1,0 +1,107 @@
+"""The line under every table and figure that says what was measured, on what, and by which state of the project."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from handbench.conventions import DATASETS, Camera
+from handbench.evaluation.results import Result
+from handbench.report.run_card import RunCard, join_words
+
+SEPARATOR = " | "
+
+
+def stamp_results(results: Sequence[Result]) -> str:
+    """The protocol card of this run's results; a fact in which they differ is given for each."""
+    cards = dict.fromkeys(describe_protocol(one) for one in results)
+    return SEPARATOR.join(
+        (
+            "; ".join(cards),
+            f"data: {join_words(one.source for one in results)}",
+            f"scale: {join_words(one.scale for one in results)}",
+            f"seeds: {join_words(one.seed for one in results)}",
+            *_state(join_words(one.commit for one in results), join_words(one.config_digest for one in results)),
+        )
+    )
+
+
+def stamp_comparison(dataset: str, card: RunCard, *, recomputed: bool) -> str:
+    """The card of a paper's numbers: as print has them, or measured anew from published predictions."""
+    return _stamp_record(dataset, card) if recomputed else stamp_printed(dataset, card)
+
+
+def _stamp_record(dataset: str, card: RunCard) -> str:
+    """The card of published predictions measured anew: only the labels and the camera are known of their protocol."""
+    convention = DATASETS[dataset]
+    return SEPARATOR.join(
+        (
+            f"{convention.title}, test split, {convention.frames['test']:,} frames, {len(convention.scored)} joints, "
+            f"centre and cube: each method's own, {_describe_camera(convention.camera)}",
+            "data: real, published predictions",
+            "scale: as published",
+            "seeds: one each, as published",
+            *_state(card.commit, card.config_digest),
+        )
+    )
+
+
+def stamp_printed(dataset: str, card: RunCard) -> str:
+    """The card of numbers that only stand in a paper."""
+    convention = DATASETS[dataset]
+    return SEPARATOR.join(
+        (
+            f"{convention.title}, test split, {convention.frames['test']:,} frames, {len(convention.scored)} joints "
+            f"scored, centre, cube and intrinsics: as in the paper",
+            "data: real, as printed",
+            "scale: as in the paper",
+            "seeds: not stated",
+            *_state(card.commit, card.config_digest),
+        )
+    )
+
+
+def stamp_card(card: RunCard) -> str:
+    """The card of a page that rests on many protocols, each given with its own table or figure."""
+    seeds = join_words(card.seeds) or "none"
+    return SEPARATOR.join(
+        (
+            "protocol: with each table and figure",
+            f"data: {card.source}",
+            f"scale: {card.scale}",
+            f"seeds: {seeds}",
+            *_state(card.commit, card.config_digest),
+        )
+    )
+
+
+def describe_protocol(result: Result) -> str:
+    """Frames, joints, centre, cube, intrinsics and split of one result."""
+    protocol = result.protocol
+    centre = protocol["centre"]
+    truth = "uses ground truth" if centre["uses_ground_truth"] else "no ground truth"
+    return ", ".join(
+        (
+            f"{protocol['title']}, {result.split} split",
+            f"{result.frames:,} frames",
+            f"{len(protocol['scored'])} joints",
+            f"centre: {centre['strategy']} ({truth})",
+            f"cube: {_describe_cube(protocol['cube_mm'])}",
+            _describe_camera(Camera(**protocol["camera"])),
+            f"patch: {protocol['size_px']} px",
+        )
+    )
+
+
+def _describe_cube(cube_mm: dict[str, Any]) -> str:
+    edges = [edge for pair in cube_mm.values() for edge in pair]
+    if not edges:
+        return "unknown"
+    low, high = min(edges), max(edges)
+    return f"{low:.0f} mm" if round(low) == round(high) else f"{low:.0f} to {high:.0f} mm"
+
+
+def _describe_camera(camera: Camera) -> str:
+    return f"camera: fx {camera.fx:g}, fy {camera.fy:g}, cx {camera.cx:g}, cy {camera.cy:g} px"
+
+
+def _state(commit: str | None, config_digest: str | None) -> tuple[str, str]:
+    return f"commit: {commit or 'unknown'}", f"config: {config_digest or 'unknown'}"

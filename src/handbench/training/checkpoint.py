@@ -1,0 +1,71 @@
+"""A trained module on disk: its tensors as safetensors, and a sealed card that says what they are."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from handbench.datasets.files import replace_file
+from handbench.datasets.store import digest_file, is_sealed, seal
+from handbench.errors import BadInput
+
+FORMAT = "handbench checkpoint"
+VERSION = 1
+CARD = "checkpoint.json"
+TENSORS = "checkpoint.safetensors"
+DIGEST = "sha256_of_tensors"
+_AGAIN = "delete the folder and train again"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What training has made; `card` holds kind, module, settings, seed, fold, dataset, centre and the protocol."""
+
+    folder: Path
+    card: dict[str, Any]
+    state: dict[str, Tensor]
+
+
+def save_checkpoint(folder: Path, state: dict[str, Tensor], card: dict[str, Any]) -> None:
+    """Tensors first, the card last: a folder without a card is no checkpoint."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / CARD).unlink(missing_ok=True)
+    partial = folder / f".{TENSORS}.part"
+    save_file({name: tensor.contiguous() for name, tensor in state.items()}, partial)
+    partial.replace(folder / TENSORS)
+    content = {"format": FORMAT, "version": VERSION, **card, DIGEST: digest_file(folder / TENSORS)}
+    replace_file(folder / CARD, (json.dumps(seal(content), indent=1) + "\n").encode())
+
+
+def load_checkpoint(folder: Path) -> Checkpoint:
+    """A checkpoint whose files are those that training wrote."""
+    card = _read_card(folder / CARD)
+    path = folder / TENSORS
+    found = digest_file(path) if path.is_file() else "no file"
+    if found != card[DIGEST]:
+        raise BadInput(path, expected=f"sha256 {card[DIGEST][:12]}...", found=found[:12], fix=_AGAIN)
+    try:
+        return Checkpoint(folder, card, load_file(path))
+    except (OSError, SafetensorError) as error:
+        raise BadInput(path, expected="tensors", found=str(error), fix=_AGAIN) from None
+
+
+def _read_card(path: Path) -> dict[str, Any]:
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadInput(
+            path, expected="the card of a checkpoint", found="no file", fix="run `handbench train`"
+        ) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadInput(path, expected="the card of a checkpoint", found=f"no JSON ({error})", fix=_AGAIN) from None
+    if not isinstance(card, dict) or (card.get("format"), card.get("version")) != (FORMAT, VERSION):
+        found = f"{card.get('format')!r} version {card.get('version')!r}" if isinstance(card, dict) else "no object"
+        raise BadInput(path, expected=f"{FORMAT!r} version {VERSION}", found=found, fix="train with this release")
+    if not is_sealed(card):
+        raise BadInput(path, expected="a card as training wrote it", found="a changed one", fix=_AGAIN)
+    return card

@@ -1,0 +1,107 @@
+"""Joints in camera millimetres for every frame of a crop store: what `handbench predict` does."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+from numpy import ndarray
+
+from handbench.datasets.lock import hold_alone
+from handbench.datasets.torch_dataset import CropDataset, open_crops
+from handbench.errors import BadInput
+from handbench.geometry.crop import unnormalise_joints
+from handbench.modules import load_method
+from handbench.training.checkpoint import Checkpoint, load_checkpoint
+from handbench.training.prediction_file import save_predictions
+
+SAME = ("kind", "module", "paper", "settings", "seed", "dataset", "centre", "size_px", "joints")
+"""What the checkpoints of several folds must agree in."""
+
+
+def predict(folders: Sequence[Path], store: Path, out: Path) -> str:
+    """Predict the whole store, or with checkpoints of folds each subject by the one that never saw it.
+
+    One row a frame, in list order, whatever the order of the checkpoints.
+    """
+    checkpoints = [load_checkpoint(folder) for folder in folders]
+    _check_alike(checkpoints)
+    card = checkpoints[0].card
+    with hold_alone(out):
+        opened = open_crops(store=store, split="all" if card["fold"] else None, joints="scored")
+        _check_store(card, opened)
+        parts = [_predict_part(checkpoint, store) for checkpoint in checkpoints]
+        places = np.concatenate([part[0] for part in parts])
+        order = np.argsort(places, kind="stable")
+        joints_mm = np.concatenate([part[1] for part in parts])[order]
+        _save(out, checkpoints, opened, places[order], joints_mm)
+    return f"{card['module']}: {len(joints_mm):,} of {len(opened):,} frames of {store} predicted"
+
+
+def _predict_part(checkpoint: Checkpoint, store: Path) -> tuple[ndarray, Float32[ndarray, "frames joints 3"]]:
+    fold = checkpoint.card["fold"]
+    crops = open_crops(store=store, split="test" if fold else None, fold=fold, joints="scored", verify=False)
+    tensors = crops.tensors()
+    with torch.inference_mode():
+        joints = load_method(checkpoint.card["kind"]).predict(checkpoint.state, tensors["depth"])
+    joints_mm = unnormalise_joints(joints.numpy(), tensors["centre_mm"].numpy(), tensors["cube_mm"].numpy())
+    return crops.places, joints_mm.astype(np.float32)
+
+
+def _save(
+    out: Path,
+    checkpoints: Sequence[Checkpoint],
+    crops: CropDataset,
+    places: ndarray,
+    joints_mm: Float32[ndarray, "frames joints 3"],
+) -> None:
+    store, protocol = crops.store, crops.store.card["protocol"]
+    first = checkpoints[0].card
+    card = {key: first[key] for key in ("kind", "module", "paper", "settings", "seed", "dataset")}
+    card |= {
+        "split": "test" if first["fold"] else protocol["split"],
+        "folds": [one.card["fold"] for one in checkpoints if one.card["fold"]],
+        "centre": protocol["centre"]["strategy"],
+        "frames": len(places),
+        "protocol": protocol,
+        "store": store.path.as_posix(),
+        "checkpoints": [{"path": one.folder.as_posix(), "sha256": one.card["sha256"]} for one in checkpoints],
+    }
+    names = tuple(store.names[place] for place in places)
+    save_predictions(out, joints_mm, names, np.asarray(store.row)[places], card)
+
+
+def _check_alike(checkpoints: Sequence[Checkpoint]) -> None:
+    first = checkpoints[0]
+    for one in checkpoints[1:]:
+        wrong = [key for key in SAME if one.card[key] != first.card[key]]
+        if wrong:
+            raise BadInput(
+                one.folder,
+                expected=f"the same {wrong[0]} as in {first.folder} ({first.card[wrong[0]]})",
+                found=str(one.card[wrong[0]]),
+                fix="give the folds of one training",
+            )
+    folds = [one.card["fold"] for one in checkpoints]
+    if len(checkpoints) > 1 and (None in folds or len(set(folds)) < len(folds)):
+        found = ", ".join(fold or "none" for fold in folds)
+        raise BadInput(first.folder, expected="one checkpoint, or one of each fold", found=found, fix="leave some out")
+
+
+def _check_store(card: dict[str, Any], crops: CropDataset) -> None:
+    """A network sees what it was trained on: the same dataset's joints, patch size and kind of centre."""
+    protocol = crops.store.card["protocol"]
+    for key in ("dataset", "size_px", "centre"):
+        if protocol[key] != card[key]:
+            raise BadInput(
+                crops.store.path,
+                expected=f"{key} {_word(card[key])}, as in training",
+                found=_word(protocol[key]),
+                fix="crop with the same settings, or train on these crops",
+            )
+
+
+def _word(value: Any) -> str:
+    return str(value["strategy"]) if isinstance(value, dict) else str(value)

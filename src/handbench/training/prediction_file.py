@@ -1,0 +1,63 @@
+"""The pipeline's predictions on disk: an .npz that anyone can read, and a sealed card that says where it comes from."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, Int
+
+from handbench.datasets.files import replace_file
+from handbench.datasets.store import digest_file, is_sealed, seal
+from handbench.errors import BadInput
+
+FORMAT = "handbench predictions"
+VERSION = 1
+CARD = "predictions.json"
+FILE = "predictions.npz"
+
+
+def save_predictions(
+    out: Path,
+    joints_mm: Float32[np.ndarray, "frames joints 3"],
+    names: tuple[str, ...],
+    row: Int[np.ndarray, "frames"],
+    card: dict[str, Any],
+) -> None:
+    """The joints first, the card last: a folder without a card holds no predictions."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, joints_mm=joints_mm, names=np.array(names), row=row)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / CARD).unlink(missing_ok=True)
+    replace_file(out / FILE, buffer.getvalue())
+    content = {"format": FORMAT, "version": VERSION, **card, "sha256_of_file": digest_file(out / FILE)}
+    replace_file(out / CARD, (json.dumps(seal(content), indent=1) + "\n").encode())
+
+
+def read_card(prediction: Path) -> dict[str, Any] | None:
+    """The card beside the pipeline's own predictions; None for anyone else's file."""
+    path = prediction.with_name(CARD)
+    if prediction.name != FILE or not path.is_file():
+        return None
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(path, f"no JSON ({error})") from None
+    if not isinstance(card, dict) or (card.get("format"), card.get("version")) != (FORMAT, VERSION):
+        raise _damaged(path, "another format")
+    if not is_sealed(card):
+        raise _damaged(path, "a changed one (its own sha256 differs)")
+    if not prediction.is_file() or digest_file(prediction) != card["sha256_of_file"]:
+        raise _damaged(prediction, "a file that its card does not describe")
+    return card
+
+
+def read_joints(prediction: Path) -> tuple[Float32[np.ndarray, "frames joints 3"], Int[np.ndarray, "frames"]]:
+    """Joints in camera millimetres, and the place of each frame in the published list."""
+    with np.load(prediction, allow_pickle=False) as arrays:
+        return arrays["joints_mm"], arrays["row"]
+
+
+def _damaged(path: Path, found: str) -> BadInput:
+    return BadInput(path, expected="predictions as `handbench predict` left them", found=found, fix="predict again")

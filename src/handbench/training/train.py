@@ -1,0 +1,90 @@
+"""One module trained on one split of crops with one seed: what `handbench train` does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from handbench.datasets.lock import hold_alone
+from handbench.datasets.torch_dataset import CropDataset, open_crops
+from handbench.modules import check_settings, load_method
+from handbench.provenance import read_call, read_commit, read_place
+from handbench.training.checkpoint import save_checkpoint
+from handbench.training.tracking import open_run
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is trained: its kind, the name it has in the config, and whose it is."""
+
+    kind: str
+    module: str
+    paper: str
+    settings: Mapping[str, Any]
+    seed: int
+    fold: str | None
+
+
+def train(job: Job, store: Path, out: Path, *, call: Path | None = None, log_model: bool = False) -> str:
+    """Train, save the checkpoint in `out`, track the run; returns one line that says what was done.
+
+    `log_model` tracks the whole model with its signature beside it.
+    """
+    settings = check_settings(job.kind, job.settings)
+    crops = open_crops(store=store, split="train" if job.fold else None, fold=job.fold, joints="scored")
+    card = _describe(job, settings.model_dump(), crops)
+    with hold_alone(out), _track(job, card, out, call) as run:
+        torch.manual_seed(job.seed)
+        shown: dict[str, float] = {}
+
+        def log(metrics: Mapping[str, float], step: int) -> None:
+            run.log(metrics, step)
+            shown.update(metrics)
+
+        method = load_method(job.kind)
+        state = method.train(crops, settings, log)
+        save_checkpoint(out, state, card)
+        if log_model:
+            run.log_model(method.build_model(state), crops[0]["depth"][None].numpy())
+    return f"{job.module} trained on {len(crops):,} frames: " + ", ".join(f"{k} {v:.4g}" for k, v in shown.items())
+
+
+def _describe(job: Job, settings: dict[str, Any], crops: CropDataset) -> dict[str, Any]:
+    protocol = crops.store.card["protocol"]
+    return {
+        "kind": job.kind,
+        "module": job.module,
+        "paper": job.paper,
+        "settings": settings,
+        "seed": job.seed,
+        "fold": job.fold,
+        "dataset": protocol["dataset"],
+        "centre": protocol["centre"],
+        "size_px": protocol["size_px"],
+        "frames": len(crops),
+        "joints": list(crops.joint_names),
+        "store": crops.store.path.as_posix(),
+        "source": protocol["source"],
+    }
+
+
+def _track(job: Job, card: Mapping[str, Any], out: Path, call: Path | None) -> Any:
+    place, told = read_place(out), read_call(call)
+    tags = {
+        "stage": "train",
+        "paper": job.paper,
+        "module": job.module,
+        "dataset": card["dataset"],
+        "seed": str(job.seed),
+        "fold": job.fold or "",
+        "source": card["source"],
+        "scale": place.scale if place else "",
+        "commit": told.get("commit") or read_commit() or "",
+        "config_digest": told.get("config_digest") or "",
+    }
+    params = {"kind": job.kind, "seed": job.seed, "frames": card["frames"], "size_px": card["size_px"]}
+    params |= {"centre": card["centre"]["strategy"], **{str(k): v for k, v in job.settings.items()}}
+    name = f"train {card['dataset']} {job.module} seed {job.seed}" + (f" fold {job.fold}" if job.fold else "")
+    return open_run(out, experiment=job.paper, name=name, params=params, tags=tags, call=call)

@@ -1,0 +1,27 @@
+# Every error of saved predictions, and what tables and curves take of them.
+rule evaluate:
+    input:
+        predictions=f"{RUN}/predict/{{dataset}}/{{module}}/seed{{seed}}/predictions.json",
+        published=published_manifest(),
+    output:
+        evaluation=f"{RUN}/evaluate/{{dataset}}/{{module}}/seed{{seed}}/evaluation.json",
+    log:
+        f"{LOGS}/evaluate/{{dataset}}/{{module}}/seed{{seed}}.log",
+    benchmark:
+        f"{TIMES}/evaluate/{{dataset}}/{{module}}/seed{{seed}}.tsv"
+    conda:
+        "../../envs/handbench.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        predictions=lambda wildcards, input: os.path.join(os.path.dirname(input.predictions), "predictions.npz"),
+        title=lambda wildcards: settings.modules[wildcards.module].title,
+        record=lambda wildcards, input: record_option(input.published),
+        out=subpath(output.evaluation, parent=True),
+        call=CALL_FILE,
+        sources=stage_digest("evaluate"),
+    shell:
+        "python -m handbench evaluate {params.predictions:q} {wildcards.dataset} {params.title:q} {params.record}"
+        " --out {params.out:q} --call {params.call:q} > {log} 2>&1"

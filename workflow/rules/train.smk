@@ -1,0 +1,30 @@
+# One module on one dataset with one seed; the checkpoints it needs are made first.
+rule train:
+    input:
+        store=lambda wildcards: store_of(wildcards.dataset, wildcards.module, "train"),
+        needs=checkpoints_needed,
+    output:
+        card=f"{RUN}/train/{{dataset}}/{{module}}/seed{{seed}}{{fold}}/checkpoint.json",
+    log:
+        f"{LOGS}/train/{{dataset}}/{{module}}/seed{{seed}}{{fold}}.log",
+    benchmark:
+        f"{TIMES}/train/{{dataset}}/{{module}}/seed{{seed}}{{fold}}.tsv"
+    conda:
+        "../../envs/handbench.yaml"
+    # Fixed in the config, not taken from --cores: the number changes the last digits of what is trained.
+    threads: lambda wildcards: settings.modules[wildcards.module].threads
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        kind=lambda wildcards: settings.modules[wildcards.module].kind,
+        paper=lambda wildcards: settings.modules[wildcards.module].paper,
+        store=lambda wildcards, input: os.path.dirname(input.store),
+        fold=lambda wildcards: fold_option(wildcards.fold),
+        settings=lambda wildcards: settings_of(wildcards.module),
+        out=subpath(output.card, parent=True),
+        call=CALL_FILE,
+        sources=lambda wildcards: stage_digest("train", method_file(settings.modules[wildcards.module].kind)),
+    shell:
+        "python -m handbench train {params.kind} --module {wildcards.module} --paper {params.paper} --store {params.store:q}"
+        " {params.fold} --seed {wildcards.seed} --set {params.settings:q} --out {params.out:q} --call {params.call:q} > {log} 2>&1"
