@@ -4,10 +4,8 @@ A kind's name is the name of its file in methods/; where a paper has several, `<
 and not in that file because the workflow reads them, and it must not load torch.
 """
 
-import importlib
 import json
 from collections.abc import Mapping, Sequence
-from types import ModuleType
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -34,11 +32,6 @@ KINDS: dict[str, type[Settings]] = {"nearest_neighbour": NearestNeighbour}
 def method_file(kind: str) -> str:
     """The file that a kind lives in, below the package."""
     return f"methods/{kind.partition('.')[0]}.py"
-
-
-def load_method(kind: str) -> ModuleType:
-    """The module that knows how to train and predict."""
-    return importlib.import_module(f"handbench.methods.{kind.partition('.')[0]}")
 
 
 def check_settings(kind: str, values: Mapping[str, Any]) -> Settings:

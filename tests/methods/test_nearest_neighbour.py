@@ -1,17 +1,34 @@
 """Nearest-neighbour search (crossing 5.3): components against an exact decomposition, neighbours by hand."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from pytorch_lightning import LightningModule
 
 from handbench.datasets.crops import build_crops
 from handbench.datasets.torch_dataset import open_crops
 from handbench.errors import BadInput
-from handbench.methods.nearest_neighbour import find_components, find_nearest, predict, project, train
+from handbench.methods.nearest_neighbour import build_model, find_components, find_nearest, predict, project, train
 from handbench.modules import NearestNeighbour
 from tests.datasets.crop_fixtures import make_listing
+
+
+class Listener:
+    """A run that remembers what it is told."""
+
+    seed = 0
+
+    def __init__(self) -> None:
+        self.told: dict[str, float] = {}
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        self.told.update(metrics)
+
+    def fit(self, module: LightningModule, data: Mapping[str, torch.Tensor], *, epochs: int, batch: int) -> None:
+        raise AssertionError("nothing to fit")
 
 
 def make_patches(frames: int, pixels: int, rank: int) -> torch.Tensor:
@@ -81,14 +98,15 @@ def test_the_nearest_by_hand_and_by_a_loop() -> None:
 def test_a_training_frame_finds_itself(tmp_path: Path) -> None:
     build_crops(make_listing(30), centre="joint", size_px=16, out=tmp_path / "store")
     crops = open_crops(store=tmp_path / "store")
-    logged: dict[str, float] = {}
+    run, settings = Listener(), NearestNeighbour(components=20)
     torch.manual_seed(0)
-    state = train(crops, NearestNeighbour(components=20), lambda metrics, step: logged.update(metrics))
+    state = train(crops, settings, run)
     tensors = crops.tensors()
-    torch.testing.assert_close(predict(state, tensors["depth"]), tensors["joints"])
-    assert logged["components"] == 20
-    assert logged["candidates"] == 30
-    assert 0.9 < logged["explained_variance"] <= 1
+    torch.testing.assert_close(predict(state, settings, tensors["depth"]), tensors["joints"])
+    torch.testing.assert_close(build_model(state, settings)(tensors["depth"]), tensors["joints"])
+    assert run.told["components"] == 20
+    assert run.told["candidates"] == 30
+    assert 0.9 < run.told["explained_variance"] <= 1
 
 
 def test_frames_without_a_whole_label_are_no_candidates(tmp_path: Path) -> None:
@@ -97,10 +115,10 @@ def test_frames_without_a_whole_label_are_no_candidates(tmp_path: Path) -> None:
     joints_mm[2, 5] = np.nan
     build_crops(make_listing(6, joints_mm=joints_mm), centre="joint", size_px=16, out=tmp_path / "store")
     crops = open_crops(store=tmp_path / "store")
-    state = train(crops, NearestNeighbour(), lambda metrics, step: None)
+    state = train(crops, NearestNeighbour(), Listener())
     assert len(state["features"]) == 5
-    assert predict(state, crops.tensors()["depth"]).isfinite().all()
+    assert predict(state, NearestNeighbour(), crops.tensors()["depth"]).isfinite().all()
     joints_mm[:5, 3] = np.nan
     build_crops(make_listing(6, joints_mm=joints_mm), centre="joint", size_px=16, out=tmp_path / "bare")
     with pytest.raises(BadInput, match="expected at least two frames with every joint labelled, found 1"):
-        train(open_crops(store=tmp_path / "bare"), NearestNeighbour(), lambda metrics, step: None)
+        train(open_crops(store=tmp_path / "bare"), NearestNeighbour(), Listener())

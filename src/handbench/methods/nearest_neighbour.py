@@ -16,14 +16,13 @@ nobody labelled are no candidates. With fewer training frames than components th
 less one.
 """
 
-from collections.abc import Callable, Mapping
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.errors import BadInput
+from handbench.methods import Method, TrainingRun
 from handbench.modules import NearestNeighbour
 
 OVERSAMPLING = 32
@@ -33,10 +32,9 @@ QUERY_FRAMES = 256
 """Frames compared at once: 256 x 72,757 distances are 75 MB."""
 
 State = dict[str, Tensor]
-Log = Callable[[Mapping[str, float], int], None]
 
 
-def train(crops: CropDataset, settings: NearestNeighbour, log: Log) -> State:
+def train(crops: CropDataset, settings: NearestNeighbour, run: TrainingRun) -> State:
     """Principal components of all patches, features and poses of all labelled frames."""
     tensors = crops.tensors()
     depth, joints = tensors["depth"].flatten(1), tensors["joints"]
@@ -50,33 +48,19 @@ def train(crops: CropDataset, settings: NearestNeighbour, log: Log) -> State:
         )
     mean, basis, explained = find_components(depth, settings.components)
     features = project(depth[labelled], mean, basis)
-    log({"explained_variance": explained, "candidates": float(labelled.sum()), "components": float(len(basis))}, 0)
+    run.log({"explained_variance": explained, "candidates": float(labelled.sum()), "components": float(len(basis))}, 0)
     return {"mean": mean, "basis": basis, "features": features, "joints": joints[labelled]}
 
 
-def predict(state: State, depth: Float[Tensor, "frames 1 size size"]) -> Float[Tensor, "frames joints 3"]:
+def predict(
+    state: State, settings: NearestNeighbour, depth: Float[Tensor, "frames 1 size size"]
+) -> Float[Tensor, "frames joints 3"]:
     """The pose of the nearest training frame, in units of half the cube's edge around the centre of the crop."""
     poses = [
         state["joints"][find_nearest(project(part.flatten(1), state["mean"], state["basis"]), state["features"])]
         for part in depth.split(QUERY_FRAMES)
     ]
     return torch.cat(poses)
-
-
-class Search(torch.nn.Module):
-    """What was trained as one module, for those who want it whole: depth in, joints out."""
-
-    def __init__(self, state: State) -> None:
-        super().__init__()
-        for name, tensor in state.items():
-            self.register_buffer(name, tensor)
-
-    def forward(self, depth: Float[Tensor, "frames 1 size size"]) -> Float[Tensor, "frames joints 3"]:
-        return predict(dict(self.named_buffers()), depth)
-
-
-def build_model(state: State) -> torch.nn.Module:
-    return Search(state).eval()
 
 
 def find_components(
@@ -106,3 +90,23 @@ def find_nearest(queries: Float[Tensor, "queries kept"], features: Float[Tensor,
     """Row of the candidate at the smallest Euclidean distance; of equals the first."""
     # |q - y|^2 = |q|^2 - 2 q y + |y|^2, and |q|^2 moves no minimum.
     return torch.argmin(features.square().sum(dim=1) - 2 * queries @ features.T, dim=1)
+
+
+class Search(torch.nn.Module):
+    """What was trained as one module, for those who want it whole."""
+
+    def __init__(self, state: State, settings: NearestNeighbour) -> None:
+        super().__init__()
+        self.settings = settings
+        for name, tensor in state.items():
+            self.register_buffer(name, tensor)
+
+    def forward(self, depth: Float[Tensor, "frames 1 size size"]) -> Float[Tensor, "frames joints 3"]:
+        return predict(dict(self.named_buffers()), self.settings, depth)
+
+
+def build_model(state: State, settings: NearestNeighbour) -> torch.nn.Module:
+    return Search(state, settings).eval()
+
+
+METHOD = Method(train, predict, build_model)

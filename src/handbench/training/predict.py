@@ -13,7 +13,8 @@ from handbench.datasets.lock import hold_alone
 from handbench.datasets.torch_dataset import CropDataset, open_crops
 from handbench.errors import BadInput
 from handbench.geometry.crop import unnormalise_joints
-from handbench.modules import load_method
+from handbench.methods import load_method
+from handbench.modules import check_settings
 from handbench.training.checkpoint import Checkpoint, load_checkpoint
 from handbench.training.prediction_file import save_predictions
 
@@ -45,7 +46,8 @@ def _predict_part(checkpoint: Checkpoint, store: Path) -> tuple[ndarray, Float32
     crops = open_crops(store=store, split="test" if fold else None, fold=fold, joints="scored", verify=False)
     tensors = crops.tensors()
     with torch.inference_mode():
-        joints = load_method(checkpoint.card["kind"]).predict(checkpoint.state, tensors["depth"])
+        kind, settings = checkpoint.card["kind"], checkpoint.card["settings"]
+        joints = load_method(kind).predict(checkpoint.state, check_settings(kind, settings), tensors["depth"])
     joints_mm = unnormalise_joints(joints.numpy(), tensors["centre_mm"].numpy(), tensors["cube_mm"].numpy())
     return crops.places, joints_mm.astype(np.float32)
 

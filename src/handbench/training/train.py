@@ -9,9 +9,11 @@ import torch
 
 from handbench.datasets.lock import hold_alone
 from handbench.datasets.torch_dataset import CropDataset, open_crops
-from handbench.modules import check_settings, load_method
+from handbench.methods import load_method
+from handbench.modules import check_settings
 from handbench.provenance import read_call, read_commit, read_place
 from handbench.training.checkpoint import save_checkpoint
+from handbench.training.fit import Fit
 from handbench.training.tracking import open_run
 
 
@@ -35,20 +37,16 @@ def train(job: Job, store: Path, out: Path, *, call: Path | None = None, log_mod
     settings = check_settings(job.kind, job.settings)
     crops = open_crops(store=store, split="train" if job.fold else None, fold=job.fold, joints="scored")
     card = _describe(job, settings.model_dump(), crops)
-    with hold_alone(out), _track(job, card, out, call) as run:
+    with hold_alone(out), _track(job, card, out, call) as tracked:
         torch.manual_seed(job.seed)
-        shown: dict[str, float] = {}
-
-        def log(metrics: Mapping[str, float], step: int) -> None:
-            run.log(metrics, step)
-            shown.update(metrics)
-
-        method = load_method(job.kind)
-        state = method.train(crops, settings, log)
+        method, fit = load_method(job.kind), Fit(job.seed, out, tracked.log)
+        state = method.train(crops, settings, fit)
         save_checkpoint(out, state, card)
+        fit.forget()
         if log_model:
-            run.log_model(method.build_model(state), crops[0]["depth"][None].numpy())
-    return f"{job.module} trained on {len(crops):,} frames: " + ", ".join(f"{k} {v:.4g}" for k, v in shown.items())
+            tracked.log_model(method.build_model(state, settings), crops[0]["depth"][None].numpy())
+    shown = ", ".join(f"{name} {value:.4g}" for name, value in fit.shown.items())
+    return f"{job.module} trained on {len(crops):,} frames: {shown}"
 
 
 def _describe(job: Job, settings: dict[str, Any], crops: CropDataset) -> dict[str, Any]:

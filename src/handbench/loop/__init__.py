@@ -1,0 +1,1 @@
+"""What the feedback papers share: augmented batches, the set of poses, the hinge, the iteration."""

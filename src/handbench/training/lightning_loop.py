@@ -1,0 +1,120 @@
+"""A Lightning training whose epochs depend on their number and the seed alone.
+
+The order of its batches and every random draw in an epoch start anew from both. So a training that was killed and goes
+on from its last whole epoch ends with the very same numbers.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Int64
+from pytorch_lightning import Callback, LightningModule, Trainer
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+EPOCH_FILE = "epoch.ckpt"
+Tell = Callable[[Mapping[str, float], int], None]
+_EPOCHS_APART = 1_000_003
+"""Seeds of neighbouring epochs lie this far apart, so that no two trainings of a spread of seeds share a draw."""
+
+
+def run_epochs(
+    module: LightningModule, data: Mapping[str, Tensor], *, epochs: int, batch: int, seed: int, place: Path, tell: Tell
+) -> None:
+    """Train on batches of `data` (first axis: frames), each an index into what is already in memory.
+
+    `place` holds the file to go on from after a kill; `tell` takes the numbers of each epoch.
+    """
+    order = BatchOrder(len(next(iter(data.values()))), batch, seed)
+    # A generator of its own: the loader would draw from the one that dropout and augmentation draw from.
+    apart = torch.Generator()
+    loader: DataLoader[Any] = DataLoader(Resident(data), sampler=order, batch_size=None, generator=apart)
+    # Its advertisements and its list of devices would be all that a log holds.
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    trainer = Trainer(
+        accelerator="auto",
+        devices=1,
+        max_epochs=epochs,
+        callbacks=[EpochSeed(seed), EpochEnd(tell, place)],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        default_root_dir=place,
+    )
+    # Asked when an epoch's first batch is drawn; after a resume Lightning draws that before it tells a sampler.
+    order.ask_epoch = lambda: trainer.current_epoch
+    saved = place / EPOCH_FILE
+    trainer.fit(module, loader, ckpt_path=saved if saved.is_file() else None, weights_only=True)
+    module.eval()
+
+
+class Resident(Dataset[dict[str, Tensor]]):
+    """Tensors in memory; a batch is one index operation on each."""
+
+    def __init__(self, data: Mapping[str, Tensor]) -> None:
+        self.data = data
+
+    def __getitem__(self, rows: Int64[Tensor, "batch"]) -> dict[str, Tensor]:
+        return {name: values.index_select(0, rows) for name, values in self.data.items()}
+
+    def __len__(self) -> int:
+        return len(next(iter(self.data.values())))
+
+
+class BatchOrder:
+    """Rows of every batch of an epoch, in an order that the seed and the epoch give; a last short batch is left out.
+
+    With fewer frames than a batch there is one batch of all.
+    """
+
+    def __init__(self, frames: int, batch: int, seed: int) -> None:
+        self.frames, self.batch, self.seed = frames, min(batch, frames), seed
+        self.ask_epoch: Callable[[], int] = lambda: 0
+
+    def __iter__(self) -> Iterator[Int64[Tensor, "batch"]]:
+        generator = torch.Generator().manual_seed(_mix(self.seed, self.ask_epoch()))
+        rows = torch.randperm(self.frames, generator=generator)
+        yield from rows[: len(self) * self.batch].split(self.batch)
+
+    def __len__(self) -> int:
+        return self.frames // self.batch
+
+
+class EpochSeed(Callback):
+    """Dropout and augmentation of an epoch start from the seed and its number."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        torch.manual_seed(_mix(self.seed, trainer.current_epoch) + 1)
+
+
+class EpochEnd(Callback):
+    """Tells what the epoch came to and keeps a file to go on from, replaced whole."""
+
+    def __init__(self, tell: Tell, place: Path) -> None:
+        self.tell = tell
+        self.place = place
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # Lightning steps those after this file is written: a resume would lose one step of the rate.
+        if any(config.interval == "epoch" for config in trainer.lr_scheduler_configs):
+            raise ValueError(f"{type(pl_module).__name__}: its learning rate must be scheduled by step, not by epoch")
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self.tell(metrics, trainer.current_epoch)
+        self.place.mkdir(parents=True, exist_ok=True)
+        partial = self.place / f".{EPOCH_FILE}.part"
+        trainer.save_checkpoint(partial)
+        partial.replace(self.place / EPOCH_FILE)
+
+
+def _mix(seed: int, epoch: int) -> int:
+    return seed * _EPOCHS_APART + 2 * epoch
