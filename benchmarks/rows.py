@@ -41,6 +41,15 @@ class Limit:
 
 def list_rows() -> list[Row | Limit]:
     """All rows in the order of the table."""
-    from benchmarks import commands, crops, evaluation, files, hands, render, tracking
+    from benchmarks import commands, crops, evaluation, files, hands, networks, render, tracking
 
-    return [*crops.ROWS, *files.ROWS, *render.ROWS, *hands.ROWS, *evaluation.ROWS, *tracking.ROWS, *commands.ROWS]
+    return [
+        *crops.ROWS,
+        *files.ROWS,
+        *render.ROWS,
+        *hands.ROWS,
+        *networks.ROWS,
+        *evaluation.ROWS,
+        *tracking.ROWS,
+        *commands.ROWS,
+    ]

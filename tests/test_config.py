@@ -176,3 +176,30 @@ def test_every_key_of_the_model_is_explained_in_config_yaml() -> None:
         above = text[:position].rstrip("\n").rsplit("\n", 1)[-1]
         inside = text[position:].split("\n", 2)[2]
         assert above.startswith("#") or inside.lstrip().startswith("#"), f"{name} has no comment"
+
+
+@pytest.mark.parametrize(
+    ("patch", "said"),
+    [
+        ({"settings": {"componets": 3}}, r"found modules.nn_search.settings.componets .* did you mean components\?"),
+        ({"settings": {"components": "3"}}, "expected modules.nn_search.settings.components to be an integer"),
+        ({"kind": "oracle"}, "nn_search.kind to be 'nearest_neighbour' or 'feedback15.predictor', found 'oracle'"),
+        ({"titel": "a"}, r"found modules.nn_search.titel .* did you mean title\\?"),
+        ({"needs": ["nn_serch"]}, "needs 'nn_serch'; the nearest module there is 'nn_search'"),
+        ({"needs": ["nn_search"]}, "need one another in a circle: nn_search -> nn_search"),
+        ({"centre": "joint-foo"}, "modules.nn_search names joint 'foo'"),
+        ({"datasets": ["nyu", "msra14"]}, "msra14 has no split to train on; nyu, icvl, msra have"),
+        ({"datasets": ["nyu", "nyu"]}, "a dataset stands twice in nyu, nyu"),
+    ],
+)
+def test_a_wrong_module_is_one_line(values: dict, patch: dict, said: str) -> None:
+    values["modules"]["nn_search"] |= patch
+    with pytest.raises(BadInput, match=said) as caught:
+        check_config(values)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_module_sees_the_crops_of_its_paper_or_its_own(values: dict) -> None:
+    assert check_config(values).centre_of("nn_search") == "com"
+    values["modules"]["nn_search"]["centre"] = "joint"
+    assert check_config(values).centre_of("nn_search") == "joint"

@@ -149,6 +149,13 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--seed", type=_parse_natural, default=0, metavar="K", help="same seed, same numbers (default 0)"
     )
+    parser.add_argument(
+        "--threads",
+        type=_parse_positive,
+        default=1,
+        metavar="N",
+        help="their number changes the last digits (default 1)",
+    )
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of the kind")
     parser.add_argument("--module", metavar="NAME", help="its name in the config (default: the kind)")
     parser.add_argument("--paper", default="own", metavar="PAPER", help="the paper it belongs to (default: own)")

@@ -32,9 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status = globals()[f"run_{options.command}"](options) or 0
     except BrokenPipeError:
-        # The reader (`| head`) has seen enough. A listing may end there; work that stops half done is no success.
+        # The reader (`| head`) has seen enough. What only tells may end there; work that stops half done is no success.
         _drop_stdout()
-        if options.command == "doctor":
+        if options.command in ("doctor", "evaluate"):
             return 0
         print("handbench: stopped, nobody reads its output; the same command goes on from here", file=sys.stderr)
         return BROKEN_PIPE
@@ -140,6 +140,7 @@ def run_train(options: argparse.Namespace) -> None:
         settings=parse_settings(options.set),
         seed=options.seed,
         fold=options.fold,
+        threads=options.threads,
     )
     print(train(job, options.store, options.out, call=options.call, log_model=options.log_model))
 

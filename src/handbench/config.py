@@ -4,7 +4,7 @@ The JSON schema of these models is workflow/schemas/config.schema.yaml; config.y
 """
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -13,12 +13,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from handbench.conventions import DATASETS
 from handbench.errors import BadInput
-from handbench.modules import NearestNeighbour
+from handbench.modules import KINDS, Feedback15Predictor, NearestNeighbour
 
 Paper = Literal["feedback15", "feedback19", "deepmodel", "refine", "crossing"]
 DatasetName = Literal["nyu", "icvl", "msra", "msra14", "dexter"]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
+
+TRAINABLE = ("nyu", "icvl", "msra")
+"""Datasets with frames to train on and others to test on; MSRA by leaving each subject out in turn."""
 
 CENTRES = ("joint", "com", "block", "joint-<name>")
 
@@ -92,7 +95,15 @@ class NearestNeighbourModule(_Module):
     settings: NearestNeighbour = NearestNeighbour()
 
 
-Module = NearestNeighbourModule
+class Feedback15PredictorModule(_Module):
+    """The simple predictor of the feedback loop."""
+
+    kind: Literal["feedback15.predictor"]
+    settings: Feedback15Predictor = Feedback15Predictor()
+
+
+Module = NearestNeighbourModule | Feedback15PredictorModule
+ModuleEntry = Annotated[Module, Field(discriminator="kind")]
 ModuleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
@@ -108,7 +119,7 @@ class Config(_Strict):
     use: Annotated[list[DatasetName], Field(min_length=1)]
     datasets: dict[DatasetName, Dataset]
     papers: dict[Paper, PaperSettings]
-    modules: dict[ModuleName, Module]
+    modules: dict[ModuleName, ModuleEntry]
     published: Published
 
     @model_validator(mode="after")
@@ -196,10 +207,14 @@ def _reason(error: OSError | UnicodeDecodeError) -> str:
 def _explain(errors: Sequence[Any], where: str) -> BadInput:
     # A misspelt key also leaves the right one missing: the unknown key is the one to name.
     first = next((e for e in errors if e["type"] in ("extra_forbidden", "invalid_key")), errors[0])
-    location = [part for part in first["loc"] if part != "[key]"]
-    path = ".".join(str(part) for part in location) or "config"
+    whole = [part for part in first["loc"] if part != "[key]"]
+    # The kind of a module stands in the path of what is wrong within it; nobody wrote it there.
+    path = ".".join(str(part) for part in whole if part not in KINDS) or "config"
     if first["type"] == "extra_forbidden" or "[key]" in first["loc"]:
-        return _unknown_key(location, path, where)
+        return _unknown_key(whole, path, where)
+    if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        given = first["input"].get("kind") if isinstance(first["input"], dict) else first["input"]
+        return BadInput(where, expected=f"{path}.kind to be {_join(KINDS)}", found=repr(given), fix="see config.yaml")
     if first["type"] == "missing":
         return BadInput(where, expected=f"a value for {path}", found="none", fix="add it; config.yaml explains it")
     if first["type"] == "value_error":
@@ -209,6 +224,10 @@ def _explain(errors: Sequence[Any], where: str) -> BadInput:
     expected = first["msg"].removeprefix("Input should be ").split(" or instance of ")[0]
     expected = expected.replace("a valid integer", "an integer").replace("a valid ", "a ")
     return BadInput(where, expected=f"{path} to be {expected}", found=repr(first["input"]), fix="see config.yaml")
+
+
+def _join(words: Iterable[str]) -> str:
+    return " or ".join(repr(word) for word in words)
 
 
 def _unknown_key(location: Sequence[Any], path: str, where: str) -> BadInput:
@@ -222,7 +241,10 @@ def _keys_at(location: Sequence[Any]) -> list[str]:
     """The keys that the model knows at a place of the settings tree."""
     here: Any = Config
     for part in location:
-        here = here.model_fields[part].annotation if _is_model(here) else get_args(here)[-1]
+        if part in KINDS:
+            here = next(kind for kind in get_args(Module) if part in get_args(kind.model_fields["kind"].annotation))
+        else:
+            here = here.model_fields[part].annotation if _is_model(here) else get_args(here)[-1]
     if _is_model(here):
         return list(here.model_fields)
     keys = get_args(here)[0]
@@ -246,6 +268,12 @@ def _check_splits(name: str, dataset: Dataset) -> None:
 def _check_module(word: str, module: Module, config: Config) -> None:
     if module.paper not in config.papers:
         raise ValueError(f"modules.{word}: paper {module.paper!r} has no entry under papers")
+    untrainable = [name for name in module.datasets if name not in TRAINABLE]
+    if untrainable:
+        known = ", ".join(TRAINABLE)
+        raise ValueError(f"modules.{word}: {untrainable[0]} has no split to train on; {known} have")
+    if len(set(module.datasets)) < len(module.datasets):
+        raise ValueError(f"modules.{word}: a dataset stands twice in {', '.join(module.datasets)}")
     for name in module.datasets:
         if name in config.datasets:
             _check_centre(name, config.centre_of(word), where=f"modules.{word}")

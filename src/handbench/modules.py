@@ -26,7 +26,41 @@ class NearestNeighbour(Settings):
     """Principal components of the depth patch that are compared: Sec. 5.3."""
 
 
-KINDS: dict[str, type[Settings]] = {"nearest_neighbour": NearestNeighbour}
+class Augmentation(Settings):
+    """How far a crop is moved before a network sees it; see `loop.augmentation`."""
+
+    scale: Annotated[float, Field(ge=0, le=0.3)] = 0.02
+    """Standard deviation of the cube's relative size: ours."""
+    shift_mm: Annotated[float, Field(ge=0, le=50)] = 5.0
+    """Standard deviation of each coordinate of the cube's centre: ours."""
+    turn_deg: Annotated[float, Field(ge=0, le=180)] = 180.0
+    """Largest turn in the image plane: ours; the text of 2015 says nothing of augmentation."""
+
+
+class Feedback15Predictor(Settings):
+    """The simple predictor (feedback15 3.2)."""
+
+    epochs: Annotated[int, Field(ge=1)] = 100
+    """Sec. 4.1."""
+    batch: Annotated[int, Field(ge=1)] = 64
+    """Sec. 4.1."""
+    learning_rate: Annotated[float, Field(gt=0)] = 0.01
+    """Sec. 4.1: at the start."""
+    last_rate_share: Annotated[float, Field(gt=0, le=1)] = 0.01
+    """Ours: Sec. 4.1 says that the rate decays, not how far; here by the same factor each step, to this share."""
+    rms_decay: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    """Sec. 4.1."""
+    gradient_limit: Annotated[float, Field(gt=0)] = 0.01
+    """Sec. 4.1: each entry of the gradient is truncated to it."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.001
+    """Sec. 3.2: gamma of Eq. 5."""
+    augmentation: Augmentation = Augmentation()
+
+
+KINDS: dict[str, type[Settings]] = {
+    "nearest_neighbour": NearestNeighbour,
+    "feedback15.predictor": Feedback15Predictor,
+}
 
 
 def method_file(kind: str) -> str:

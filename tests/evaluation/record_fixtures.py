@@ -7,7 +7,7 @@ import numpy as np
 from handbench.conventions import DATASETS
 from handbench.geometry.camera import project_points
 
-FRAMES = 120
+FRAMES = 260
 
 
 def make_joints(dataset: str = "nyu", frames: int = FRAMES, seed: int = 0) -> np.ndarray:

@@ -39,3 +39,16 @@ def test_errors_equal_a_slow_reference() -> None:
         a, b = predicted[row, column], truth[row, column]
         slow = abs(math.degrees(math.atan2(math.sin(a - b), math.cos(a - b))))
         assert angle_errors_deg(predicted, truth)[row, column] == pytest.approx(slow, abs=1e-9)
+
+
+def test_an_angle_that_is_not_predicted_is_not_left_out() -> None:
+    with pytest.raises(ValueError, match="a predicted angle is NaN where the true one is known"):
+        angle_errors_deg(np.array([[np.nan, 0.1]]), np.array([[0.5, 0.1]]))
+    assert np.isnan(angle_errors_deg(np.array([[0.1]]), np.array([[np.nan]]))).all()
+
+
+def test_a_frame_without_angles_is_no_possible_hand() -> None:
+    limits = np.array([[0.0, 1.0], [-1.0, 1.0]])
+    got = angles_out_of_range(np.array([[np.nan, np.nan], [5.0, 0.0], [np.nan, 0.5]]), limits)
+    assert np.isnan(got[0])
+    assert got[1:].tolist() == [1.0, 0.0]

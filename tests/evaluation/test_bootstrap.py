@@ -4,8 +4,16 @@ import math
 
 import numpy as np
 import pytest
+import scipy.special
 
-from handbench.evaluation.bootstrap import bootstrap_difference, bootstrap_mean, compare_seeds, cut_blocks
+from handbench.evaluation.bootstrap import (
+    BLOCKS_WANTED,
+    bootstrap_difference,
+    bootstrap_mean,
+    compare_seeds,
+    cut_blocks,
+    widen,
+)
 
 
 def test_blocks_by_hand() -> None:
@@ -19,7 +27,7 @@ def test_blocks_by_hand() -> None:
 def test_no_block_is_below_fifty(frames: int) -> None:
     sizes = np.bincount(cut_blocks(["s"] * frames))
     assert sizes.min() >= 50
-    assert sizes.max() < 100
+    assert sizes.max() < 2 * max(50, frames / BLOCKS_WANTED)
 
 
 def test_no_frames_no_blocks() -> None:
@@ -29,18 +37,47 @@ def test_no_frames_no_blocks() -> None:
 
 def test_an_interval_equals_a_loop() -> None:
     rng = np.random.default_rng(5)
-    errors = rng.gamma(2, 6, (130, 3))
-    errors[rng.random((130, 3)) < 0.2] = np.nan
-    sequences = ["a"] * 70 + ["b"] * 60
+    errors = rng.gamma(2, 6, (330, 3))
+    errors[rng.random((330, 3)) < 0.2] = np.nan
+    sequences = ["a"] * 70 + ["b"] * 60 + ["c"] * 55 + ["d"] * 90 + ["e"] * 55
     got = bootstrap_mean(errors, sequences, seed=9, replicates=300)
-    blocks = [errors[:70], errors[70:]]
+    blocks = np.split(errors, [70, 130, 185, 275])
     means = []
-    for draw in np.random.default_rng(9).integers(0, 2, (300, 2)):
+    for draw in np.random.default_rng(9).integers(0, 5, (300, 5)):
         values = np.concatenate([blocks[index].ravel() for index in draw])
         means.append(np.nanmean(values))
     assert got.mean == pytest.approx(np.nanmean(errors))
-    assert (got.low, got.high) == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])))
-    assert got.blocks == 2
+    # Five blocks: sqrt(5 / 4), and Student's t of four degrees of freedom, 2.776, over the normal's 1.960.
+    wider = math.sqrt(5 / 4) * 2.77645 / 1.95996
+    expected = [got.mean + wider * (end - got.mean) for end in np.quantile(means, [0.025, 0.975])]
+    assert (got.low, got.high) == pytest.approx(tuple(expected), rel=5e-3)
+    assert got.blocks == 5
+
+
+@pytest.mark.parametrize(("blocks", "wider"), [(5, 1.584), (10, 1.217), (40, 1.045), (165, 1.011)])
+def test_few_blocks_make_wide_intervals(blocks: int, wider: float) -> None:
+    assert widen(blocks) == pytest.approx(wider, abs=5e-3)
+
+
+def test_students_quantiles_are_those_of_scipy() -> None:
+    for blocks in (5, 6, 7, 10, 30, 200):
+        exact = math.sqrt(blocks / (blocks - 1)) * scipy.special.stdtrit(blocks - 1, 0.975) / scipy.special.ndtri(0.975)
+        assert widen(blocks) == pytest.approx(exact, rel=3e-3)
+
+
+@pytest.mark.parametrize("frames", [300, 500, 2000])
+def test_an_interval_covers_the_truth_where_frames_are_alike(frames: int) -> None:
+    """Errors that remember their neighbours (0.9 a frame, half forgotten after seven): 95 % is meant, 87 is asked."""
+    rng = np.random.default_rng(1)
+    covered = 0
+    for _ in range(120):
+        noise, values = rng.normal(size=frames) * math.sqrt(1 - 0.81), np.empty(frames)
+        values[0] = rng.normal()
+        for row in range(1, frames):
+            values[row] = 0.9 * values[row - 1] + noise[row]
+        got = bootstrap_mean(values, ["a"] * frames, replicates=1000)
+        covered += got.low <= 0 <= got.high
+    assert covered / 120 >= 0.87
 
 
 def test_one_block_has_a_mean_and_no_interval() -> None:

@@ -46,6 +46,7 @@ def make_result(module: str, dataset: str, block_means_mm: Sequence[float], seed
         commit=None,
         config_digest=None,
         folder=None,
+        converged=True,
     )
     return dataclasses.replace(result, **changed)
 
@@ -112,12 +113,17 @@ def test_the_record_decides_two_claims(shared: Path) -> None:
         record = Record(shared / "published")
         table = decide([], "GF10", record, scale)
         assert (table.status, table.measured) == ("holds", "7 of 8 rows within 0.3 mm of print")
-        assert table.reason == "exceptions: 3DCNN 14.11 recomputed, 10.6 printed"
+        assert table.reason == "7 of 8 rows within 0.3 mm of print; exceptions: 3DCNN 14.11 recomputed, 10.6 printed"
+        assert (table.value, table.low) == (7.0, None)
         assert (table.scale, table.source, table.seeds) == ("-", "published", ())
         curves = decide([], "DM4", record, scale)
         assert curves.status == "holds"
-        assert "NYU, DeepModel less DeepPrior: -3.71 mm" in curves.measured
-        assert "ICVL, DeepModel less LRF: -1.02 mm" in curves.measured
+        assert curves.value == pytest.approx(-1.02, abs=0.01)
+        assert curves.low is not None
+        assert curves.high is not None
+        assert curves.low < curves.value < curves.high < 0
+        assert curves.measured.startswith("ICVL, DeepModel less LRF: -1.02 mm")
+        assert "NYU, DeepModel less DeepPrior: -3.71 mm" in curves.reason
         assert "sequence 1 alone" in curves.reason
 
 
@@ -136,7 +142,7 @@ def test_a_table_further_from_print_fails_by_size(shared: Path, monkeypatch: pyt
     verdict = decide([], "GF10", Record(shared / "published"))
     assert verdict.status == "fails"
     assert verdict.measured == "3 of 8 rows within 0.05 mm of print"
-    assert verdict.reason.startswith("size: exceptions: DeepPrior++ 12.24 recomputed, 12.3 printed, Feedback 15.97")
+    assert verdict.reason.startswith("size: 3 of 8 rows within 0.05 mm of print; exceptions: DeepPrior++ 12.24 rec")
 
 
 def test_a_better_rival_fails_by_direction(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +150,7 @@ def test_a_better_rival_fails_by_direction(shared: Path, monkeypatch: pytest.Mon
     verdict = decide([], "DM4", Record(shared / "published"))
     assert verdict.status == "fails"
     assert verdict.reason.startswith("direction: ICVL, DeepModel less REN-4x6x6, mean error in mm: 95 % interval")
-    assert "NYU" not in verdict.reason
+    assert "NYU, DeepModel less DeepPrior, mean error in mm: 95 %" not in verdict.reason, "only what is not met"
 
 
 def test_nearest_neighbours_are_fair_where_their_ratio_is_lowest() -> None:
@@ -168,6 +174,14 @@ def test_nearest_neighbours_are_inconclusive() -> None:
     verdict = decide(make_crossing({"nyu": 1.2, "icvl": 1.2, "msra": 1.19}, noise=0.3), "CN5")
     assert verdict.status == "fails"
     assert verdict.reason.startswith("inconclusive:")
+
+
+def test_an_estimator_that_is_not_trained_to_the_end_decides_nothing() -> None:
+    results = make_crossing({"nyu": 1.8, "icvl": 1.6, "msra": 1.2})
+    half = [dataclasses.replace(one, converged=one.module != ESTIMATOR or one.dataset != "icvl") for one in results]
+    verdict = decide(half, "CN5")
+    assert verdict.status == "not-run"
+    assert verdict.reason == "crossing on icvl was not trained until its validation error stopped falling"
 
 
 def test_nearest_neighbours_wait_for_both_modules() -> None:

@@ -79,7 +79,7 @@ def test_too_few_frames_have_no_interval(folder: Path) -> None:
     few = write_text(folder / "few.txt", OFF_MM[:20], names=names[:20])
     result = evaluate(few, "nyu", "mine", ground_truth=labels)
     assert result.as_dict()["interval"] is None
-    assert result.notes[0] == "covers 20 of 120 frames, by name"
+    assert result.notes[0] == "covers 20 of 260 frames, by name"
     assert "none (too few frames)" in render_text(result)
 
 

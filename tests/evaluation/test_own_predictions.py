@@ -1,6 +1,7 @@
 """The pipeline's own predictions through `handbench evaluate`: matched by their card, nothing guessed."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,11 @@ from handbench.datasets.store import open_store
 from handbench.errors import BadInput
 from handbench.evaluation.bootstrap import compare_seeds
 from handbench.evaluation.evaluate import evaluate
-from handbench.evaluation.results import compare_results, pool_seeds, read_results
+from handbench.evaluation.results import compare_results, pool_seeds, read_results, select_results
 from handbench.training.prediction_file import save_predictions
 from tests.datasets.crop_fixtures import make_listing
 
-FRAMES = 120
+FRAMES = 260
 
 
 def make_run(tmp_path: Path, *, seeds: tuple[int, ...] = (0,), shift_mm: float = 3.0, module: str = "mine") -> Path:
@@ -31,6 +32,7 @@ def make_run(tmp_path: Path, *, seeds: tuple[int, ...] = (0,), shift_mm: float =
         joints_mm = np.array(opened.joints_mm) + np.array([shift_mm + seed, 0, 0], np.float32)
         card = {"kind": "nearest_neighbour", "module": module, "paper": "crossing", "settings": {"components": 3}}
         card |= {"seed": seed, "dataset": "icvl", "split": "test", "folds": [], "centre": "joint", "frames": FRAMES}
+        card |= {"converged": True}
         card |= {"protocol": opened.card["protocol"], "store": store.as_posix(), "checkpoints": []}
         out = run / "predict" / "icvl" / module / f"seed{seed}"
         save_predictions(out, joints_mm, opened.names, np.asarray(opened.row), card)
@@ -115,8 +117,8 @@ def test_predictions_in_any_order_meet_their_labels(tmp_path: Path) -> None:
     evaluation = evaluate(path, "icvl", "mine")
     assert evaluation.frames == 50
     assert evaluation.mean_error_mm == pytest.approx(0.0, abs=1e-4)
-    assert evaluation.rows.tolist() == order.tolist()
-    assert "covers 50 of 120 frames" in evaluation.notes
+    assert evaluation.rows.tolist() == sorted(order.tolist()), "in list order, as the blocks of the interval need it"
+    assert "covers 50 of 260 frames" in evaluation.notes
 
 
 def test_msra_has_bins_of_the_view(tmp_path: Path) -> None:
@@ -154,6 +156,36 @@ def test_what_does_not_belong_together_is_one_line(tmp_path: Path, damage: str, 
         (run / "crop" / "icvl" / "joint" / "test" / "store.json").unlink()
     with pytest.raises(BadInput, match=said):
         evaluate(path, "icvl", "mine")
+
+
+def test_how_to_read_them_is_not_for_the_user_to_say(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    with pytest.raises(BadInput, match="expected no --layout and no --order"):
+        evaluate(run / "predict" / "icvl" / "mine" / "seed0" / "predictions.npz", "icvl", "mine", layout="xyz-up")
+
+
+def test_crops_that_lie_elsewhere_now_are_named(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    path = run / "predict" / "icvl" / "mine" / "seed0" / "predictions.npz"
+    (run / "crop").rename(tmp_path / "moved")
+    with pytest.raises(BadInput, match="run this where the pipeline ran, or give --ground-truth STORE"):
+        evaluate(path, "icvl", "mine")
+    again = evaluate(path, "icvl", "mine", ground_truth=tmp_path / "moved" / "icvl" / "joint" / "test")
+    assert again.mean_error_mm == pytest.approx(3.0, abs=1e-4)
+
+
+def test_what_other_settings_left_is_not_taken_for_a_seed(tmp_path: Path) -> None:
+    run = make_run(tmp_path, seeds=(0, 1))
+    for seed in (0, 1):
+        evaluate_run(run, seed=seed)
+    results = read_results(run)
+    settings = {"use": ["icvl", "nyu"], "seeds": [1], "modules": {"mine": {"datasets": ["nyu", "icvl"]}}}
+    assert [one.seed for one in select_results(results, settings)] == [1]
+    assert select_results(results, {**settings, "use": ["nyu"]}) == ()
+    assert select_results(results, {**settings, "modules": {}}) == ()
+    odd = replace(results[1], settings={"components": 4})
+    with pytest.raises(BadInput, match=r"expected settings {'components': 3}, as of seed 0, found {'components': 4}"):
+        pool_seeds([results[0], odd])
 
 
 def test_another_dataset_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,8 +68,8 @@ def test_arrays(flat: bool, truth: GroundTruth, tmp_path: Path) -> None:
     for name in ("p.npy", "p.npz"):
         np.testing.assert_allclose(read_predictions(tmp_path / name, truth).joints_mm, NOISY_MM, atol=1e-3)
     named = read_predictions(tmp_path / "q.npz", truth)
-    assert named.rows.tolist() == list(range(FRAMES))[::-1]
-    np.testing.assert_allclose(named.joints_mm[::-1], NOISY_MM, atol=1e-3)
+    assert named.rows.tolist() == list(range(FRAMES)), "in list order, whatever that of the file"
+    np.testing.assert_allclose(named.joints_mm, NOISY_MM, atol=1e-3)
 
 
 def test_backslashes_and_short_names_are_matched(truth: GroundTruth, tmp_path: Path) -> None:
@@ -77,8 +78,9 @@ def test_backslashes_and_short_names_are_matched(truth: GroundTruth, tmp_path: P
         order = np.random.default_rng(0).permutation(FRAMES)[:40]
         path = write_text(tmp_path / "p.txt", NOISY_MM[order], names=[names[row] for row in order])
         got = read_predictions(path, truth)
-        assert got.rows.tolist() == order.tolist()
-        assert got.notes == ("covers 40 of 120 frames, by name",)
+        assert got.rows.tolist() == sorted(order.tolist())
+        np.testing.assert_allclose(got.joints_mm, NOISY_MM[got.rows], atol=1e-2)
+        assert got.notes == ("covers 40 of 260 frames, by name",)
 
 
 def test_known_parts_of_a_set_are_recognised_by_their_length(tmp_path: Path) -> None:
@@ -180,8 +182,8 @@ def test_wrong_columns_are_named(columns: int, message: str, truth: GroundTruth,
 
 def test_wrong_frames_are_named(truth: GroundTruth, tmp_path: Path) -> None:
     message = _refusal(write_text(tmp_path / "p.txt", UVD[:-1]), truth)
-    assert "expected 120 frames" in message
-    assert "found 119" in message
+    assert "expected 260 frames" in message
+    assert "found 259" in message
     assert "name in the first column" in message
 
 
@@ -296,3 +298,43 @@ def test_label_layouts_are_told_apart(tmp_path: Path) -> None:
     for name, points in (("uvd", as_uvd(msra, "msra")), ("xyz", msra), ("native", msra * [1, -1, -1])):
         np.save(tmp_path / f"{name}.npy", points)
         np.testing.assert_allclose(read_ground_truth(tmp_path / f"{name}.npy", "msra").joints_mm, msra, atol=1e-6)
+
+
+def test_labels_that_are_missing_do_not_make_pixels_millimetres(tmp_path: Path) -> None:
+    """A tenth of the labels is not there; the rest are pixels as plainly as before."""
+    points = as_uvd(TRUE_MM)
+    points[np.random.default_rng(0).random(points.shape[:2]) < 0.1] = np.nan
+    path = write_text(tmp_path / "labels.txt", points)
+    truth = read_ground_truth(path, "nyu")
+    known = ~np.isnan(truth.joints_mm).any(axis=-1)
+    assert 0.85 < known.mean() < 0.95
+    np.testing.assert_allclose(truth.joints_mm[known], TRUE_MM[known], atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("factor", "said"), [(0.001, r"found 0\.\d+ at the median \(metres\)"), (0.1, r"at the median \(centimetres\)")]
+)
+def test_labels_in_another_unit_are_named(factor: float, said: str, tmp_path: Path) -> None:
+    path = write_text(tmp_path / "labels.txt", TRUE_MM * factor)
+    with pytest.raises(BadInput, match=said):
+        read_ground_truth(path, "nyu")
+
+
+def test_names_without_names_in_the_labels_are_refused(truth: GroundTruth, tmp_path: Path) -> None:
+    bare = replace(truth, names=())
+    path = write_text(tmp_path / "p.txt", NOISY_MM, names=NAMES)
+    with pytest.raises(BadInput, match=r"found labels without names; put nyu_test_list\.txt beside the labels"):
+        read_predictions(path, bare)
+
+
+def test_odd_labels_are_not_blamed_on_the_predictions_alone(tmp_path: Path) -> None:
+    labels = write_text(tmp_path / "labels.txt", TRUE_MM * np.array([1, -1, 1]))
+    path = write_text(tmp_path / "p.txt", NOISY_MM)
+    with pytest.raises(BadInput, match=r"or, if .*labels.txt is the odd one, --ground-truth-layout"):
+        read_predictions(path, read_ground_truth(labels, "nyu"))
+
+
+def test_depth_alone_in_metres_is_named(truth: GroundTruth, tmp_path: Path) -> None:
+    path = write_text(tmp_path / "p.txt", NOISY_MM * np.array([1, 1, 0.001]))
+    with pytest.raises(BadInput, match="x and y in millimetres and z in metres"):
+        read_predictions(path, truth)

@@ -54,7 +54,9 @@ def write_run(run: Path, *, datasets: tuple[str, ...] = ("nyu", "msra"), seeds: 
         for module in MODULES:
             for seed in seeds:
                 write_result(run, store, module, seed)
-    settings = {"seeds": list(seeds), "scale": "demo", "source": "embedded"}
+    settings = {"seeds": list(seeds), "scale": "demo", "source": "embedded", "use": list(datasets)}
+    settings["modules"] = {module: {"datasets": list(datasets)} for module in MODULES}
+    settings["datasets"] = {name: {"frames": {DATASETS[name].splits[-1]: FRAMES}, "seed": 7} for name in datasets}
     call = {"call": "0" * 32, "started": "2030-01-02T03:04:05+00:00", "command": "snakemake --cores 2"}
     call |= {"scale": "demo", "source": "embedded", "commit": COMMIT, "config_digest": DIGEST}
     (run / "call.json").write_text(json.dumps(call | {"results": str(run.parent), "settings": settings}))

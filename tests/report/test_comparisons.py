@@ -1,5 +1,6 @@
 """Published methods beside this run's: only on real recordings, and each with its own protocol card."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from handbench.evaluation.published import Record
 from handbench.evaluation.results import Result, read_results
+from handbench.report.build import build_report
 from handbench.report.items import Absent, Figure, Table
 from handbench.report.run_card import RunCard
 from handbench.report.sections import SECTIONS, crossing, deepmodel, feedback19
@@ -73,7 +75,35 @@ def test_frames_of_a_part_are_named_where_a_method_published_a_part(record: Reco
     assert "frames" in [column.key for column in table.columns]
 
 
+def test_a_row_of_somebody_elses_method_is_a_dash() -> None:
+    table = find(make_sources((), None, "embedded"), feedback19, "feedback19_table_2")
+    status = table.frame.groupby("method")["run_status"].unique().map(list).to_dict()
+    assert status.pop("Sridhar et al., RGB+depth") == status.pop("Sridhar et al., depth") == [""]
+    assert set(map(tuple, status.values())) == {("not run at this scale",)}
+    assert any(note.startswith("A dash under this run") for note in table.notes)
+
+
 def test_names_are_given_once() -> None:
     items = [item for build in SECTIONS for item in build(make_sources((), None, "embedded")).items]
     names = [item.name for item in items]
     assert len(set(names)) == len(names)
+
+
+def test_the_report_with_the_record(small_run: Path, record: Record, tmp_path: Path) -> None:
+    start = time.perf_counter()
+    out = build_report(small_run, tmp_path / "report", record=record).parent
+    assert time.perf_counter() - start < 30
+    page = (out / "index.html").read_text()
+    table = pd.read_csv(out / "tables" / "feedback19_table_1.csv").set_index("method")
+    assert table.loc["3DCNN", "difference_mm"] == pytest.approx(3.513, abs=0.001)
+    assert "Of 8 rows with published 3D predictions, 3 agree with print to its digit, 5 differ: 3DCNN +3.51 mm" in page
+    assert "DeepPrior published 702 of 1,596 frames" in page
+    for name in ("feedback15_figure_8a", "deepmodel_figure_5", "deepmodel_figure_6", "deepmodel_figure_7"):
+        assert (out / "figures" / f"{name}.png").is_file()
+    drawn = pd.read_csv(out / "figures" / "feedback15_figure_8a.csv")
+    assert drawn.groupby("method")["mean_error_mm"].first().to_dict() == pytest.approx(
+        {"DeepPrior": 20.750, "Feedback (ours)": 15.973}, abs=0.001
+    )
+    claims = pd.read_csv(out / "claims.csv").set_index("id")["status"]
+    assert claims["GF10"] == "holds"
+    assert 'href="index.html#feedback19_table_1"' in (out / "claims.html").read_text()

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from handbench.report import figures
 from handbench.report.figures import HATCHES, MARKERS, draw_accuracy, draw_joint_bars, draw_view_errors
 from handbench.report.page import read_png_size
 
@@ -37,7 +38,7 @@ def make_bins() -> pd.DataFrame:
 def draw_all(folder: Path) -> list[Path]:
     written = [*draw_accuracy(make_curves(), MEANS, folder / "curves", title="$ < &", stamp=STAMP, highlight="one")]
     written += draw_joint_bars(make_joints(), folder / "bars", title="Bars", stamp=STAMP)
-    written += draw_view_errors(make_bins(), folder / "view", title="View", stamp=STAMP)
+    written += draw_view_errors(make_bins(), MEANS, folder / "view", title="View", stamp=STAMP)
     return written
 
 
@@ -74,6 +75,14 @@ def test_the_csv_holds_what_is_drawn_and_where_it_is_from(tmp_path):
     bars = pd.read_csv(draw_joint_bars(make_joints(), tmp_path / "bars", title="Bars", stamp=STAMP)[2])
     assert bars["error_mm"].isna().sum() == 2
     assert bars["part"].tolist() == make_joints()["part"].tolist()
+
+
+def test_a_figure_of_views_names_the_mean_error(tmp_path, monkeypatch):
+    legends = []
+    monkeypatch.setattr(figures, "_write_legend", lambda _, labels: legends.append(labels))
+    path = draw_view_errors(make_bins(), MEANS, tmp_path / "view", title="View", stamp=STAMP)[2]
+    assert legends == [["one (12.00 mm)"]]
+    assert set(pd.read_csv(path)["mean_error_mm"]) == {12.0}
 
 
 def test_pictures_are_large_enough_for_print(tmp_path):

@@ -145,6 +145,49 @@ def test_a_phone_never_scrolls_sideways(browser: Any, small_report: Path, page: 
     assert browser.execute_script(f"return Math.min(...{sizes})") >= 12
 
 
+def narrow(browser: Any) -> None:
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE | {"width": 390})
+    browser.execute_script("window.dispatchEvent(new Event('resize'))")
+
+
+def test_claims_are_sorted_on_a_phone_too(claims: Any) -> None:
+    select = claims.find_element("css selector", "select[data-sorts]")
+    assert not select.is_displayed()
+    narrow(claims)
+    assert select.is_displayed()
+    before = read_column(claims, "table.claims", 1)
+
+    def choose(value: str) -> list[str]:
+        script = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('change'))"
+        claims.execute_script(script, select, value)
+        return read_column(claims, "table.claims", 1)
+
+    assert len(select.find_elements("tag name", "option")) == 1 + 2 * 6
+    up = choose("1 up")
+    assert up != before
+    assert choose("1 down") == up[::-1]
+    assert choose("") == before
+
+
+def test_a_box_that_scrolls_says_so(index: Any) -> None:
+    script = """return [...document.querySelectorAll('.hint')].map(hint =>
+        [!hint.hidden, hint.nextElementSibling.scrollWidth > hint.nextElementSibling.clientWidth + 1])"""
+    wide = index.execute_script(script)
+    narrow(index)
+    phone = index.execute_script(script)
+    assert all(told == scrolls for told, scrolls in wide + phone)
+    assert sum(told for told, _ in phone) > sum(told for told, _ in wide)
+
+
+def test_figures_shrink_to_a_phone(index: Any) -> None:
+    narrow(index)
+    boxes = index.execute_script(
+        "return [...document.querySelectorAll('.item > .picture:not(.broad)')].map(b => [b.scrollWidth, b.clientWidth])"
+    )
+    assert len(boxes) >= 2
+    assert all(inner <= outer for inner, outer in boxes)
+
+
 def test_claims_are_filtered_by_status_and_paper(claims: Any) -> None:
     def count_shown() -> int:
         return claims.execute_script(

@@ -1,15 +1,19 @@
 """A table by hand in each of its four formats."""
 
+import re
+import shutil
+import subprocess
+
 import numpy as np
 import pandas as pd
+import pytest
 
 from handbench.report.items import Column, Table
+from handbench.report.latex_table import escape_latex, render_latex
 from handbench.report.table_files import (
     NOTHING,
-    escape_latex,
     format_cells,
     render_html,
-    render_latex,
     render_markdown,
     write_plain_tables,
 )
@@ -55,13 +59,71 @@ def test_html_is_escaped_and_sortable_with_two_rows_of_headings():
 
 
 def test_latex_is_a_booktabs_float_with_everything_escaped():
-    latex = render_latex(TABLE)
+    latex = render_latex(TABLE, format_cells(TABLE))
+    assert latex.startswith("% In the preamble: \\usepackage{booktabs} \\usepackage{graphicx}\n")
     for part in (r"\toprule", r"\midrule", r"\bottomrule", r"\label{tab:a_table}", r"A \& B", r"C\_50 \%"):
         assert part in latex
     assert r"\caption{Title \& 5 \%}" in latex
     assert r"\begin{tabular}{lrrrrl}" in latex
     assert r"NYU \textbar{} seeds: 0" in latex
     assert latex.count(r"\begin") == latex.count(r"\end") == 2
+
+
+def read_head(latex: str) -> str:
+    return latex[latex.index(r"\toprule") : latex.index(r"\midrule")]
+
+
+def test_latex_breaks_headings_that_are_longer_than_their_column():
+    columns = (Column("a", "a", "a group with a long name"), Column("b", "a long label", "a group with a long name"))
+    table = Table("t", "T", pd.DataFrame({"a": [1.0], "b": ["x"]}), (*columns, Column("b", "other words")), "stamp")
+    head = read_head(render_latex(table, format_cells(table)))
+    assert r"\multicolumn{2}{c}{a group with a long name}" in head
+    assert r"\cmidrule(lr){1-2}" in head
+    assert r"\shortstack[l]{\rule{0pt}{2.3ex}a long\\label}" in head
+    assert "other words" in head
+
+
+def make_wide(rows: int, columns: int = 9) -> Table:
+    words = "a sentence that is somewhat longer than others"
+    frame = pd.DataFrame({f"c{place}": [words] * rows for place in range(columns)})
+    return Table("t", "T", frame, tuple(Column(key, key) for key in frame), "stamp")
+
+
+def test_a_wide_table_is_scaled_to_the_text_and_its_sentences_broken():
+    table = make_wide(2)
+    latex = render_latex(table, format_cells(table))
+    assert r"\resizebox{\linewidth}{!}{%" in latex
+    assert latex.count("p{12em}") == 9
+    assert latex.splitlines()[0].endswith(r"\usepackage{booktabs} \usepackage{array} \usepackage{graphicx}")
+
+
+@pytest.mark.parametrize(("columns", "across"), [(3, False), (9, True)])
+def test_a_long_table_breaks_over_pages_and_fits_the_width(columns, across):
+    table = make_wide(30, columns)
+    latex = render_latex(table, format_cells(table))
+    shares = [float(share) for share in re.findall(r"p\{([\d.]+)\\dimexpr\\linewidth-", latex)]
+    assert len(shares) == columns
+    assert sum(shares) == pytest.approx(1, abs=0.005)
+    for part in (r"\begin{longtable}", r"\endfirsthead", r"\endhead", r"\footnotesize"):
+        assert part in latex
+    assert (r"\begin{landscape}" in latex, "pdflscape" in latex.splitlines()[0]) == (across, across)
+    assert r"\begin{table}" not in latex
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex: apt-get install texlive-latex-recommended")
+def test_latex_compiles_within_its_page(small_report, tmp_path):
+    """With what each file asks for in its first line and nothing else."""
+    for name in ("claims", "runs", "feedback19_table_1"):
+        text = (small_report / "tables" / f"{name}.tex").read_text()
+        preamble = text.splitlines()[0].removeprefix("% In the preamble: ")
+        document = "\n".join((r"\documentclass{article}", preamble, r"\begin{document}", text, r"\end{document}"))
+        (tmp_path / f"{name}.tex").write_text(document)
+        command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", f"{name}.tex"]
+        for _ in range(2):
+            done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
+        assert done.returncode == 0, done.stdout[-2000:]
+        too_wide = [float(width) for width in re.findall(r"Overfull .hbox \(([\d.]+)pt", done.stdout)]
+        assert max(too_wide, default=0) < 6, f"{name}: {too_wide}"
 
 
 def test_latex_signs_by_hand():

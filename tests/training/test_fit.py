@@ -13,8 +13,8 @@ from pytorch_lightning import LightningModule
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from handbench.training.fit import Fit
-from handbench.training.lightning_loop import BatchOrder
+from handbench.training.fit import Fit, has_stopped_falling
+from handbench.training.lightning_loop import BatchOrder, run_epochs
 
 EPOCHS, BATCH, FRAMES = 5, 8, 20
 
@@ -54,8 +54,9 @@ def train(folder: Path, *, stop_after: int | None = None) -> tuple[dict[str, Ten
             signal.raise_signal(signal.SIGKILL)
 
     torch.manual_seed(0)
-    net, fit = Net(), Fit(7, folder, log)
-    fit.fit(net, make_data(), epochs=EPOCHS, batch=BATCH)
+    net = Net()
+    history = run_epochs(net, make_data(), epochs=EPOCHS, batch=BATCH, seed=7, place=folder, tell=log)
+    (folder / "history.json").write_text(json.dumps([metrics["loss"] for metrics in history]))
     return {name: value.detach().clone() for name, value in net.state_dict().items()}, lines
 
 
@@ -78,11 +79,26 @@ def test_killed_after_each_epoch_it_ends_in_the_same_numbers(
         assert done.returncode == -signal.SIGKILL, done.stderr
     done = subprocess.run([sys.executable, __file__, str(tmp_path), "-1"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "history.json").read_text()) == [whole[1][epoch] for epoch in range(EPOCHS)]
     lines = {int(step): loss for step, loss in json.loads((tmp_path / "lines.json").read_text()).items()}
     assert list(lines) == [4], "four epochs were done before"
     assert lines[4] == whole[1][4]
     resumed = load_file(tmp_path / "weights.safetensors")
     assert all(torch.equal(value, whole[0][name]) for name, value in resumed.items())
+
+
+@pytest.mark.parametrize(
+    ("errors", "stopped"),
+    [
+        ([30, 20, 15, 12, 11, 10.5, 10.2, 10.1, 10.0, 10.0, 10.0, 9.95], True),
+        ([30, 20, 15, 12, 11, 10.5, 10.2, 10.1, 10.0, 9.9, 9.6, 9.3], False),
+        ([10.0] * 9, False),
+        ([20 - epoch for epoch in range(15)], False),
+        ([10, 9, 8, 8, 8, 8, 8, 8, 8, 12], True),
+    ],
+)
+def test_when_an_error_has_stopped_falling(errors: list[float], stopped: bool) -> None:
+    assert has_stopped_falling([float(error) for error in errors]) is stopped
 
 
 def test_nothing_is_left_once_it_is_forgotten(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tracking_fixtures import Pipeline, make_pipeline, run_job, start_job
+from tracking_fixtures import Pipeline, forget_connections, log_run, make_pipeline, run_job, start_job
 
 from handbench.datasets.lock import hold_alone
 from handbench.errors import BadInput
@@ -27,27 +27,6 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pipeline(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return make_pipeline(tmp_path, template)
-
-
-def log_run(pipeline: Pipeline, seed: int = 0, *, epochs: int = 2, live: bool = True) -> Path:
-    folder = pipeline.folder(seed)
-    params = {"width": 8, "augment": True}
-    with open_run(
-        folder, experiment="crossing", name="x", params=params, tags={"a": "b"}, call=pipeline.call, live=live
-    ) as run:
-        for epoch in range(epochs):
-            run.log({"loss": 1 / (epoch + 1), "error_mm": 20.0 - epoch}, epoch)
-        (folder / "note.txt").write_text("made\n")
-        run.log_file(folder / "note.txt")
-    return folder
-
-
-def forget_connections() -> None:
-    """As another process would, look at the database that now has this name."""
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-    for engine in SqlAlchemyStore._engine_map.values():
-        engine.dispose()
 
 
 def test_a_job_is_a_run_of_its_call(pipeline: Pipeline, capfd: pytest.CaptureFixture) -> None:
@@ -110,7 +89,7 @@ def test_killed_jobs_that_never_run_again_are_closed(pipeline: Pipeline, way: st
     job.wait()
     if way == "track":
         send_unsent(pipeline.results)
-        assert pipeline.read_all("", "workflow")[0].info.status == "RUNNING"
+        assert pipeline.read_all("", "workflow")[0].info.status == "KILLED", "no job of it lives"
     pipeline.begin_call()
     log_run(pipeline)
     status = {run.data.tags["seed"]: run.info.status for run in pipeline.read_all("")}
@@ -336,11 +315,15 @@ def test_a_store_that_is_not_to_be_had(
     assert len(said.splitlines()) == 1
     log_run(pipeline)
     assert capfd.readouterr().err == ""
-    with pytest.raises(BadInput, match="a tracking store that answers"):
+    with pytest.raises(BadInput, match=r"a tracking store that answers, found .*Connection refused"):
         send_unsent(pipeline.results)
+    assert capfd.readouterr().err == "", "the error says it"
     close_call(pipeline.call, "FINISHED")
+    told = capfd.readouterr().err
+    assert len(told.splitlines()) == 1
+    assert "handbench track" in told
     written = [path.read_text() for path in pipeline.results.rglob("*") if path.is_file()]
-    assert not any("secret" in text for text in [said, capfd.readouterr().err, *written])
+    assert not any("secret" in text for text in [said, told, *written])
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     shutil.rmtree(pipeline.results / FOLDER)
     assert send_unsent(pipeline.results).sent == 1

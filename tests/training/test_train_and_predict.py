@@ -79,6 +79,19 @@ def test_each_subject_is_predicted_by_the_fold_that_never_saw_it(stores: Path, t
         assert nearest < 1e-3, "the pose of another subject"
 
 
+def test_frames_that_were_trained_on_are_no_test(stores: Path, tmp_path: Path) -> None:
+    for store in ("icvl-train", "msra"):
+        train(JOB, stores / store, tmp_path / store)
+        with pytest.raises(BadInput, match="expected crops that were not trained on, found those of the training"):
+            predict([tmp_path / store], stores / store, tmp_path / "out")
+
+
+def test_others_may_read_a_checkpoint(stores: Path, tmp_path: Path) -> None:
+    train(JOB, stores / "icvl-train", tmp_path)
+    modes = {name: (tmp_path / name).stat().st_mode & 0o777 for name in ("checkpoint.safetensors", "checkpoint.json")}
+    assert len(set(modes.values())) == 1
+
+
 @pytest.mark.parametrize(
     ("store", "said"),
     [

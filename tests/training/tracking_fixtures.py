@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handbench.provenance import write_call
-from handbench.training.tracking import Tracked, create_store, find_uri, read_tracked
+from handbench.training.tracking import Tracked, create_store, find_uri, open_run, read_tracked
 
 SETTINGS = {"scale": "demo", "source": "embedded"}
 JOB = """
@@ -105,3 +105,25 @@ def run_job(folder: Path, call: Path | None, **settings: int) -> str:
     assert job.returncode == 0, said
     assert out.splitlines()[-1] == "done", "MLflow prints among what the job prints"
     return said
+
+
+def log_run(pipeline: Pipeline, seed: int = 0, *, epochs: int = 2, live: bool = True) -> Path:
+    """A job of this process with two metrics and a file."""
+    folder = pipeline.folder(seed)
+    params = {"width": 8, "augment": True}
+    with open_run(
+        folder, experiment="crossing", name="x", params=params, tags={"a": "b"}, call=pipeline.call, live=live
+    ) as run:
+        for epoch in range(epochs):
+            run.log({"loss": 1 / (epoch + 1), "error_mm": 20.0 - epoch}, epoch)
+        (folder / "note.txt").write_text("made\n")
+        run.log_file(folder / "note.txt")
+    return folder
+
+
+def forget_connections() -> None:
+    """As another process would, look at the database that now has this name."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    for engine in SqlAlchemyStore._engine_map.values():
+        engine.dispose()

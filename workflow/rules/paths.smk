@@ -17,6 +17,7 @@ from handbench.digest import stage_digest
 from handbench.errors import BadInput
 from handbench.modules import method_file
 from handbench.provenance import CALL, digest_settings, write_call
+from handbench.training.tracking_store import is_ready
 
 # Jobs find the package in the checkout, so no environment needs it installed; nothing phones home.
 PREFIX = f"export PYTHONPATH={SOURCES!r} MLFLOW_DISABLE_TELEMETRY=true; "
@@ -154,7 +155,7 @@ def begin_call():
     The store is no rule's output: Snakemake has no input that must be there and still starts nothing again.
     """
     write_call(settings.run_folder, settings.model_dump(), sys.argv)
-    if not os.path.isfile(f"{RESULTS}/mlflow/store.json"):
+    if not is_ready(Path(RESULTS)):
         handbench("mlflow", "--results", RESULTS)
 
 

@@ -23,8 +23,9 @@ rule train:
         fold=lambda wildcards: fold_option(wildcards.fold),
         settings=lambda wildcards: settings_of(wildcards.module),
         out=subpath(output.card, parent=True),
+        threads=lambda wildcards: settings.modules[wildcards.module].threads,
         call=CALL_FILE,
         sources=lambda wildcards: stage_digest("train", method_file(settings.modules[wildcards.module].kind)),
     shell:
         "python -m handbench train {params.kind} --module {wildcards.module} --paper {params.paper} --store {params.store:q}"
-        " {params.fold} --seed {wildcards.seed} --set {params.settings:q} --out {params.out:q} --call {params.call:q} > {log} 2>&1"
+        " {params.fold} --seed {wildcards.seed} --threads {params.threads} --set {params.settings:q} --out {params.out:q} --call {params.call:q} > {log} 2>&1"

@@ -8,6 +8,10 @@ Angles = Float[np.ndarray, "frames angles"]
 
 def angle_errors_deg(predicted_rad: Angles, truth_rad: Angles) -> Float64[np.ndarray, "frames angles"]:
     """The smaller way round between two angles, in degrees, 0 to 180; NaN where the true angle is not known."""
+    if np.isnan(predicted_rad[~np.isnan(truth_rad)]).any():
+        raise ValueError(
+            "a predicted angle is NaN where the true one is known; leaving it out would flatter the method"
+        )
     turn = np.degrees(predicted_rad.astype(np.float64) - truth_rad) % 360.0
     return np.minimum(turn, 360.0 - turn)
 
@@ -22,11 +26,11 @@ def mean_angle_error_deg(predicted_rad: Angles, truth_rad: Angles) -> float:
 def angles_out_of_range(
     angles_rad: Angles, limits_rad: Float[np.ndarray, "angles 2"], *, tolerance_rad: float = 1e-6
 ) -> Float64[np.ndarray, "frames"]:
-    """1 for a frame with at least one angle below its lower or above its upper limit, else 0.
+    """1 for a frame with at least one angle below its lower or above its upper limit, else 0; NaN without any angle.
 
     The mean of it is the share that deepmodel 4.1 prints; the frames themselves go into the bootstrap. The tolerance
     forgives what float32 does to an angle that was clamped to its limit.
     """
     low, high = limits_rad[:, 0] - tolerance_rad, limits_rad[:, 1] + tolerance_rad
     outside = np.any((angles_rad < low) | (angles_rad > high), axis=1)
-    return np.asarray(outside, np.float64)
+    return np.where(np.isnan(angles_rad).all(axis=1), np.nan, outside.astype(np.float64))

@@ -28,6 +28,10 @@ def decide_cn5(evidence: Evidence) -> Finding:
     if missing:
         run = f"{evidence.scale}-{evidence.source}"
         return Finding("not-run", f"no {run} results of {'; of '.join(missing)}", figure=_FIGURE)
+    unsure = [one for one in datasets if not all(result.converged for result in evidence.find(ESTIMATOR, one))]
+    if unsure:
+        reason = f"{ESTIMATOR} on {', '.join(unsure)} was not trained until its validation error stopped falling"
+        return Finding("not-run", reason, figure=_FIGURE)
     pairs = {one: (evidence.find(NN_SEARCH, one), evidence.find(ESTIMATOR, one)) for one in datasets}
     ratios = {one: _ratio_of(*pair) for one, pair in pairs.items()}
     outcomes = [

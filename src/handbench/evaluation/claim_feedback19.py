@@ -22,11 +22,12 @@ def decide_gf10(evidence: Evidence) -> Finding:
         for row in measured[~near].itertuples()
     )
     found = f"{near.sum()} of {len(measured)} rows within {NEAR_PRINT_MM:g} mm of print"
-    enough = Outcome(bool(near.sum() >= ROWS_NEAR_PRINT), f"exceptions: {exceptions or 'none'}")
+    enough = Outcome(bool(near.sum() >= ROWS_NEAR_PRINT), f"{found}; exceptions: {exceptions or 'none'}")
     return Finding(
         enough.status,
         enough.reason if enough.holds else f"size: {enough.reason}",
         measured=found,
+        value=float(near.sum()),
         figure=_FIGURE,
     )
 

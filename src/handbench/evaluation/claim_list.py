@@ -64,7 +64,7 @@ _FEEDBACK15 = (
         "the synthesizer is right inside the hand and wrong at its outline",
         "median pixel error 1.3 mm (2015) and 0.1 mm (2019); mean 10.9 +- 32.2 and 8.9 +- 28.5 mm",
         "hand pixels: the median is at most half that of the nearest training pose's image; the mean in a band of 3 "
-        "pixels at the outline is at least 3 times the mean inside",
+        "pixels at the outline is at least 3 times the mean inside; figures over all pixels stand beside print",
         "3.3, feedback19 3.4",
     ),
     Claim(

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from handbench.evaluation.bootstrap import LEVEL, REPLICATES, Comparison, Interval
+from handbench.evaluation.bootstrap import FEWEST_BLOCKS, LEVEL, REPLICATES, Comparison, Interval, widen
 from handbench.evaluation.published import HOW_TO_GET, Record
 from handbench.evaluation.results import Result
 
@@ -85,7 +85,7 @@ def judge_difference(comparison: Comparison, *, expect: Literal["lower", "higher
     difference = comparison.difference
     between = f"{what}: 95 % interval {difference.low:.4g} to {difference.high:.4g}"
     if np.isnan(difference.low):
-        return Outcome(False, f"inconclusive: {what}: {difference.blocks} block of frames is too little to draw from")
+        return Outcome(False, f"inconclusive: {what}: {difference.blocks} blocks of frames are too few to draw from")
     if not difference.excludes_zero:
         return Outcome(False, f"inconclusive: {between} holds zero")
     if not comparison.agree:
@@ -113,7 +113,7 @@ def judge_size(
 def judge_likeness(interval: Interval, *, low: float, high: float, what: str) -> Outcome:
     """Alike, `within` or `not above`: the whole interval lies inside the margin."""
     if np.isnan(interval.low):
-        return Outcome(False, f"inconclusive: {what}: {interval.blocks} block of frames is too little to draw from")
+        return Outcome(False, f"inconclusive: {what}: {interval.blocks} blocks of frames are too few to draw from")
     found = f"{what}: 95 % interval {interval.low:.4g} to {interval.high:.4g}, margin {low:g} to {high:g}"
     if interval.lies_within(low, high):
         return Outcome(True, found)
@@ -152,7 +152,8 @@ def compare_ratios(first: BlockRatio, second: BlockRatio, *, seed: int = 0) -> C
     drawn = _draw_ratios(first, rng) - _draw_ratios(second, rng)
     mean = first.pooled - second.pooled
     blocks = min(first.ours_mm.shape[1], second.ours_mm.shape[1])
-    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) if blocks > 1 else (np.nan, np.nan)
+    ends = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) if blocks >= FEWEST_BLOCKS else np.full(2, np.nan)
+    low, high = mean + (widen(blocks) if blocks >= FEWEST_BLOCKS else 1.0) * (ends - mean)
     per_seed = tuple((first.per_seed - second.per_seed).tolist())
     agree = all(np.sign(value) == np.sign(mean) for value in per_seed)
     return Comparison(Interval(mean, float(low), float(high), blocks), per_seed, agree)

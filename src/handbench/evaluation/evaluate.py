@@ -149,6 +149,13 @@ def evaluate(
     """
     opened = open_record(record)
     own = find_own(prediction, dataset)
+    if own and (layout, order) != ("auto", "scored"):
+        raise BadInput(
+            prediction,
+            expected="no --layout and no --order: its card says how to read it",
+            found=f"--layout {layout} --order {order}",
+            fix="leave them out",
+        )
     if own:
         truth = own.read_truth(ground_truth, dataset, opened)
         predictions = own.read(truth)

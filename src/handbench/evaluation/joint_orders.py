@@ -75,6 +75,8 @@ def _explain_columns(convention: Convention, columns: int) -> str:
         return " (one more: a running number in the first column?)"
     if columns in (4 * scored, 4 * every):
         return " (four a joint: a confidence or visibility besides the position?)"
+    if columns in (6 * scored, 6 * every):
+        return " (twice as many: decimal commas? write decimal points)"
     others = [c.name.upper() for c in DATASETS.values() if columns in (3 * len(c.scored), 3 * len(c.joints.names))]
     return f" (as {' and '.join(others)} would have: another dataset?)" if others else ""
 

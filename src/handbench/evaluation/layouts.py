@@ -61,8 +61,11 @@ def apply_layout(raw: Joints, layout: str, camera: Camera) -> Joints:
     return raw * signs
 
 
-def choose_layout(raw: Joints, truth_mm: Joints, camera: Camera, *, layout: str, where: str) -> str:
-    """The layout whose reading lies nearest the labels; a known mistake that explains the numbers better is named."""
+def choose_layout(raw: Joints, truth_mm: Joints, camera: Camera, *, layout: str, where: str, labels: str = "") -> str:
+    """The layout whose reading lies nearest the labels; a known mistake that explains the numbers better is named.
+
+    `labels` is a label file that may itself be what is read wrongly.
+    """
     rows = np.unique(np.linspace(0, len(raw) - 1, SAMPLE_ROWS).astype(np.int64))
     raw, truth_mm = raw[rows], truth_mm[rows]
     allowed = ACCEPTED if layout == "auto" else (layout,)
@@ -79,7 +82,7 @@ def choose_layout(raw: Joints, truth_mm: Joints, camera: Camera, *, layout: str,
             expected=LAYOUTS[best] if layout != "auto" else "pixels and depth (u, v, mm) or millimetres (x, y down, z)",
             found=f"{suspects[nearest].found}: so read they lie {undone[nearest]:.0f} mm from the labels, "
             f"else {errors[best]:.0f}",
-            fix=suspects[nearest].fix,
+            fix=suspects[nearest].fix + (f" (or, if {labels} is the odd one, --ground-truth-layout)" if labels else ""),
         )
     if errors[best] > HOPELESS_MM:
         raise BadInput(
@@ -113,6 +116,10 @@ def _scaled(factor: float, layout: str) -> Callable[[Joints, Camera, Joints], Jo
     return lambda raw, camera, _: apply_layout(raw * scale, layout, camera)
 
 
+def _stretched_z(factor: float) -> Callable[[Joints, Camera, Joints], Joints]:
+    return lambda raw, camera, _: raw * np.array([1.0, 1.0, factor])
+
+
 def _swapped(order: tuple[int, int, int], layout: str) -> Callable[[Joints, Camera, Joints], Joints]:
     return lambda raw, camera, _: apply_layout(raw[..., order], layout, camera)
 
@@ -142,6 +149,7 @@ def _list_suspects() -> tuple[_Suspect, ...]:
     suspects = [
         _Suspect("depth in metres behind pixels u, v", to_mm, _scaled(1000.0, "uvd")),
         _Suspect("depth in centimetres behind pixels u, v", "give millimetres", _scaled(10.0, "uvd")),
+        _Suspect("x and y in millimetres and z in metres", "multiply z by 1000", _stretched_z(1000.0)),
         _Suspect("v before u (row before column)", "swap the two columns", _swapped((1, 0, 2), "uvd")),
         _Suspect("depth before u, v", "put the depth last", _swapped((1, 2, 0), "uvd")),
         _Suspect("pixels with v counted upwards", "give v from the top of the image", _mirrored_rows),

@@ -14,7 +14,7 @@ from handbench.evaluation.published import Record
 from handbench.provenance import read_call, read_commit, read_place
 from handbench.training.prediction_file import read_card, read_joints
 
-PASSED_ON = ("paper", "module", "kind", "seed", "split", "centre", "settings", "store", "protocol")
+PASSED_ON = ("paper", "module", "kind", "seed", "split", "centre", "settings", "store", "protocol", "converged")
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,15 @@ class OwnPredictions:
 
     def read_truth(self, store: Path | None, dataset: str, record: Record | None) -> GroundTruth:
         """The labels of the crops that were predicted; `store` says where those are if they have moved."""
-        return read_store_truth(store or Path(self.card["store"]), dataset, record)
+        place = store or Path(self.card["store"])
+        if store is None and not place.is_dir():
+            raise BadInput(
+                self.path,
+                expected=f"the crops that it was made of at {place}",
+                found=f"no such folder, seen from {Path.cwd()}",
+                fix="run this where the pipeline ran, or give --ground-truth STORE",
+            )
+        return read_store_truth(place, dataset, record)
 
     def read(self, truth: GroundTruth) -> Predictions:
         """The predictions, matched with the labels by their rows in the published list."""
@@ -39,7 +47,9 @@ class OwnPredictions:
             )
         whole = len(truth.joints_mm)
         notes = (f"covers {len(row):,} of {whole:,} frames",) if len(row) < whole else ()
-        return Predictions(joints_mm.astype(np.float64), places.astype(np.int64), "xyz", notes)
+        # In list order, as the interval's blocks need it.
+        by_row = np.argsort(places)
+        return Predictions(joints_mm[by_row].astype(np.float64), places[by_row].astype(np.int64), "xyz", notes)
 
     def describe(self, out: Path | None, call: Path | None) -> dict[str, Any]:
         """Where the predictions come from: what tables, stamps and the tracked run say of them."""

@@ -17,6 +17,9 @@ from handbench.evaluation.table_file import Table, check_finite, read_table
 PARTS = {"icvl": ICVL_TEST_FRAMES, "nyu": NYU_TEST_FRAMES}
 """Test sets that fall into parts people publish alone: frames of each part, in file order."""
 
+NEAREST_MM, FARTHEST_MM = 100.0, 3000.0
+"""Where a hand can be at the median of a set, for a sensor to see it."""
+
 
 @dataclass(frozen=True)
 class GroundTruth:
@@ -63,6 +66,7 @@ def read_ground_truth(
     if np.isnan(raw).all():
         raise BadInput(path, expected="labels", found="none that is not NaN or 32001", fix="check the file")
     word = _guess_label_layout(raw, dataset) if layout == "auto" else layout
+    _check_label_unit(raw, path)
     names = tuple(names) or table.names
     if names and len(names) != len(raw):
         raise BadInput(path, expected=f"{len(names)} frames, as many as names", found=str(len(raw)), fix="check both")
@@ -86,10 +90,14 @@ def read_predictions(path: Path, truth: GroundTruth, *, layout: str = "auto", or
     rows, notes = _match_frames(table, truth)
     check_finite(table)
     every = table.numbers.reshape(len(table.numbers), joints, 3)
+    if not are_all(rows, len(rows)):
+        # In list order, since the interval's blocks are runs of neighbouring frames.
+        by_row = np.argsort(rows)
+        rows, every = rows[by_row], every[by_row]
     raw = _pick(every, places)
     true_mm = take_rows(truth.joints_mm, rows)
     camera = DATASETS[truth.dataset].camera
-    word = choose_layout(raw, true_mm, camera, layout=layout, where=str(path))
+    word = choose_layout(raw, true_mm, camera, layout=layout, where=str(path), labels=_name_labels(truth))
     joints_mm = apply_layout(raw, word, camera)
     check_order(joints_mm, true_mm, truth.dataset, where=str(path))
     corners_mm = _find_corners(every, truth.dataset, word)
@@ -113,6 +121,11 @@ def _pick(every: Float64[np.ndarray, "frames all 3"], places: Sequence[int]) -> 
     return every if tuple(places) == tuple(range(every.shape[1])) else every[:, places]
 
 
+def _name_labels(truth: GroundTruth) -> str:
+    """The file to blame besides the predictions: labels that somebody gave may be the ones with other axes."""
+    return "" if truth.published or truth.list_rows is not None else str(truth.path)
+
+
 def _find_corners(
     every: Float64[np.ndarray, "frames points 3"], dataset: str, layout: str
 ) -> Float64[np.ndarray, "frames 3 3"] | None:
@@ -127,6 +140,14 @@ def _find_corners(
 def _match_frames(table: Table, truth: GroundTruth) -> tuple[Int64[np.ndarray, "frames"], tuple[str, ...]]:
     """The row of the truth behind every row of the file, and what to say about it."""
     frames, whole = len(table.numbers), len(truth.joints_mm)
+    if table.names and not truth.names:
+        raise BadInput(
+            table.path,
+            expected=f"labels with frame names, to match those of this file (labels: {truth.path})",
+            found="labels without names",
+            fix=f"put {truth.dataset}_test_list.txt beside the labels, or names into their first column; "
+            "without names in either file, frames are matched by their order",
+        )
     if table.names and truth.names:
         rows = _match_names(table, truth)
         return rows, (f"covers {frames:,} of {whole:,} frames, by name",) if frames < whole else ()
@@ -178,13 +199,27 @@ def _tail(name: str, parts: int | None) -> str:
     return name if parts is None else "/".join(name.split("/")[-parts:])
 
 
+def _check_label_unit(raw: Float64[np.ndarray, "frames joints 3"], path: Path) -> None:
+    """Hands are measured between a decimetre and a few metres from the camera."""
+    depth = abs(float(np.nanmedian(raw[..., 2])))
+    if not NEAREST_MM <= depth <= FARTHEST_MM:
+        guess = "metres" if 0.1 <= depth <= 3 else "centimetres" if 10 <= depth <= 100 else "another unit or other axes"
+        raise BadInput(
+            path,
+            expected=f"labels with a depth of {NEAREST_MM:g} to {FARTHEST_MM:g} mm",
+            found=f"{depth:g} at the median ({guess})",
+            fix="give the labels in millimetres, z last",
+        )
+
+
 def _guess_label_layout(raw: Float64[np.ndarray, "frames joints 3"], dataset: str) -> str:
     """Labels in pixels lie inside the image with the depth last; in millimetres x and y lie around zero."""
     camera = DATASETS[dataset].camera
     u, v, d = (np.nanmedian(raw[..., axis]) for axis in range(3))
     if d < 0:
         return "xyz-msra"
-    inside = np.nanmean((raw[..., 0] > 0) & (raw[..., 1] > 0) & (raw[..., 0] < camera.width))
+    known = raw[~np.isnan(raw).any(axis=-1)]
+    inside = ((known[:, 0] > 0) & (known[:, 1] > 0) & (known[:, 0] < camera.width)).mean()
     if inside > 0.95 and 0 < u < camera.width and 0 < v < camera.height:
         return "uvd"
     return "xyz"

@@ -50,6 +50,8 @@ class Result:
     config_digest: str | None
     folder: Path | None
     """The folder of the evaluation; None for a result rebuilt from tracking."""
+    converged: bool = False
+    """Whether training went on until its validation error had stopped falling; a rival counts only then."""
 
     @property
     def interval(self) -> Interval:
@@ -96,6 +98,18 @@ def read_results(run: Path) -> tuple[Result, ...]:
     return tuple(sorted(found, key=lambda one: (one.dataset, one.module, one.seed)))
 
 
+def select_results(results: Sequence[Result], settings: Mapping[str, Any]) -> tuple[Result, ...]:
+    """Those that the settings of a call ask for; what earlier calls with other settings left in the folder is not."""
+    asked = {
+        (name, dataset, seed)
+        for name, module in settings["modules"].items()
+        for dataset in module["datasets"]
+        if dataset in settings["use"]
+        for seed in settings["seeds"]
+    }
+    return tuple(one for one in results if (one.module, one.dataset, one.seed) in asked)
+
+
 def parse_result(evaluation: Mapping[str, Any], folder: Path | None) -> Result:
     """The result that an evaluation.json of the pipeline describes."""
     run = evaluation["run"]
@@ -122,6 +136,7 @@ def parse_result(evaluation: Mapping[str, Any], folder: Path | None) -> Result:
         commit=run["commit"],
         config_digest=run["config_digest"],
         folder=folder,
+        converged=run.get("converged") is True,
     )
 
 
@@ -129,6 +144,7 @@ def pool_seeds(results: Sequence[Result]) -> Pooled:
     """All seeds of one module on one dataset; they must have measured the same frames."""
     ordered = tuple(sorted(results, key=lambda one: one.seed))
     _check_same_frames(ordered)
+    _check_same_method(ordered)
     sums_mm = np.sum([one.block_sums_mm for one in ordered], axis=0)
     counts = np.sum([one.block_counts for one in ordered], axis=0)
     return Pooled(
@@ -177,6 +193,20 @@ def _check_same_frames(results: Sequence[Result]) -> None:
                 found=f"{one.frames} frames of {one.dataset} and {first.frames} of {first.dataset}",
                 fix="evaluate both on one test set",
             )
+
+
+def _check_same_method(results: Sequence[Result]) -> None:
+    """Seeds of one module differ in the seed alone."""
+    first = results[0]
+    for one in results:
+        for what in ("settings", "centre", "split"):
+            if getattr(one, what) != getattr(first, what):
+                raise BadInput(
+                    one.folder or one.module,
+                    expected=f"{what} {getattr(first, what)}, as of seed {first.seed}",
+                    found=str(getattr(one, what)),
+                    fix="run the pipeline again, or delete what an earlier call left",
+                )
 
 
 def _number(value: float | None) -> float:

@@ -70,6 +70,8 @@ def _read_text(path: Path, content: bytes) -> Table:
         content = content[3:]
     if b"\0" in content:
         raise BadInput(path, expected=_HOLDS, found="a binary file", fix=_AGAIN)
+    if b'"' in content:  # some programs quote every field
+        content = content.replace(b'"', b" ")
     if b";" in content:
         content = content.replace(b";", b",")
     skipped, content = _skip_header(content)
@@ -105,7 +107,7 @@ def _read_named(path: Path, content: bytes, skipped: int) -> Table:
     for line in content.split(b"\n"):
         parts = line.replace(b",", b" ").split(maxsplit=1)
         if parts:
-            names.append(parts[0].decode("utf-8", "replace").replace("\\", "/").strip('"'))
+            names.append(parts[0].decode("utf-8", "replace").replace("\\", "/"))
         rest.append(parts[1] if len(parts) > 1 else b"")
     text = parse_number_text(b"\n".join(rest), where=path, first_line=1 + skipped, first_column=2)
     if len(text.rows) != len(names):

@@ -76,7 +76,8 @@ def find_components(
     # A component's sign is free: its largest entry is made positive, so that it does not depend on the machine.
     largest = basis.gather(1, basis.abs().argmax(dim=1, keepdim=True))
     explained = singular[:kept].square().sum() / centred.square().sum().clamp_min(torch.finfo(depth.dtype).tiny)
-    return mean, basis * largest.sign(), float(explained)
+    # Two sums in single precision may end a millionth above the whole.
+    return mean, basis * largest.sign(), min(float(explained), 1.0)
 
 
 def project(

@@ -13,7 +13,8 @@ from handbench.datasets.lock import hold_alone
 from handbench.errors import BadInput
 from handbench.evaluation.claims import decide_claims, write_claims
 from handbench.evaluation.published import Record
-from handbench.evaluation.results import Result, read_results
+from handbench.evaluation.results import Result, read_results, select_results
+from handbench.provenance import CALL, read_call
 from handbench.report.claims_table import build_claims_table, count_statuses, list_rows
 from handbench.report.frame_data import open_frames
 from handbench.report.frame_sheets import KINDS, draw_sheet, save_sheet
@@ -27,17 +28,19 @@ from handbench.report.page import (
     render_index,
     render_table,
 )
-from handbench.report.run_card import read_run_card
+from handbench.report.run_card import RunCard, read_run_card
 from handbench.report.run_table import build_run_table
 from handbench.report.sections import SECTIONS
 from handbench.report.sources import Sources
-from handbench.report.stamps import stamp_card, stamp_results
+from handbench.report.stamps import stamp_card, stamp_results, stamp_sheet
 from handbench.report.table_files import write_plain_tables
 
 INDEX, CLAIMS, CLAIMS_CSV = "index.html", "claims.html", "claims.csv"
 TABLES, FIGURES, FRAMES, SHEETS = "tables", "figures", "frames", "sheets"
 OWN = {INDEX, CLAIMS, CLAIMS_CSV, TABLES, FIGURES, FRAMES, SHEETS, ".snakemake_timestamp"}
 """What may lie in a folder that a report takes the place of."""
+ASKED_BY = {"modules", "use", "seeds"}
+"""Settings that say which results a call wants."""
 
 
 def build_report(
@@ -56,10 +59,27 @@ def build_report(
     _refuse_foreign_folder(out)
     out = out.resolve()
     found = read_results(run) if results is None else tuple(results)
-    sources = Sources(run, read_run_card(run, found), found, record)
+    if not found:
+        _refuse_empty_run(run)
+    asked = _select_asked(run, found)
+    sources = Sources(run, read_run_card(run, asked), asked, record, left_out=len(found) - len(asked))
     with hold_alone(out):
         _build(sources, out, pictures)
     return out / INDEX
+
+
+def _refuse_empty_run(run: Path) -> None:
+    """A run that has only begun has a report; a folder that is no run, a misspelt one for example, has none."""
+    if not ((run / CALL).is_file() or (run / "evaluate").is_dir()):
+        found = "a folder with neither" if run.is_dir() else "no such folder"
+        expected = f"the folder of a run, such as results/demo-embedded, with {CALL} or evaluate/ in it"
+        raise BadInput(run, expected=expected, found=found, fix="name another folder, or run the pipeline first")
+
+
+def _select_asked(run: Path, found: tuple[Result, ...]) -> tuple[Result, ...]:
+    """What the last call asked for; earlier calls may have left results of other settings in the folder."""
+    settings = read_call(run / CALL).get("settings") or {}
+    return select_results(found, settings) if settings.keys() >= ASKED_BY else found
 
 
 def _build(sources: Sources, out: Path, pictures: bool) -> None:
@@ -101,9 +121,10 @@ def _write(sources: Sources, folder: Path, pictures: bool) -> None:
         caution=sources.caution,
         counts=counts,
         results=len(sources.results),
+        left_out=sources.left_out,
         runs=runs,
         sections=sections,
-        sheets=_copy_sheets(sources.run, folder / SHEETS) if pictures else (),
+        sheets=_copy_sheets(sources.run, folder / SHEETS, sources.card) if pictures else (),
         frames=frames,
         without_frames=without,
     )
@@ -125,7 +146,7 @@ def _write_page(path: Path, html: str) -> None:
     replace_file(path, html.encode(errors="backslashreplace"))
 
 
-def _copy_sheets(run: Path, folder: Path) -> tuple[ContactSheet, ...]:
+def _copy_sheets(run: Path, folder: Path, card: RunCard) -> tuple[ContactSheet, ...]:
     """The contact sheets that the pipeline drew of the data."""
     drawn = [(dataset, path) for dataset in DATASETS for path in sorted((run / "show" / dataset).glob("*.png"))]
     copied = []
@@ -133,7 +154,8 @@ def _copy_sheets(run: Path, folder: Path) -> tuple[ContactSheet, ...]:
         folder.mkdir(exist_ok=True)
         name = f"{dataset}-{path.name}"
         shutil.copyfile(path, folder / name)
-        copied.append(ContactSheet(f"{SHEETS}/{name}", f"{DATASETS[dataset].title}, split {path.stem}"))
+        title = f"{DATASETS[dataset].title}, split {path.stem}"
+        copied.append(ContactSheet(f"{SHEETS}/{name}", title, stamp_sheet(dataset, path.stem, card)))
     return tuple(copied)
 
 

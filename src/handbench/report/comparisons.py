@@ -14,12 +14,11 @@ from handbench.evaluation.results import Pooled, Result
 from handbench.evaluation.tables import FigureData, compare_with_print, curve_frame
 from handbench.report.figures import draw_accuracy, draw_joint_bars
 from handbench.report.items import Absent, Column, Figure, Item, Table
-from handbench.report.sources import HOW_TO_GET, NOT_AT_HAND, NOT_RUN, Sources
+from handbench.report.sources import DASH, HOW_TO_GET, NOT_AT_HAND, NOT_RUN, Sources
 from handbench.report.stamps import SEPARATOR, stamp_results
 
 PRINTED = "printed in the paper"
 RECOMPUTED = "recomputed from published predictions"
-DASH = "A dash under this run: not a method of this project."
 
 
 def build_comparison(

@@ -6,7 +6,7 @@ from handbench.conventions import DATASETS
 from handbench.evaluation.evaluate import Evaluation
 from handbench.evaluation.tables import curve_frame, joint_frame
 from handbench.report.figures import draw_accuracy, draw_joint_bars
-from handbench.report.stamps import SEPARATOR
+from handbench.report.stamps import SEPARATOR, describe_split
 
 RIVALS_IN_BARS = 3
 """Bars of more methods are too thin to read; the best published ones are shown."""
@@ -37,6 +37,8 @@ def stamp_evaluation(evaluation: Evaluation) -> str:
         f"camera: fx {camera.fx:g}, fy {camera.fy:g}, cx {camera.cx:g}, cy {camera.cy:g} px",
         f"labels: {evaluation.ground_truth.name}",
     ]
-    if evaluation.run:
-        words += [f"{key}: {evaluation.run[key]}" for key in ("centre", "split", "source", "scale", "seed", "commit")]
+    run = evaluation.run
+    if run:
+        words += [describe_split(run["split"], run["protocol"])]
+        words += [f"{key}: {run[key]}" for key in ("centre", "source", "scale", "seed", "commit")]
     return SEPARATOR.join(words)

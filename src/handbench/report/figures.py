@@ -137,8 +137,13 @@ def draw_joint_bars(joints: pd.DataFrame, out: Path, *, title: str, stamp: str) 
     return (*pictures, write_csv(joints, out, stamp))
 
 
-def draw_view_errors(bins: pd.DataFrame, out: Path, *, title: str, stamp: str) -> tuple[Path, ...]:
-    """Mean error against yaw and pitch (method, angle, angle_deg, error_mm, frames), the frames of a bin below."""
+def draw_view_errors(
+    bins: pd.DataFrame, means: Mapping[str, float], out: Path, *, title: str, stamp: str
+) -> tuple[Path, ...]:
+    """Mean error against yaw and pitch (method, angle, angle_deg, error_mm, frames), the frames of a bin below.
+
+    `means` are those over all frames, for the legend.
+    """
     methods = _methods(bins)
     with _open_figure(4.4) as figure:
         grid = figure.subplots(2, 2, sharex="col", sharey="row", height_ratios=(3, 1))
@@ -150,10 +155,11 @@ def draw_view_errors(bins: pd.DataFrame, out: Path, *, title: str, stamp: str) -
             counts.bar(frames.index, frames, width=1.7, color=RULE, edgecolor=FAINT_INK, linewidth=0.4)
             _name_axes(counts, f"{angle} (degrees, bins of 2)", "frames" if place == 0 else "")
         grid[0, 0].set_ylim(0, 1.08 * np.nanmax(bins["error_mm"], initial=1.0))
-        _write_legend(grid[0, 0], list(methods))
+        _write_legend(grid[0, 0], [_with_mean(method, means.get(method)) for method in methods])
         _finish(figure, grid[0, 0], title, stamp)
         pictures = _save(figure, out)
-    return (*pictures, write_csv(bins, out, stamp))
+    shown = bins.assign(mean_error_mm=bins["method"].map(dict(means)))
+    return (*pictures, write_csv(shown, out, stamp))
 
 
 def _count_columns(labels: Sequence[str], figure: "Figure") -> int:

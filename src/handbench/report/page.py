@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent / "page"
 PARTS = "parts.html.jinja"
 INDEX, CLAIMS, TABLE = "index.html.jinja", "claims.html.jinja", "table.html.jinja"
-STYLE, SORT, FILTER = "style.css", "sort.js", "filter.js"
+STYLE, SORT, FILTER, HINT = "style.css", "sort.js", "filter.js", "hint.js"
+BROAD_PX = 1300
+"""A picture wider than that would have no readable letter on a phone if it shrank to its width."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class ContactSheet:
 
     path: str
     title: str
+    stamp: str
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class IndexPage:
     caution: tuple[str, ...]
     counts: dict[str, int]
     results: int
+    left_out: int
     runs: Item
     sections: tuple[Section, ...]
     sheets: tuple[ContactSheet, ...]
@@ -68,7 +72,9 @@ class IndexPage:
 
 def render_index(page: IndexPage, folder: Path) -> str:
     """The first page; pictures already lie in `folder`, whose sizes keep the page from jumping while it loads."""
-    return _render(INDEX, {"page": page, "size_of": lambda path: read_png_size(folder / path)}, (SORT,))
+    return _render(
+        INDEX, {"page": page, "size_of": lambda path: read_png_size(folder / path), "broad": BROAD_PX}, (SORT, HINT)
+    )
 
 
 def render_claims(
@@ -76,12 +82,12 @@ def render_claims(
 ) -> str:
     papers = list(dict.fromkeys(row.paper for row in rows))
     values = {"rows": rows, "counts": counts, "card": card, "stamp": stamp, "caution": caution, "papers": papers}
-    return _render(CLAIMS, values, (SORT, FILTER))
+    return _render(CLAIMS, values, (SORT, FILTER, HINT))
 
 
 def render_table(table: Table) -> str:
     """A page of one table."""
-    return _render(TABLE, {"table": table}, (SORT,))
+    return _render(TABLE, {"table": table}, (SORT, HINT))
 
 
 def read_png_size(path: Path) -> tuple[int, int]:

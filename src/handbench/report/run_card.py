@@ -1,8 +1,9 @@
 """What a run was: its scale, source, seeds, commit, configuration and the day it was called."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from handbench.evaluation.results import Result
 from handbench.provenance import CALL, read_call
@@ -20,6 +21,8 @@ class RunCard:
     commit: str | None
     config_digest: str | None
     started: str | None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """The whole configuration of the call, where it is known."""
 
     @property
     def name(self) -> str:
@@ -31,7 +34,8 @@ def read_run_card(run: Path, results: Sequence[Result]) -> RunCard:
     call = read_call(run / CALL)
     scale, _, source = run.name.partition("-")
     first = results[0] if results else None
-    seeds = (call.get("settings") or {}).get("seeds") or sorted({one.seed for one in results})
+    settings = call.get("settings") or {}
+    seeds = settings.get("seeds") or sorted({one.seed for one in results})
     return RunCard(
         scale=call.get("scale") or (first.scale if first else scale) or UNKNOWN,
         source=call.get("source") or (first.source if first else source) or UNKNOWN,
@@ -39,6 +43,7 @@ def read_run_card(run: Path, results: Sequence[Result]) -> RunCard:
         commit=call.get("commit") or join_words(one.commit for one in results) or None,
         config_digest=call.get("config_digest") or join_words(one.config_digest for one in results) or None,
         started=call.get("started"),
+        settings=settings,
     )
 
 

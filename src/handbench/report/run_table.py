@@ -33,7 +33,7 @@ def build_run_table(sources: Sources) -> Item:
     rows = [_build_row(one) for one in pooled]
     notes = (
         "Means over seeds. The area is that below the curve from 0 to 80 mm, as a share of the whole. The interval "
-        "draws blocks of at least 50 neighbouring frames with all their seeds.",
+        "draws blocks of at least 50 neighbouring frames (a shorter sequence is one block) with all their seeds.",
         *sources.caution,
     )
     return Table(NAME, TITLE, pd.DataFrame(rows), COLUMNS, stamp_results(sources.results), notes)

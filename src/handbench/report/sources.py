@@ -14,6 +14,7 @@ HOW_TO_GET = (
     "published`, or set `published.use: true` in the config."
 )
 NOT_RUN = "not run at this scale"
+DASH = "A dash under this run: not a method of this project."
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Sources:
     card: RunCard
     results: tuple[Result, ...]
     record: Record | None
+    left_out: int = 0
+    """Results in the run's folder that its last call did not ask for."""
 
     @property
     def this_run(self) -> str:

@@ -1,6 +1,6 @@
 """The line under every table and figure that says what was measured, on what, and by which state of the project."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from handbench.conventions import DATASETS, Camera
@@ -8,6 +8,8 @@ from handbench.evaluation.results import Result
 from handbench.report.run_card import RunCard, join_words
 
 SEPARATOR = " | "
+EVERY_FRAME = "all"
+"""The split of a dataset that has none."""
 
 
 def stamp_results(results: Sequence[Result]) -> str:
@@ -80,7 +82,7 @@ def describe_protocol(result: Result) -> str:
     truth = "uses ground truth" if centre["uses_ground_truth"] else "no ground truth"
     return ", ".join(
         (
-            f"{protocol['title']}, {result.split} split",
+            f"{protocol['title']}, {describe_split(result.split, result.protocol)}",
             f"{result.frames:,} frames",
             f"{len(protocol['scored'])} joints",
             f"centre: {centre['strategy']} ({truth})",
@@ -89,6 +91,37 @@ def describe_protocol(result: Result) -> str:
             f"patch: {protocol['size_px']} px",
         )
     )
+
+
+def stamp_sheet(dataset: str, split: str, card: RunCard) -> str:
+    """The card of a contact sheet: no number is measured on it, so it has neither centre nor cube."""
+    convention = DATASETS[dataset]
+    made = (card.settings.get("datasets") or {}).get(dataset) or {}
+    frames = (made.get("frames") if card.source == "embedded" else convention.frames) or {}
+    number = f"{frames[split]:,}" if split in frames else "unknown number of"
+    seed = made.get("seed", "unknown") if card.source == "embedded" else "none, recorded"
+    return SEPARATOR.join(
+        (
+            f"{convention.title}, {_name_split(split)}, {number} frames, {len(convention.joints.names)} joints, "
+            f"centre and cube: around the labels, {_describe_camera(convention.camera)}",
+            f"data: {card.source}",
+            f"scale: {card.scale}",
+            f"seed of the data: {seed}",
+            *_state(card.commit, card.config_digest),
+        )
+    )
+
+
+def describe_split(split: str, protocol: Mapping[str, Any]) -> str:
+    """Where a dataset has no split of its own, each subject's frames are predicted by what never saw the subject."""
+    if protocol["split"] != EVERY_FRAME:
+        return _name_split(split)
+    folds = len(protocol["cube_mm"])
+    return f"{_name_split(EVERY_FRAME)}, leave-one-subject-out over {folds} fold{'s' * (folds != 1)}"
+
+
+def _name_split(split: str) -> str:
+    return "all frames" if split == EVERY_FRAME else f"{split} split"
 
 
 def _describe_cube(cube_mm: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from handbench.datasets.files import replace_file
 from handbench.report.items import Column, Table
+from handbench.report.latex_table import render_latex
 from handbench.report.stamped_csv import write_csv
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
 NOTHING = "\N{EN DASH}"
 SORTABLE = "sortable"
-LONGEST_WORDS, SENTENCE_WIDTH = 44, "28mm"
-"""In LaTeX a column of longer cells than this many characters breaks its lines."""
 
 
 def write_plain_tables(table: Table, folder: Path) -> tuple[Path, ...]:
@@ -23,7 +22,7 @@ def write_plain_tables(table: Table, folder: Path) -> tuple[Path, ...]:
     folder.mkdir(parents=True, exist_ok=True)
     markdown, latex = folder / f"{table.name}.md", folder / f"{table.name}.tex"
     replace_file(markdown, render_markdown(table).encode(errors="backslashreplace"))
-    replace_file(latex, render_latex(table).encode(errors="backslashreplace"))
+    replace_file(latex, render_latex(table, format_cells(table)).encode(errors="backslashreplace"))
     return write_csv(table.frame, folder / table.name, table.stamp), markdown, latex
 
 
@@ -37,18 +36,6 @@ def render_html(table: Table) -> str:
     html = str(styler.to_html(cell_ids=False))
     # The style sheet that comes before the table is empty: looks are the page's business.
     return html[html.index("<table") :].strip()
-
-
-def render_latex(table: Table) -> str:
-    """A table float for booktabs, notes and stamp in small print below it."""
-    shown = format_cells(table)
-    widths = [max(map(len, shown.iloc[:, place]), default=0) for place in range(len(table.columns))]
-    align = "".join(_align(column, width) for column, width in zip(table.columns, widths, strict=True))
-    styler = _hide_index(shown).format(escape="latex").format_index(escape="latex", axis=1)
-    tabular = styler.to_latex(hrules=True, column_format=align, multicol_align="c")
-    small = "\n".join(rf"{{\footnotesize {escape_latex(text)}\par}}" for text in (*table.notes, table.stamp))
-    head = rf"\caption{{{escape_latex(table.title)}}}" + "\n" + rf"\label{{tab:{table.name}}}"
-    return "\n".join((r"\begin{table}", r"\centering", head, str(tabular).strip(), small, r"\end{table}")) + "\n"
 
 
 def render_markdown(table: Table) -> str:
@@ -67,20 +54,6 @@ def format_cells(table: Table) -> pd.DataFrame:
     shown = pd.DataFrame(cells)
     shown.columns = pd.MultiIndex.from_tuples([(column.group, column.label) for column in table.columns])
     return shown
-
-
-def escape_latex(text: str) -> str:
-    """What LaTeX would take for its own, made plain."""
-    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    special |= {sign: f"\\{sign}" for sign in "&%$#_{}"} | {"|": r"\textbar{}", "<": r"\textless{}"}
-    return "".join(special.get(sign, sign) for sign in text)
-
-
-def _align(column: Column, width: int) -> str:
-    """Numbers to the right, words to the left, sentences in lines."""
-    if column.decimals is not None:
-        return "r"
-    return "l" if width <= LONGEST_WORDS else f"p{{{SENTENCE_WIDTH}}}"
 
 
 def _place(table: Table) -> list[tuple[int, Column]]:

@@ -1,5 +1,6 @@
 """Error against the direction a hand faces, for every module that was measured on MSRA."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -53,9 +54,13 @@ def _build_figure(sources: Sources, pooled: Pooled) -> Item:
         for angle, bins_deg in ANGLES
     ]
     notes = (f"Means of frame errors in bins of {BIN_DEG} degrees, the angles measured from the labels.", *outside)
-    describe = f"Mean error of {first.method} in bins of yaw and pitch, and the number of frames in each bin."
-    return Figure(name, title, describe, partial(_draw, binned, title, stamp), stamp, (*notes, *sources.caution))
+    means = {first.method: pooled.interval.mean}
+    describe = (
+        f"Mean error of {first.method} ({pooled.interval.mean:.2f} mm over all frames) in bins of yaw and pitch, and "
+        "the number of frames in each bin."
+    )
+    return Figure(name, title, describe, partial(_draw, binned, means, title, stamp), stamp, (*notes, *sources.caution))
 
 
-def _draw(binned: pd.DataFrame, title: str, stamp: str, out: Path) -> tuple[Path, ...]:
-    return draw_view_errors(binned, out, title=title, stamp=stamp)
+def _draw(binned: pd.DataFrame, means: Mapping[str, float], title: str, stamp: str, out: Path) -> tuple[Path, ...]:
+    return draw_view_errors(binned, means, out, title=title, stamp=stamp)

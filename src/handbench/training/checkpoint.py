@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from handbench.datasets.files import replace_file
@@ -34,9 +34,8 @@ def save_checkpoint(folder: Path, state: dict[str, Tensor], card: dict[str, Any]
     """Tensors first, the card last: a folder without a card is no checkpoint."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CARD).unlink(missing_ok=True)
-    partial = folder / f".{TENSORS}.part"
-    save_file({name: tensor.contiguous() for name, tensor in state.items()}, partial)
-    partial.replace(folder / TENSORS)
+    # Not safetensors' own writer: it knows no umask, and a full disk is an error of its own kind.
+    replace_file(folder / TENSORS, save({name: tensor.contiguous() for name, tensor in state.items()}))
     content = {"format": FORMAT, "version": VERSION, **card, DIGEST: digest_file(folder / TENSORS)}
     replace_file(folder / CARD, (json.dumps(seal(content), indent=1) + "\n").encode())
 

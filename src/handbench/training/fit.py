@@ -1,7 +1,7 @@
 """One training run as a method sees it: the seed, a place for the numbers of an epoch, a way to train a module."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from pytorch_lightning import LightningModule
 
 RESUME = "resume"
+VALIDATION = "validation_mm"
+"""The metric that tells whether a training has come to its end."""
+LAST_SHARE, STILL_FALLING = 0.2, 0.01
 
 
 class Fit:
@@ -20,6 +23,8 @@ class Fit:
         self.seed = seed
         self.shown: dict[str, float] = {}
         """The last value of everything that was logged."""
+        self.converged: bool | None = True
+        """Whether the validation error has stopped falling: so of what is solved in one step; None: nobody looked."""
         self._folder = folder / RESUME
         self._log = log
         self._fits = 0
@@ -35,8 +40,19 @@ class Fit:
 
         self._fits += 1
         place = self._folder / str(self._fits)
-        run_epochs(module, data, epochs=epochs, batch=batch, seed=self.seed, place=place, tell=self.log)
+        history = run_epochs(module, data, epochs=epochs, batch=batch, seed=self.seed, place=place, tell=self.log)
+        held_back = [metrics[VALIDATION] for metrics in history if VALIDATION in metrics]
+        stopped = has_stopped_falling(held_back) if held_back else None
+        self.converged = stopped if self.converged else self.converged
 
     def forget(self) -> None:
         """The checkpoint is saved: nothing is left to go on from."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def has_stopped_falling(errors: Sequence[float]) -> bool:
+    """Whether the last fifth of at least ten epochs has found nothing that is 1 % better than all before."""
+    last = max(round(LAST_SHARE * len(errors)), 1)
+    if len(errors) < 10:
+        return False
+    return min(errors[-last:]) > (1 - STILL_FALLING) * min(errors[:-last])

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from jaxtyping import Int64
 from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import Checkpoint
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -23,10 +24,11 @@ _EPOCHS_APART = 1_000_003
 
 def run_epochs(
     module: LightningModule, data: Mapping[str, Tensor], *, epochs: int, batch: int, seed: int, place: Path, tell: Tell
-) -> None:
+) -> list[dict[str, float]]:
     """Train on batches of `data` (first axis: frames), each an index into what is already in memory.
 
-    `place` holds the file to go on from after a kill; `tell` takes the numbers of each epoch.
+    `place` holds the file to go on from after a kill; `tell` takes the numbers of each epoch. Returned are those of all
+    epochs, whoever trained them.
     """
     order = BatchOrder(len(next(iter(data.values()))), batch, seed)
     # A generator of its own: the loader would draw from the one that dropout and augmentation draw from.
@@ -34,13 +36,14 @@ def run_epochs(
     loader: DataLoader[Any] = DataLoader(Resident(data), sampler=order, batch_size=None, generator=apart)
     # Its advertisements and its list of devices would be all that a log holds.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    ends = EpochEnd(tell, place)
     trainer = Trainer(
         accelerator="auto",
         devices=1,
         max_epochs=epochs,
-        callbacks=[EpochSeed(seed), EpochEnd(tell, place)],
+        callbacks=[EpochSeed(seed), ends],
         logger=False,
-        enable_checkpointing=False,
+        enable_checkpointing=True,
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
@@ -51,6 +54,7 @@ def run_epochs(
     saved = place / EPOCH_FILE
     trainer.fit(module, loader, ckpt_path=saved if saved.is_file() else None, weights_only=True)
     module.eval()
+    return ends.history
 
 
 class Resident(Dataset[dict[str, Tensor]]):
@@ -95,12 +99,22 @@ class EpochSeed(Callback):
         torch.manual_seed(_mix(self.seed, trainer.current_epoch) + 1)
 
 
-class EpochEnd(Callback):
-    """Tells what the epoch came to and keeps a file to go on from, replaced whole."""
+class EpochEnd(Checkpoint):
+    """Tells what the epoch came to and keeps a file to go on from, replaced whole.
+
+    A Checkpoint, because those alone come after the module itself has logged what it measures at an epoch's end.
+    """
 
     def __init__(self, tell: Tell, place: Path) -> None:
         self.tell = tell
         self.place = place
+        self.history: list[dict[str, float]] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"history": self.history}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.history = list(state_dict["history"])
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # Lightning steps those after this file is written: a resume would lose one step of the rate.
@@ -110,6 +124,7 @@ class EpochEnd(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.tell(metrics, trainer.current_epoch)
+        self.history.append(metrics)
         self.place.mkdir(parents=True, exist_ok=True)
         partial = self.place / f".{EPOCH_FILE}.part"
         trainer.save_checkpoint(partial)

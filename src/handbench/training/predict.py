@@ -33,6 +33,7 @@ def predict(folders: Sequence[Path], store: Path, out: Path) -> str:
     with hold_alone(out):
         opened = open_crops(store=store, split="all" if card["fold"] else None, joints="scored")
         _check_store(card, opened)
+        _check_unseen(checkpoints[0], opened)
         parts = [_predict_part(checkpoint, store) for checkpoint in checkpoints]
         places = np.concatenate([part[0] for part in parts])
         order = np.argsort(places, kind="stable")
@@ -69,6 +70,7 @@ def _save(
         "frames": len(places),
         "protocol": protocol,
         "store": store.path.as_posix(),
+        "converged": all(one.card["converged"] is True for one in checkpoints),
         "checkpoints": [{"path": one.folder.as_posix(), "sha256": one.card["sha256"]} for one in checkpoints],
     }
     names = tuple(store.names[place] for place in places)
@@ -103,6 +105,17 @@ def _check_store(card: dict[str, Any], crops: CropDataset) -> None:
                 found=_word(protocol[key]),
                 fix="crop with the same settings, or train on these crops",
             )
+
+
+def _check_unseen(checkpoint: Checkpoint, crops: CropDataset) -> None:
+    """Frames that were trained on are no test: a nearest neighbour would find each of them without any error."""
+    if checkpoint.card["fold"] is None and crops.store.card["sha256"] == checkpoint.card["sha256_of_store"]:
+        raise BadInput(
+            crops.store.path,
+            expected="crops that were not trained on",
+            found="those of the training",
+            fix="name the store of another split; MSRA is trained with --fold, once for each subject left out",
+        )
 
 
 def _word(value: Any) -> str:

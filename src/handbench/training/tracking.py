@@ -7,6 +7,7 @@ it when a server is gone, stands in tracking_run.py; what is sent in which order
 import gc
 import logging
 import os
+import shlex
 import socket
 import sqlite3
 import uuid
@@ -23,13 +24,14 @@ from handbench.datasets.lock import hold_alone
 from handbench.errors import BadInput
 from handbench.provenance import read_call
 from handbench.training.tracking_client import Found, Tracker
-from handbench.training.tracking_log import LOG, hold
+from handbench.training.tracking_log import hold
 from handbench.training.tracking_run import TrackedRun, follow_run, tell
 from handbench.training.tracking_send import (
     RESULTS,
     STAGES,
     Sent,
     end_calls,
+    find_logs,
     match_tag,
     now_ms,
     send_all,
@@ -47,6 +49,9 @@ from handbench.training.tracking_store import (
     find_endpoint,
     find_results,
     find_store,
+    keep_end,
+    lacks_database,
+    name_track_command,
     read_note,
     resolve_uri,
     write_note,
@@ -160,21 +165,30 @@ def _shorten_wait(
 def create_store(results: Path) -> Store:
     """Make the store of a results folder and its experiments, once; jobs only ever use it.
 
-    Where a server does not answer, store.json says so and jobs keep what they log: one line on stderr, no error.
+    Where a server does not answer, store.json says so and jobs keep what they log: one line on stderr, no error. The
+    next call tries again.
     """
+    store, reason = _make_store(results)
+    if not store.available:
+        later = f"{name_track_command(results)} sends it when there is one"
+        tell(store.folder, f"the store is not to be had ({reason}); jobs keep what they log, {later}")
+    return store
+
+
+def _make_store(results: Path) -> tuple[Store, str]:
+    """The store, and why it is not available."""
     folder = results.absolute() / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     with hold(folder, seconds=120.0):
-        store = find_store(results) or Store(folder, resolve_uri(DEFAULT, folder), "")
+        store, reason = find_store(results) or Store(folder, resolve_uri(DEFAULT, folder), ""), ""
         store = replace(store, id=store.id or uuid.uuid4().hex, available=True, experiments={})
         try:
             _make_database(store)
             store = replace(store, experiments=connect(store).list_experiments())
         except Exception as error:
-            store = replace(store, available=False)
-            tell(folder, f"the store is not to be had ({tell_error(error)}); jobs keep what they log")
+            store, reason = replace(store, available=False), tell_error(error)
         write_store(store)
-    return store
+    return store, reason
 
 
 def _make_database(store: Store) -> None:
@@ -183,7 +197,7 @@ def _make_database(store: Store) -> None:
     Several processes that open a new one at once, or a kill in the midst of its migrations, break it for good.
     """
     database = database_of(store.uri)
-    if database is None or (database.exists() and database.stat().st_size):
+    if database is None or not lacks_database(store):
         return
     if "?" in str(database):
         raise BadInput(database, expected="a path without ?", found="one with it", fix="name another results folder")
@@ -198,20 +212,29 @@ def send_unsent(results: Path) -> Sent:
     """Send what jobs have kept beside their results and the store does not have: once, however often it is asked."""
     if not results.is_dir():
         raise BadInput(results, expected="a results folder", found="none", fix="name the folder that jobs wrote to")
-    if not any(path for stage in STAGES for path in results.glob(f"*/{stage}/**/{LOG}")):
+    if not any(find_logs([folder for stage in STAGES for folder in sorted(results.glob(f"*/{stage}"))])):
         return Sent()
     (results / FOLDER).mkdir(exist_ok=True)
     with hold_alone(results / FOLDER / "track"):
-        store = find_store(results)
-        if store is None or not store.experiments:
-            store = create_store(results)
+        store, reason = find_store(results), ""
+        if store is None or not store.experiments or lacks_database(store):
+            store, reason = _make_store(results)
         if not store.available:
-            raise _refuse(store, "none")
+            raise _refuse(store, reason or "none")
         try:
-            tracker = connect(store, wait_s=PATIENT_S)
+            tracker = _connect_anew(store, PATIENT_S)
         except Exception as error:
             raise _refuse(store, tell_error(error)) from None
         return send_all(tracker, results)
+
+
+def _connect_anew(store: Store, wait_s: int) -> Tracker:
+    """A client that has looked the experiments up: another database may lie there than the one store.json tells of."""
+    tracker = connect(replace(store, experiments={}), wait_s=wait_s)
+    found = tracker.list_experiments()
+    if store.id and found != store.experiments:
+        write_store(replace(store, experiments=found))
+    return tracker
 
 
 def _refuse(store: Store, found: str) -> BadInput:
@@ -229,20 +252,24 @@ def close_call(call: Path, status: str) -> None:
     if not name or results is None or not call_file(results / FOLDER, name).exists():
         return
     try:
+        end = {"status": status, "time": now_ms()}
+        keep_end(call.parent, name, end)
         with hold(results / FOLDER / CALLS):
-            note = read_note(results / FOLDER, name)
-            write_note(results / FOLDER, name, note | {"status": status, "time": now_ms(), "ended": False})
+            write_note(results / FOLDER, name, read_note(results / FOLDER, name) | end | {"ended": False})
         store = find_store(results)
+        if store is not None and (not store.available or lacks_database(store)):
+            store = create_store(results)  # it may have come since; if not, this says so
         if store is None or not store.available:
             return
         with hold_alone(results / FOLDER / "track"):
-            tracker = connect(store)
+            tracker = _connect_anew(store, WAIT_S)
             report = send_below(tracker, [call.parent / stage for stage in STAGES])
             end_calls(tracker)
         for folder, reason in report.failed.items():
-            tell(Path(folder), f"not sent ({reason}); `handbench track {results}` sends it later")
+            tell(Path(folder), f"not sent ({reason}); {name_track_command(results)} sends it later")
     except Exception as error:
-        tell(call.parent, f"the call is not closed ({tell_error(error)}); `handbench track {results}` does it later")
+        later = f"{name_track_command(results)} does it later"
+        tell(call.parent, f"the call is not closed ({tell_error(error)}); {later}")
 
 
 @dataclass(frozen=True)
@@ -294,7 +321,8 @@ def find_uri(results: Path) -> tuple[str, str]:
     """Address and results id of the store that a results folder sends to."""
     store = find_store(results)
     if store is None or not store.available:
-        fix = f"run `handbench mlflow --out {results / FOLDER}`, then the pipeline"
+        make = f"`handbench mlflow --results {shlex.quote(str(results))}`"
+        fix = f"run {make}, then {name_track_command(results)} or the pipeline"
         raise BadInput(results / FOLDER, expected="a tracking store", found="none", fix=fix)
     return store.uri, store.id
 

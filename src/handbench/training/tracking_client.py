@@ -14,6 +14,8 @@ MOST_POINTS, MOST_PARAMS = 1000, 100
 LONGEST_PARAM, LONGEST_TAG = 6000, 8000
 PROXIED = "mlflow-artifacts:"
 """Artifacts lie where the server of the moment keeps them: the one address that a moved folder does not break."""
+ACTIVE_RUNS, ALL_RUNS = 1, 3
+"""MLflow's numbers for the runs that its dashboard lists, and for those and the bin together."""
 Point = tuple[str, float, int, int]
 """Key, value, step, time in milliseconds."""
 
@@ -26,6 +28,10 @@ class Found:
     name: str
     status: str
     started_ms: int
+    ended_ms: int
+    """0 while it runs."""
+    deleted: bool
+    """Somebody has removed it in the dashboard, which keeps it in a bin."""
     artifacts: str
     params: Mapping[str, str]
     tags: Mapping[str, str]
@@ -86,7 +92,7 @@ class Tracker:
         run = self.client.create_run(experiment, start_time=started_ms, tags=cut, run_name=name)
         return run.info.run_id
 
-    def find(self, experiments: Sequence[str], condition: str) -> list[Found]:
+    def find(self, experiments: Sequence[str], condition: str, *, view: int = ACTIVE_RUNS) -> list[Found]:
         """Runs that meet a condition in MLflow's own words, newest first."""
         found: list[Found] = []
         token = None
@@ -94,6 +100,7 @@ class Tracker:
             page = self.client.search_runs(
                 list(experiments),
                 condition,
+                run_view_type=view,
                 max_results=1000,
                 order_by=["attributes.start_time DESC"],
                 page_token=token,
@@ -159,6 +166,8 @@ def _describe(run: Any) -> Found:
         info.run_name,
         info.status,
         info.start_time,
+        info.end_time or 0,
+        info.lifecycle_stage == "deleted",
         info.artifact_uri,
         data.params,
         data.tags,

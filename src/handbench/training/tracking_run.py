@@ -27,7 +27,15 @@ from handbench.training.tracking_log import (
     write_progress,
 )
 from handbench.training.tracking_send import now_ms, send_events, start_run, tell_error
-from handbench.training.tracking_store import FOLDER, Store, call_file, find_results, find_store, name_output
+from handbench.training.tracking_store import (
+    FOLDER,
+    Store,
+    call_file,
+    find_results,
+    find_store,
+    name_output,
+    name_track_command,
+)
 
 CALL_WORDS = ("call", "started", "command", "scale", "source", "commit", "config_digest")
 Connect = Callable[[Store], Tracker]
@@ -118,8 +126,8 @@ class TrackedRun:
             yield
         except Exception as error:
             self._tracker = None
-            again = f"`handbench track {self._results or ''}".rstrip() + "` sends it later"
-            tell(self.folder, f"not sent ({tell_error(error)}); the job goes on, {again}")
+            again = name_track_command(self._results)
+            tell(self.folder, f"not sent ({tell_error(error)}); the job goes on, {again} sends it later")
 
     @contextmanager
     def _warned(self, loss: str) -> Iterator[None]:
@@ -183,11 +191,11 @@ def _note_call(results: Path | None, words: Mapping[str, Any]) -> None:
 
 
 def _complete_tags(folder: Path, tags: Mapping[str, str], call: Mapping[str, Any]) -> dict[str, str]:
-    """What the job says, and beneath it what the path and the call say."""
+    """What the job says, and beneath it what the path and the call say; an empty word says nothing."""
     place = read_place(folder)
     known = {key: str(value) for key, value in vars(place).items() if value is not None} if place else {}
     known |= {key: str(call[key]) for key in ("scale", "source", "commit", "config_digest") if call.get(key)}
-    return {clean_key(key): str(value) for key, value in {**known, **tags}.items()}
+    return {clean_key(key): str(value) for key, value in {**known, **tags}.items() if str(value)}
 
 
 def tell(folder: Path, words: str) -> None:

@@ -4,6 +4,7 @@ Each step may be done twice without a second effect: a run is found again by its
 value, a metric that the store has already is passed over, an artifact is replaced by itself.
 """
 
+import os
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from handbench.provenance import CALL, read_call
-from handbench.training.tracking_client import LONGEST_TAG, Found, Point, Tracker
+from handbench.training.tracking_client import ALL_RUNS, LONGEST_TAG, Found, Point, Tracker
 from handbench.training.tracking_log import (
     LOG,
     LoggedRun,
@@ -26,7 +27,7 @@ from handbench.training.tracking_log import (
     resolve_artifact,
     write_progress,
 )
-from handbench.training.tracking_store import CALLS, WORKFLOW, hide_password, read_note, write_note
+from handbench.training.tracking_store import CALLS, WORKFLOW, hide_password, read_end, read_note, write_note
 
 UUID, OUTPUT, RESULTS, CALL_ID = "handbench.uuid", "handbench.output", "handbench.results", "handbench.call"
 PROCESS = ("host", "boot", "pid", "born")
@@ -109,26 +110,32 @@ def send_all(tracker: Tracker, results: Path) -> Sent:
     try:
         _close_gone(tracker, results)
         end_calls(tracker)
+        _close_quiet(tracker, results)
     except Exception as error:
         report.failed[str(results)] = tell_error(error)
     return report
 
 
 def send_below(tracker: Tracker, folders: Sequence[Path]) -> Sent:
-    report, lost = Sent(), ""
+    report, known, lost = Sent(), dict[str, Found](), ""
+    try:
+        known = _list_known(tracker)
+    except Exception as error:
+        lost = tell_error(error)
     for folder, run, held in _list_runs(folders):
-        progress = read_progress(folder, run.uuid)
-        if progress and progress.store != tracker.store.name:
-            progress = None
+        found = known.get(run.uuid)
+        progress = _trust(read_progress(folder, run.uuid), found, tracker)
         if held:
             report.running += 1
+        elif found and found.deleted:
+            report.already += 1  # somebody has taken it out of the store on purpose
         elif progress and (progress.done or not (run.events[progress.events :] or _is_over(run))):
             report.already += 1
         elif lost:
             report.failed[str(folder)] = lost
         else:
             try:
-                _send_run(tracker, folder, run, progress)
+                _send_run(tracker, folder, run, found)
                 report.sent += 1
             except Exception as error:
                 report.failed[str(folder)] = tell_error(error)
@@ -136,9 +143,39 @@ def send_below(tracker: Tracker, folders: Sequence[Path]) -> Sent:
     return report
 
 
+def _list_known(tracker: Tracker) -> dict[str, Found]:
+    """What the store has of this results folder, by uuid, and what somebody has removed from it in the dashboard."""
+    experiments = list(tracker.list_experiments().values())
+    runs = tracker.find(experiments, match_tag(RESULTS, tracker.store.id), view=ALL_RUNS)
+    # Newest first: of two that a fault made of one, the older stays, as when a run is searched for.
+    return {run.tags[UUID]: run for run in runs if UUID in run.tags}
+
+
+def _trust(progress: Progress | None, found: Found | None, tracker: Tracker) -> Progress | None:
+    """What was noted as sent, as far as the store bears it out: its database may be lost, or restored from before."""
+    if progress is None or found is None or progress.store != tracker.store.name:
+        return None
+    return None if progress.done and found.status == "RUNNING" else progress
+
+
+def find_logs(folders: Sequence[Path]) -> Iterator[Path]:
+    """Every tracking.jsonl below the folders, in links to other places too; each place once, however links run."""
+    seen: set[tuple[int, int]] = set()
+    for top in folders:
+        for folder, below, files in os.walk(top, followlinks=True):
+            place = Path(folder).stat()
+            if (place.st_dev, place.st_ino) in seen:
+                below.clear()
+                continue
+            seen.add((place.st_dev, place.st_ino))
+            below.sort()
+            if LOG in files:
+                yield Path(folder, LOG)
+
+
 def _list_runs(folders: Sequence[Path]) -> Iterator[tuple[Path, LoggedRun, bool]]:
     """Every run with its folder, and whether a living job is still writing it."""
-    for path in sorted(path for folder in folders for path in folder.rglob(LOG)):
+    for path in find_logs(folders):
         held = is_held(path)
         runs = read_log(path)
         for run in runs:
@@ -154,11 +191,9 @@ def _ask_if_lost(tracker: Tracker) -> str:
     return ""
 
 
-def _send_run(tracker: Tracker, folder: Path, run: LoggedRun, progress: Progress | None) -> None:
-    if progress and not tracker.has(progress.run_id):
-        progress = None  # somebody has removed it, or restored an older database
-    run_id = progress.run_id if progress else start_run(tracker, run.start, search=True)
-    done = progress.events if progress else 0
+def _send_run(tracker: Tracker, folder: Path, run: LoggedRun, found: Found | None) -> None:
+    """All of a run from its start: what the store has it does not take twice, and what it lost it gets again."""
+    run_id, done = found.run_id if found else start_run(tracker, run.start, search=True), 0
     while done < len(run.events):
         events = run.events[done : done + BATCH_EVENTS]
         send_events(tracker, run_id, folder, events)
@@ -181,18 +216,28 @@ def _find_parent(tracker: Tracker, call: Mapping[str, Any] | None) -> str | None
     """The run of a workflow call, made by the first job that asks; the others wait for it."""
     if not call:
         return None
-    store, known = tracker.store, read_note(tracker.store.folder, call["call"])
-    if known.get("run_id") and known.get("store") == store.name:
-        return known["run_id"]
+    if noted := _read_parent(tracker, call["call"]):
+        return noted
+    store = tracker.store
     (store.folder / CALLS).mkdir(parents=True, exist_ok=True)
     with hold(store.folder / CALLS):
-        known = read_note(store.folder, call["call"])
-        if known.get("run_id") and known.get("store") == store.name:
-            return known["run_id"]
+        if noted := _read_parent(tracker, call["call"]):
+            return noted
         _close_gone(tracker, store.folder.parent)
         run_id = _make_parent(tracker, call)
-        write_note(store.folder, call["call"], known | {"run_id": run_id, "store": store.name, "ended": False})
+        # A lost store has lost the notes in it as well; what lies beside call.json says how the call ended.
+        end = read_end(_run_folder(call, store.folder.parent), call["call"])
+        note = {**end, **read_note(store.folder, call["call"]), "run_id": run_id, "store": store.name, "ended": False}
+        write_note(store.folder, call["call"], note)
     return run_id
+
+
+def _read_parent(tracker: Tracker, call: str) -> str | None:
+    """The run that was noted for a call, if this store still has it."""
+    noted = read_note(tracker.store.folder, call)
+    if not noted.get("run_id") or noted.get("store") != tracker.store.name or not tracker.has(noted["run_id"]):
+        return None
+    return str(noted["run_id"])
 
 
 def _make_parent(tracker: Tracker, call: Mapping[str, Any]) -> str:
@@ -222,9 +267,29 @@ def _close_gone(tracker: Tracker, results: Path) -> None:
 
 
 def _is_replaced(parent: Found, results: Path) -> bool:
-    run = results / f"{parent.tags.get('scale')}-{parent.tags.get('source')}"
-    latest = read_call(run / CALL).get("call")
+    latest = read_call(_run_folder(parent.tags, results) / CALL).get("call")
     return latest is not None and latest != parent.tags.get(CALL_ID)
+
+
+def _run_folder(words: Mapping[str, Any], results: Path) -> Path:
+    return results / f"{words.get('scale')}-{words.get('source')}"
+
+
+def _close_quiet(tracker: Tracker, results: Path) -> None:
+    """End the calls of which nobody has noted the end and no job lives; a workflow that still goes on corrects it.
+
+    They ended as their jobs did. So it is after a kill, and for calls of before their ends were noted.
+    """
+    experiments, own = list(tracker.list_experiments().values()), match_tag(RESULTS, tracker.store.id)
+    for parent in tracker.find([tracker.find_experiment(WORKFLOW)], f"attributes.status = 'RUNNING' AND {own}"):
+        folder = _run_folder(parent.tags, results)
+        jobs = tracker.find(experiments, f"{match_tag(CALL_ID, parent.tags.get(CALL_ID, ''))} AND {own}")
+        jobs = [job for job in jobs if job.run_id != parent.run_id]
+        alive = any(job.status == "RUNNING" for job in jobs)
+        if jobs and not alive and not any(is_held(path) for path in find_logs([folder / stage for stage in STAGES])):
+            ends = {job.status for job in jobs}
+            status = next((word for word in ("FAILED", "KILLED") if word in ends), "FINISHED")
+            tracker.end(parent.run_id, status, max(job.ended_ms for job in jobs))
 
 
 def _has_gone(run: Found, results: Path) -> bool:

@@ -7,6 +7,7 @@ lie beside it, so that the folder can be moved; MLFLOW_TRACKING_URI names any ot
 import json
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,8 @@ from handbench.datasets.files import replace_file
 from handbench.provenance import read_call, read_place
 
 FOLDER, STORE, CALLS, ARTIFACTS = "mlflow", "store.json", "calls", "artifacts"
+ENDS = "calls.jsonl"
+"""Beside call.json: how each call of a run ended, so that a lost store can be told again."""
 SQLITE = "sqlite:///"
 DEFAULT = f"{SQLITE}mlflow.db"
 WORKFLOW = "workflow"
@@ -60,6 +63,18 @@ def find_store(results: Path) -> Store | None:
     if hide_password(uri) != made:
         return Store(folder, uri, str(known.get("id")))
     return Store(folder, uri, str(known.get("id")), known.get("experiments", {}), known.get("available") is True)
+
+
+def is_ready(results: Path) -> bool:
+    """Whether jobs can send: store.json has it so, and its database is there. MLflow is not imported to tell."""
+    store = find_store(results)
+    return store is not None and store.available and bool(store.experiments) and not lacks_database(store)
+
+
+def lacks_database(store: Store) -> bool:
+    """Whether the store is a database whose file is gone or was never written."""
+    database = database_of(store.uri)
+    return database is not None and not (database.exists() and (database.is_dir() or database.stat().st_size))
 
 
 def write_store(store: Store) -> None:
@@ -129,6 +144,34 @@ def write_note(folder: Path, call: str, note: Mapping[str, Any]) -> None:
     path = call_file(folder, call)
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, (json.dumps(note) + "\n").encode())
+
+
+def keep_end(run: Path, call: str, end: Mapping[str, Any]) -> None:
+    """Note beside call.json how a call ended."""
+    with (run / ENDS).open("ab", buffering=0) as file:
+        file.write((json.dumps({"call": call, **end}) + "\n").encode())
+
+
+def read_end(run: Path, call: str) -> dict[str, Any]:
+    """How a call of this run ended; empty where nobody has noted it."""
+    found: dict[str, Any] = {}
+    try:
+        lines = (run / ENDS).read_bytes().splitlines()
+    except OSError:
+        return found
+    for line in lines:
+        try:
+            content = json.loads(line)
+        except ValueError:
+            continue  # torn by a kill or a full disk
+        if isinstance(content, dict) and content.pop("call", None) == call and {"status", "time"} <= content.keys():
+            found = content
+    return found
+
+
+def name_track_command(results: Path | None) -> str:
+    """What a person types to send what was kept."""
+    return f"`handbench track {shlex.quote(str(results))}`" if results else "`handbench track`"
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from handbench.datasets.torch_dataset import CropDataset, open_crops
 from handbench.methods import load_method
 from handbench.modules import check_settings
 from handbench.provenance import read_call, read_commit, read_place
-from handbench.training.checkpoint import save_checkpoint
+from handbench.training.checkpoint import CARD, save_checkpoint
 from handbench.training.fit import Fit
 from handbench.training.tracking import open_run
 
@@ -27,6 +27,7 @@ class Job:
     settings: Mapping[str, Any]
     seed: int
     fold: str | None
+    threads: int = 1
 
 
 def train(job: Job, store: Path, out: Path, *, call: Path | None = None, log_model: bool = False) -> str:
@@ -38,10 +39,12 @@ def train(job: Job, store: Path, out: Path, *, call: Path | None = None, log_mod
     crops = open_crops(store=store, split="train" if job.fold else None, fold=job.fold, joints="scored")
     card = _describe(job, settings.model_dump(), crops)
     with hold_alone(out), _track(job, card, out, call) as tracked:
+        torch.set_num_threads(job.threads)
         torch.manual_seed(job.seed)
         method, fit = load_method(job.kind), Fit(job.seed, out, tracked.log)
         state = method.train(crops, settings, fit)
-        save_checkpoint(out, state, card)
+        save_checkpoint(out, state, card | {"converged": fit.converged})
+        tracked.log_file(out / CARD)
         fit.forget()
         if log_model:
             tracked.log_model(method.build_model(state, settings), crops[0]["depth"][None].numpy())
@@ -58,12 +61,14 @@ def _describe(job: Job, settings: dict[str, Any], crops: CropDataset) -> dict[st
         "settings": settings,
         "seed": job.seed,
         "fold": job.fold,
+        "threads": job.threads,
         "dataset": protocol["dataset"],
         "centre": protocol["centre"],
         "size_px": protocol["size_px"],
         "frames": len(crops),
         "joints": list(crops.joint_names),
         "store": crops.store.path.as_posix(),
+        "sha256_of_store": crops.store.card["sha256"],
         "source": protocol["source"],
     }
 

@@ -18,8 +18,7 @@
     return direction * order;
   }
 
-  function sortBy(table, heading, column) {
-    const descending = heading.getAttribute("aria-sort") === "ascending";
+  function sortBy(table, heading, column, descending) {
     table.querySelectorAll("th[aria-sort]").forEach(function (other) { other.setAttribute("aria-sort", "none"); });
     heading.setAttribute("aria-sort", descending ? "descending" : "ascending");
     const body = table.tBodies[0];
@@ -38,7 +37,28 @@
       heading.append(button);
       heading.setAttribute("scope", "col");
       heading.setAttribute("aria-sort", "none");
-      button.addEventListener("click", function () { sortBy(table, heading, column); });
+      button.addEventListener("click", function () { sortBy(table, heading, column, heading.getAttribute("aria-sort") === "ascending"); });
+    });
+  });
+
+  // Where a narrow screen hides a table's headings, a list of them takes their place.
+  document.querySelectorAll("select[data-sorts]").forEach(function (select) {
+    const table = document.getElementById(select.dataset.sorts);
+    const headings = Array.from(table.tHead.rows[table.tHead.rows.length - 1].cells);
+    const before = Array.from(table.tBodies[0].rows);
+    headings.forEach(function (heading, column) {
+      ["up", "down"].forEach(function (way) {
+        const option = document.createElement("option");
+        option.value = column + " " + way;
+        option.textContent = heading.textContent + (way === "up" ? " \u2191" : " \u2193");
+        select.append(option);
+      });
+    });
+    select.addEventListener("change", function () {
+      const words = select.value.split(" ");
+      if (select.value) return sortBy(table, headings[Number(words[0])], Number(words[0]), words[1] === "down");
+      headings.forEach(function (heading) { heading.setAttribute("aria-sort", "none"); });
+      before.forEach(function (row) { table.tBodies[0].appendChild(row); });
     });
   });
 })();

@@ -7,7 +7,7 @@ from handbench.evaluation.paper_numbers import FEEDBACK19_TABLE_1, FEEDBACK19_TA
 from handbench.evaluation.tables import ROUNDING_MM
 from handbench.report.comparisons import PRINTED, build_comparison
 from handbench.report.items import Absent, Column, Section, Table
-from handbench.report.sources import NOT_RUN, Sources
+from handbench.report.sources import DASH, NOT_RUN, Sources
 from handbench.report.stamps import stamp_printed
 
 MODULES = {
@@ -17,6 +17,8 @@ MODULES = {
     "Generalized Feedback (ours)": "feedback19",
 }
 """Rows of Table 1 and the modules of this project that stand for them."""
+STAGES = ("initialization", "single network", "feedback")
+"""Rows of Table 2 that are the paper's own; the others are somebody else's method."""
 
 
 def build_section(sources: Sources) -> Section:
@@ -75,7 +77,12 @@ def _tell_differences(measured: pd.DataFrame) -> tuple[str, ...]:
 def _build_table_2(sources: Sources) -> Table:
     sequences = FEEDBACK19_TABLE_2_SEQUENCES
     rows = [
-        {"method": method, "metric": metric, **dict(zip(sequences, values, strict=True)), "run_status": NOT_RUN}
+        {
+            "method": method,
+            "metric": metric,
+            **dict(zip(sequences, values, strict=True)),
+            "run_status": NOT_RUN if method in STAGES else "",
+        }
         for method, metric, values in FEEDBACK19_TABLE_2
     ]
     frame = pd.DataFrame(rows).astype(dict.fromkeys(sequences, float))
@@ -88,6 +95,7 @@ def _build_table_2(sources: Sources) -> Table:
     notes = (
         "Tips, object corners and both combined (Eq. 23). The sequences are those of Dexter+Object; nobody published "
         "predictions for them, so nothing is recomputed.",
+        DASH,
     )
     stamp = stamp_printed("dexter", sources.card)
     return Table("feedback19_table_2", "Table 2: hand and object on Dexter+Object", frame, columns, stamp, notes)

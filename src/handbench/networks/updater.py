@@ -1,0 +1,106 @@
+"""The updaters of the feedback papers (Eq. 4): from an observed and a synthesized image to a correction of the pose.
+
+M. Oberweger, P. Wohlhart, V. Lepetit, "Training a Feedback Loop for Hand Pose Estimation", ICCV 2015, Sec. 3.4 and
+Fig. 5, and "Generalized Feedback Loop for Joint Hand-Object Pose Estimation", TPAMI 2019, Sec. 3.5 and Fig. 7.
+
+2015: two paths of four convolutions with shared weights, one an image, whose maps are concatenated. 2019: the two
+images are channels of one input; 32 filters of 5x5 with stride 2 are printed beside the first two convolutions. ReLU
+in all layers, a linear output.
+
+Left open by the text, ours: 32 filters of 5x5 with stride 2 in all convolutions of both papers; four of them in 2019
+also; two hidden layers of 1024. `pooling` puts max-pooling by 2 in the place of the stride, the variant that both
+papers found worse.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import max_pool2d
+
+from handbench.networks.initialise import initialise_layers
+from handbench.networks.patches import put_channels_last, require_size
+
+HALVINGS = 4
+
+
+class Shrink(nn.Conv2d):
+    """Convolution by 5x5, half the size by stride or by max-pooling, ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, *, pooling: bool) -> None:
+        super().__init__(inputs, outputs, 5, stride=1 if pooling else 2, padding=2)
+        self.pooling = pooling
+
+    def forward(self, input: Float[Tensor, "batch inputs rows rows"]) -> Float[Tensor, "batch outputs smaller smaller"]:
+        maps = super().forward(input)
+        return (max_pool2d(maps, 2, ceil_mode=True) if self.pooling else maps).relu_()
+
+
+class Updater2015(nn.Module):
+    """Siamese: each image passes the same convolutions."""
+
+    def __init__(
+        self,
+        joints: int,
+        size_px: int,
+        *,
+        pooling: bool = False,
+        filters: int = 32,
+        hidden: int = 1024,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        require_size("updater", size_px)
+        self.joints = joints
+        self.path = _make_path(1, filters, pooling)
+        self.hidden_1 = nn.Linear(2 * filters * count_rows(size_px) ** 2, hidden)
+        self.hidden_2 = nn.Linear(hidden, hidden)
+        self.output = nn.Linear(hidden, 3 * joints)
+        initialise_layers(self, last=[self.output], seed=seed)
+
+    def forward(
+        self, observed: Float[Tensor, "batch 1 size size"], synthesized: Float[Tensor, "batch 1 size size"]
+    ) -> Float[Tensor, "batch joints 3"]:
+        maps = self.path(put_channels_last(torch.cat([observed, synthesized])))
+        features = torch.cat(maps.flatten(1).chunk(2), 1)
+        return self.output(self.hidden_2(self.hidden_1(features).relu()).relu()).unflatten(1, (self.joints, 3))
+
+
+class Updater2019(nn.Module):
+    """Both images as channels of one input."""
+
+    def __init__(
+        self,
+        joints: int,
+        size_px: int,
+        *,
+        pooling: bool = False,
+        filters: int = 32,
+        hidden: int = 1024,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        require_size("updater", size_px)
+        self.joints = joints
+        self.path = _make_path(2, filters, pooling)
+        self.hidden_1 = nn.Linear(filters * count_rows(size_px) ** 2, hidden)
+        self.hidden_2 = nn.Linear(hidden, hidden)
+        self.output = nn.Linear(hidden, 3 * joints)
+        initialise_layers(self, last=[self.output], seed=seed)
+
+    def forward(
+        self, observed: Float[Tensor, "batch 1 size size"], synthesized: Float[Tensor, "batch 1 size size"]
+    ) -> Float[Tensor, "batch joints 3"]:
+        images = torch.cat([put_channels_last(observed), put_channels_last(synthesized)], 1)
+        maps = self.path(images.contiguous(memory_format=torch.channels_last))
+        features = self.hidden_2(self.hidden_1(maps.flatten(1)).relu()).relu()
+        return self.output(features).unflatten(1, (self.joints, 3))
+
+
+def count_rows(size_px: int) -> int:
+    """Rows of the last maps; an odd number is halved upwards by stride and by pooling alike."""
+    return -(-size_px >> HALVINGS)
+
+
+def _make_path(images: int, filters: int, pooling: bool) -> nn.Sequential:
+    inputs = (images, *[filters] * (HALVINGS - 1))
+    return nn.Sequential(*(Shrink(count, filters, pooling=pooling) for count in inputs))

@@ -1,0 +1,79 @@
+"""feedback15's own equations and the training of its predictor."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from handbench.datasets.crops import build_crops
+from handbench.datasets.torch_dataset import CropDataset, open_crops
+from handbench.methods.feedback15 import (
+    METHODS,
+    build_predictor,
+    gather,
+    measure_error_mm,
+    predict,
+    predictor_loss,
+    train_predictor,
+)
+from handbench.modules import Augmentation, Feedback15Predictor
+from handbench.training.fit import Fit
+from tests.datasets.crop_fixtures import make_listing
+
+QUICK = Feedback15Predictor(epochs=12, batch=16, learning_rate=0.003, augmentation=Augmentation(turn_deg=0.0))
+
+
+@pytest.fixture(scope="module")
+def crops(tmp_path_factory: pytest.TempPathFactory) -> CropDataset:
+    store = tmp_path_factory.mktemp("store") / "train"
+    joints_mm = make_listing(80).joints_mm.copy()
+    joints_mm[3, 2] = np.nan
+    build_crops(make_listing(80, joints_mm=joints_mm), centre="joint", size_px=16, out=store)
+    return open_crops(store=store)
+
+
+def test_equation_5_by_hand() -> None:
+    """One weight of 3: pred = 3 for every joint; two frames off by (1, 2, 2) and nothing: mean 4.5, decay 0.1 x 9."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(1, 3, bias=False), nn.Unflatten(1, (1, 3)))
+    with torch.no_grad():
+        network[1].weight[:] = torch.tensor([[3.0], [0.0], [0.0]])
+    joints = torch.tensor([[[2.0, 2.0, -2.0]], [[3.0, 0.0, 0.0]]])
+    loss = predictor_loss(network, torch.ones(2, 1, 1, 1), joints, 0.1)
+    assert float(loss) == pytest.approx((1 + 4 + 4) / 2 + 0.1 * 9)
+
+
+def test_frames_without_a_whole_label_are_not_trained_on(crops: CropDataset) -> None:
+    data = gather(crops)
+    assert len(data["depth"]) == 79
+    assert data["depth"].dtype == torch.float16
+    assert data["joints"].isfinite().all()
+
+
+def test_training_lowers_the_error_and_gives_the_same_weights_again(crops: CropDataset, tmp_path: Path) -> None:
+    states, told = [], []
+
+    def log(metrics: Mapping[str, float], step: int) -> None:
+        told.append(metrics["validation_mm"])
+
+    torch.set_num_threads(1)
+    for name in ("a", "b"):
+        torch.manual_seed(0)
+        states.append(train_predictor(crops, QUICK, Fit(5, tmp_path / name, log)))
+    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+    untrained = build_predictor({name: torch.zeros_like(value) for name, value in states[0].items()}, QUICK)
+    data = gather(crops)
+    assert measure_error_mm(build_predictor(states[0], QUICK), data) < 0.9 * measure_error_mm(untrained, data)
+    assert told[:12] == told[12:]
+
+
+def test_predicting_is_the_network_in_parts(crops: CropDataset, tmp_path: Path) -> None:
+    settings = Feedback15Predictor(epochs=1, batch=16)
+    state = train_predictor(crops, settings, Fit(0, tmp_path, lambda metrics, step: None))
+    depth = crops.tensors()["depth"]
+    many = depth.repeat(4, 1, 1, 1)
+    whole = METHODS["predictor"].build_model(state, settings)(many)
+    torch.testing.assert_close(predict(state, settings, many), whole, atol=1e-5, rtol=1e-5)
+    assert whole.shape == (320, 16, 3)
