@@ -13,7 +13,7 @@ import yaml
 from handbench.rendering.renderer import INSTALL_OPENGL
 
 ROOT = Path(__file__).resolve().parents[1]
-VERBS = ("help", "setup", "demo", "test", "check", "trust", "report", "dashboard", "bench", "clean")
+VERBS = ("help", "setup", "demo", "test", "check", "trust", "report", "reference", "dashboard", "bench", "clean")
 
 
 def bare_name(requirement: str) -> str:

@@ -35,7 +35,7 @@ def make_listing(convention: Convention, root: Path) -> Listing:
         root=root,
         names=tuple(f"image_{row:04d}.png" for row in range(FRAMES)),
         subjects=("P0",) * FRAMES,
-        sequences=("a",) * (FRAMES // 2) + ("b",) * (FRAMES // 2),
+        sequences=tuple("abcdef"[6 * row // FRAMES] for row in range(FRAMES)),
         joints_mm=(shape + wander + np.array([0, 0, distance_mm])).astype(np.float32),
         read_depth=lambda _: depth_mm,
     )
