@@ -12,8 +12,10 @@ from pathlib import Path
 
 PACKAGE = "handbench"
 SOURCES = Path(__file__).resolve().parent
-ONLOOKERS = ("provenance.py", "training/tracking*.py", "evaluation/tracked.py")
-"""What watches a job and has no say in its result: a better log is no reason to train again."""
+ONLOOKERS = ("provenance.py", "modules.py", "training/tracking*.py", "evaluation/tracked.py")
+"""What watches a job and has no say in its result: a better log is no reason to train again. Nor is another paper's
+setting: a job's own settings, defaults included, are words of its command line.
+"""
 
 
 def stage_digest(stage: str, *also: str, sources: Path = SOURCES) -> str:

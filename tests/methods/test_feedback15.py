@@ -1,6 +1,7 @@
 """feedback15's own equations and the training of its predictor."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import nn
 
 from handbench.datasets.crops import build_crops
 from handbench.datasets.torch_dataset import CropDataset, open_crops
+from handbench.errors import BadInput
 from handbench.methods.feedback15 import (
     METHODS,
     build_predictor,
@@ -21,6 +23,7 @@ from handbench.methods.feedback15 import (
 )
 from handbench.modules import Augmentation, Feedback15Predictor
 from handbench.training.fit import Fit
+from handbench.training.train import Job, train
 from tests.datasets.crop_fixtures import make_listing
 
 QUICK = Feedback15Predictor(epochs=12, batch=16, learning_rate=0.003, augmentation=Augmentation(turn_deg=0.0))
@@ -77,3 +80,37 @@ def test_predicting_is_the_network_in_parts(crops: CropDataset, tmp_path: Path) 
     whole = METHODS["predictor"].build_model(state, settings)(many)
     torch.testing.assert_close(predict(state, settings, many), whole, atol=1e-5, rtol=1e-5)
     assert whole.shape == (320, 16, 3)
+
+
+def test_a_training_that_diverges_is_refused(tmp_path: Path) -> None:
+    build_crops(make_listing(20), centre="joint", size_px=16, out=tmp_path / "store")
+    settings = {"epochs": 2, "batch": 4, "learning_rate": 1e30}
+    job = Job(kind="feedback15.predictor", module="p", paper="feedback15", settings=settings, seed=0, fold=None)
+    with pytest.raises(BadInput, match="expected finite weights at the end of the training"):
+        train(job, tmp_path / "store", tmp_path / "out")
+    assert not (tmp_path / "out" / "checkpoint.json").exists()
+
+
+def test_a_killed_training_with_new_settings_starts_anew(tmp_path: Path) -> None:
+    """Killed while epoch 1 is told; a longer training with another rate then equals one that nothing disturbed."""
+    build_crops(make_listing(20), centre="joint", size_px=16, out=tmp_path / "store")
+    first = {"epochs": 3, "batch": 4, "learning_rate": 0.01}
+    job = Job(kind="feedback15.predictor", module="p", paper="feedback15", settings=first, seed=0, fold=None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("handbench.training.train.save_checkpoint", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            train(job, tmp_path / "store", tmp_path / "a")
+    assert list((tmp_path / "a").rglob("epoch.ckpt"))
+    other = replace(job, settings={"epochs": 2, "batch": 4, "learning_rate": 0.001})
+    for name in ("a", "b"):
+        train(other, tmp_path / "store", tmp_path / name)
+    tensors = [(tmp_path / name / "checkpoint.safetensors").read_bytes() for name in ("a", "b")]
+    assert tensors[0] == tensors[1]
+
+
+def test_one_labelled_frame_is_too_few(tmp_path: Path) -> None:
+    build_crops(make_listing(1), centre="joint", size_px=16, out=tmp_path / "store")
+    with pytest.raises(BadInput, match="expected at least two frames with every joint labelled, found 1"):
+        train_predictor(
+            open_crops(store=tmp_path / "store"), QUICK, Fit(0, tmp_path / "out", lambda metrics, step: None)
+        )

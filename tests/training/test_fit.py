@@ -81,7 +81,7 @@ def test_killed_after_each_epoch_it_ends_in_the_same_numbers(
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "history.json").read_text()) == [whole[1][epoch] for epoch in range(EPOCHS)]
     lines = {int(step): loss for step, loss in json.loads((tmp_path / "lines.json").read_text()).items()}
-    assert list(lines) == [4], "four epochs were done before"
+    assert list(lines) == list(range(EPOCHS)), "those of the processes before it are told again"
     assert lines[4] == whole[1][4]
     resumed = load_file(tmp_path / "weights.safetensors")
     assert all(torch.equal(value, whole[0][name]) for name, value in resumed.items())
@@ -112,6 +112,26 @@ def test_nothing_is_left_once_it_is_forgotten(tmp_path: Path) -> None:
 def test_a_rate_that_a_resume_would_lose_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Net: its learning rate must be scheduled by step"):
         Fit(0, tmp_path, lambda metrics, step: None).fit(Net("epoch"), make_data(), epochs=1, batch=BATCH)
+
+
+def test_what_was_begun_under_other_settings_is_not_gone_on_with(tmp_path: Path) -> None:
+    def fit(key: str, epochs: int) -> tuple[list[int], dict[str, Tensor]]:
+        told: list[int] = []
+        torch.manual_seed(0)
+        net = Net()
+        Fit(3, tmp_path, lambda metrics, step: told.append(step), key=key).fit(
+            net, make_data(), epochs=epochs, batch=BATCH
+        )
+        return told, {name: value.clone() for name, value in net.state_dict().items()}
+
+    fit("rate 0.01", 4)
+    told, weights = fit("rate 0.02", 2)
+    assert told == [0, 1], "from the beginning"
+    assert [path.name for path in (tmp_path / "resume").iterdir()] == ["rate 0.02"]
+    (tmp_path / "resume" / "rate 0.02" / "1" / "epoch.ckpt").write_bytes(b"torn")
+    told, again = fit("rate 0.02", 2)
+    assert told == [0, 1]
+    assert all(torch.equal(value, again[name]) for name, value in weights.items())
 
 
 def test_every_epoch_has_its_own_order_and_every_seed_its_own() -> None:

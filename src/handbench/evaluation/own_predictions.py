@@ -39,6 +39,13 @@ class OwnPredictions:
     def read(self, truth: GroundTruth) -> Predictions:
         """The predictions, matched with the labels by their rows in the published list."""
         joints_mm, row = read_joints(self.path)
+        if not np.isfinite(joints_mm).all():
+            raise BadInput(
+                self.path,
+                expected="finite joints",
+                found=f"NaN or infinity in {int((~np.isfinite(joints_mm)).any(axis=(1, 2)).sum())} frames",
+                fix="train again with a lower learning rate",
+            )
         known = np.arange(len(truth.joints_mm)) if truth.list_rows is None else truth.list_rows
         places = np.searchsorted(known, row)
         if len(row) == 0 or places.max() >= len(known) or not np.array_equal(known[places], row):

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import ExponentialLR
 
 from handbench.datasets.torch_dataset import CropDataset
+from handbench.errors import BadInput
 from handbench.loop.augmentation import CropBatch, Ranges, augment, make_camera
 from handbench.methods import Method, TrainingRun
 from handbench.modules import Feedback15Predictor
@@ -72,6 +73,13 @@ def train_predictor(crops: CropDataset, settings: Feedback15Predictor, run: Trai
     """The weights after all epochs; every frame with all its joints labelled is trained on or held back."""
     data = gather(crops)
     frames = len(data["depth"])
+    if frames < 2:
+        raise BadInput(
+            crops.store.path,
+            expected="at least two frames with every joint labelled",
+            found=str(frames),
+            fix="train on more frames",
+        )
     held = max(int(VALIDATION_SHARE * frames), 1)
     network = SimplePredictor(len(crops.joint_names), data["depth"].shape[-1], seed=run.seed)
     batches = max((frames - held) // settings.batch, 1)
@@ -102,7 +110,8 @@ def measure_error_mm(network: nn.Module, data: dict[str, Tensor]) -> float:
     """Mean joint error on crops as they are."""
     was_training = network.training
     network.eval()
-    joints = torch.cat([network(part.float()) for part in data["depth"].split(PREDICTED_AT_ONCE)])
+    device = next(network.parameters()).device
+    joints = torch.cat([network(part.to(device).float()).cpu() for part in data["depth"].split(PREDICTED_AT_ONCE)])
     network.train(was_training)
     errors = (joints - data["joints"]).norm(dim=-1).mean(dim=1) * data["cube_mm"] / 2
     return float(errors.mean())

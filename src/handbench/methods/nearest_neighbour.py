@@ -103,7 +103,10 @@ class Search(torch.nn.Module):
             self.register_buffer(name, tensor)
 
     def forward(self, depth: Float[Tensor, "frames 1 size size"]) -> Float[Tensor, "frames joints 3"]:
-        return predict(dict(self.named_buffers()), self.settings, depth)
+        state = dict(self.named_buffers())
+        return state["joints"][
+            find_nearest(project(depth.flatten(1), state["mean"], state["basis"]), state["features"])
+        ]
 
 
 def build_model(state: State, settings: NearestNeighbour) -> torch.nn.Module:

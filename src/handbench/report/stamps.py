@@ -86,7 +86,7 @@ def describe_protocol(result: Result) -> str:
             f"{result.frames:,} frames",
             f"{len(protocol['scored'])} joints",
             f"centre: {centre['strategy']} ({truth})",
-            f"cube: {_describe_cube(protocol['cube_mm'])}",
+            f"cube: {describe_cube(protocol['cube_mm'])}",
             _describe_camera(Camera(**protocol["camera"])),
             f"patch: {protocol['size_px']} px",
         )
@@ -124,7 +124,7 @@ def _name_split(split: str) -> str:
     return "all frames" if split == EVERY_FRAME else f"{split} split"
 
 
-def _describe_cube(cube_mm: dict[str, Any]) -> str:
+def describe_cube(cube_mm: dict[str, Any]) -> str:
     edges = [edge for pair in cube_mm.values() for edge in pair]
     if not edges:
         return "unknown"

@@ -19,13 +19,20 @@ LAST_SHARE, STILL_FALLING = 0.2, 0.01
 class Fit:
     """What `methods.TrainingRun` asks for, over a folder that a killed training goes on from."""
 
-    def __init__(self, seed: int, folder: Path, log: Callable[[Mapping[str, float], int], None]) -> None:
+    def __init__(
+        self, seed: int, folder: Path, log: Callable[[Mapping[str, float], int], None], *, key: str = "any"
+    ) -> None:
+        """`key` stands for all that the training depends on: what was begun under another one is not gone on with."""
         self.seed = seed
         self.shown: dict[str, float] = {}
         """The last value of everything that was logged."""
         self.converged: bool | None = True
         """Whether the validation error has stopped falling: so of what is solved in one step; None: nobody looked."""
         self._folder = folder / RESUME
+        self._place = self._folder / key
+        for other in self._folder.glob("*"):
+            if other != self._place:
+                shutil.rmtree(other)
         self._log = log
         self._fits = 0
 
@@ -39,7 +46,7 @@ class Fit:
         from handbench.training.lightning_loop import run_epochs
 
         self._fits += 1
-        place = self._folder / str(self._fits)
+        place = self._place / str(self._fits)
         history = run_epochs(module, data, epochs=epochs, batch=batch, seed=self.seed, place=place, tell=self.log)
         held_back = [metrics[VALIDATION] for metrics in history if VALIDATION in metrics]
         stopped = has_stopped_falling(held_back) if held_back else None

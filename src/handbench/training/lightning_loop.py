@@ -52,9 +52,22 @@ def run_epochs(
     # Asked when an epoch's first batch is drawn; after a resume Lightning draws that before it tells a sampler.
     order.ask_epoch = lambda: trainer.current_epoch
     saved = place / EPOCH_FILE
-    trainer.fit(module, loader, ckpt_path=saved if saved.is_file() else None, weights_only=True)
+    trainer.fit(module, loader, ckpt_path=saved if _is_whole(saved) else None, weights_only=True)
     module.eval()
     return ends.history
+
+
+def _is_whole(saved: Path) -> bool:
+    """Whether there is a file to go on from; one that a broken disk has left is deleted, and training starts anew."""
+    if not saved.is_file():
+        return False
+    try:
+        torch.load(saved, weights_only=True, map_location="cpu", mmap=True)
+    except Exception:  # a damaged archive fails in a dozen ways
+        print(f"{saved} is damaged; the training starts anew", flush=True)
+        saved.unlink()
+        return False
+    return True
 
 
 class Resident(Dataset[dict[str, Tensor]]):
@@ -117,6 +130,9 @@ class EpochEnd(Checkpoint):
         self.history = list(state_dict["history"])
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # What earlier processes have measured belongs to this run as well.
+        for epoch, metrics in enumerate(self.history):
+            self.tell(metrics, epoch)
         # Lightning steps those after this file is written: a resume would lose one step of the rate.
         if any(config.interval == "epoch" for config in trainer.lr_scheduler_configs):
             raise ValueError(f"{type(pl_module).__name__}: its learning rate must be scheduled by step, not by epoch")

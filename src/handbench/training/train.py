@@ -1,5 +1,7 @@
 """One module trained on one split of crops with one seed: what `handbench train` does."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +11,10 @@ import torch
 
 from handbench.datasets.lock import hold_alone
 from handbench.datasets.torch_dataset import CropDataset, open_crops
+from handbench.digest import stage_digest
+from handbench.errors import BadInput
 from handbench.methods import load_method
-from handbench.modules import check_settings
+from handbench.modules import check_settings, method_file
 from handbench.provenance import read_call, read_commit, read_place
 from handbench.training.checkpoint import CARD, save_checkpoint
 from handbench.training.fit import Fit
@@ -41,13 +45,16 @@ def train(job: Job, store: Path, out: Path, *, call: Path | None = None, log_mod
     with hold_alone(out), _track(job, card, out, call) as tracked:
         torch.set_num_threads(job.threads)
         torch.manual_seed(job.seed)
-        method, fit = load_method(job.kind), Fit(job.seed, out, tracked.log)
+        method, fit = load_method(job.kind), Fit(job.seed, out, tracked.log, key=_digest(card))
         state = method.train(crops, settings, fit)
+        _check_finite(state, job)
         save_checkpoint(out, state, card | {"converged": fit.converged})
         tracked.log_file(out / CARD)
         fit.forget()
         if log_model:
-            tracked.log_model(method.build_model(state, settings), crops[0]["depth"][None].numpy())
+            # Two frames: of one alone the number would be taken for fixed.
+            example = torch.stack([crops[min(place, len(crops) - 1)]["depth"] for place in (0, 1)])
+            tracked.log_model(method.build_model(state, settings), example.numpy())
     shown = ", ".join(f"{name} {value:.4g}" for name, value in fit.shown.items())
     return f"{job.module} trained on {len(crops):,} frames: {shown}"
 
@@ -71,6 +78,23 @@ def _describe(job: Job, settings: dict[str, Any], crops: CropDataset) -> dict[st
         "sha256_of_store": crops.store.card["sha256"],
         "source": protocol["source"],
     }
+
+
+def _digest(card: Mapping[str, Any]) -> str:
+    """All that a half-done training must agree in with the one that goes on from it: settings, crops, seed and code."""
+    told = {**card, "sources": stage_digest("train", method_file(card["kind"]))}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _check_finite(state: Mapping[str, torch.Tensor], job: Job) -> None:
+    wrong = [name for name, value in state.items() if not value.isfinite().all()]
+    if wrong:
+        raise BadInput(
+            job.module,
+            expected="finite weights at the end of the training",
+            found=f"NaN or infinity in {wrong[0]}",
+            fix="lower the learning rate",
+        )
 
 
 def _track(job: Job, card: Mapping[str, Any], out: Path, call: Path | None) -> Any:
