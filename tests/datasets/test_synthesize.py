@@ -13,8 +13,8 @@ from handbench.conventions import DATASETS, NYU_LABEL_CAMERA
 from handbench.datasets import synthesize as room
 from handbench.datasets.doctor import examine
 from handbench.datasets.embedded_files import FILES, LabelledTake
+from handbench.datasets.files import digest_file
 from handbench.datasets.importers import list_frames
-from handbench.datasets.store import digest_file
 from handbench.datasets.synthesize import synthesize
 from handbench.datasets.takes import draw_frame, label_take
 from handbench.errors import BadInput

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from handbench.datasets.centres import CentreStrategy, choose_strategy
+from handbench.datasets.files import digest_file
 from handbench.datasets.frame_crop import Crop, crop_frame, read_hand
 from handbench.datasets.listing import Listing
 from handbench.datasets.lock import hold_alone
@@ -34,7 +35,6 @@ from handbench.datasets.store import (
     SEAL,
     VERSION,
     array_layout,
-    digest_file,
     is_sealed,
     seal,
 )

@@ -1,5 +1,6 @@
-"""Whole files: read with one clear error, replaced in one step so that no reader ever sees half of one."""
+"""Whole files: read with one clear error, digested, replaced in one step so that no reader ever sees half of one."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -19,6 +20,12 @@ def read_file(path: Path, *, holds: str) -> bytes:
     except OSError as error:
         found = f"an unreadable file ({error.strerror})"
     raise BadInput(path, expected=holds, found=found, fix="extract or download it again; `handbench doctor` counts")
+
+
+def digest_file(path: Path) -> str:
+    """sha256 of a file, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float16, Float32, Float64, Int32
 
 from handbench.conventions import Camera
+from handbench.datasets.files import digest_file
 from handbench.errors import BadInput
 
 FORMAT = "handbench crop store"
@@ -113,11 +114,6 @@ def is_sealed(content: dict[str, Any]) -> bool:
 
 def _digest_json(content: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def digest_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_card(path: Path) -> dict[str, Any]:

@@ -26,11 +26,10 @@ from jaxtyping import Float32
 
 from handbench.conventions import DATASETS
 from handbench.datasets.embedded_files import FILES, LabelledTake
-from handbench.datasets.files import replace_file
+from handbench.datasets.files import digest_file, replace_file
 from handbench.datasets.lock import hold_alone
 from handbench.datasets.progress import Progress
 from handbench.datasets.recordings import plan_recordings
-from handbench.datasets.store import digest_file
 from handbench.datasets.takes import Take, draw_frame, label_take, prepare_take
 from handbench.datasets.truth import collect_truth, describe_chunk
 from handbench.digest import stage_digest

@@ -35,8 +35,13 @@ class Shrink(nn.Conv2d):
         return (max_pool2d(maps, 2, ceil_mode=True) if self.pooling else maps).relu_()
 
 
-class Updater2015(nn.Module):
-    """Siamese: each image passes the same convolutions."""
+class _Updater(nn.Module):
+    """The layers of both: convolutions, two hidden layers and the correction; how images enter is for each to say."""
+
+    images: int
+    """Channels of the first convolution."""
+    paths: int
+    """How often the convolutions are passed."""
 
     def __init__(
         self,
@@ -51,49 +56,39 @@ class Updater2015(nn.Module):
         super().__init__()
         require_size("updater", size_px)
         self.joints = joints
-        self.path = _make_path(1, filters, pooling)
-        self.hidden_1 = nn.Linear(2 * filters * count_rows(size_px) ** 2, hidden)
+        self.path = _make_path(self.images, filters, pooling)
+        self.hidden_1 = nn.Linear(self.paths * filters * count_rows(size_px) ** 2, hidden)
         self.hidden_2 = nn.Linear(hidden, hidden)
         self.output = nn.Linear(hidden, 3 * joints)
         initialise_layers(self, last=[self.output], seed=seed)
+
+    def _correct(self, features: Float[Tensor, "batch features"]) -> Float[Tensor, "batch joints 3"]:
+        return self.output(self.hidden_2(self.hidden_1(features).relu()).relu()).unflatten(1, (self.joints, 3))
+
+
+class Updater2015(_Updater):
+    """Siamese: each image passes the same convolutions."""
+
+    images, paths = 1, 2
 
     def forward(
         self, observed: Float[Tensor, "batch 1 size size"], synthesized: Float[Tensor, "batch 1 size size"]
     ) -> Float[Tensor, "batch joints 3"]:
         maps = self.path(put_channels_last(torch.cat([observed, synthesized])))
-        features = torch.cat(maps.flatten(1).chunk(2), 1)
-        return self.output(self.hidden_2(self.hidden_1(features).relu()).relu()).unflatten(1, (self.joints, 3))
+        return self._correct(torch.cat(maps.flatten(1).chunk(2), 1))
 
 
-class Updater2019(nn.Module):
+class Updater2019(_Updater):
     """Both images as channels of one input."""
 
-    def __init__(
-        self,
-        joints: int,
-        size_px: int,
-        *,
-        pooling: bool = False,
-        filters: int = 32,
-        hidden: int = 1024,
-        seed: int = 0,
-    ) -> None:
-        super().__init__()
-        require_size("updater", size_px)
-        self.joints = joints
-        self.path = _make_path(2, filters, pooling)
-        self.hidden_1 = nn.Linear(filters * count_rows(size_px) ** 2, hidden)
-        self.hidden_2 = nn.Linear(hidden, hidden)
-        self.output = nn.Linear(hidden, 3 * joints)
-        initialise_layers(self, last=[self.output], seed=seed)
+    images, paths = 2, 1
 
     def forward(
         self, observed: Float[Tensor, "batch 1 size size"], synthesized: Float[Tensor, "batch 1 size size"]
     ) -> Float[Tensor, "batch joints 3"]:
         images = torch.cat([put_channels_last(observed), put_channels_last(synthesized)], 1)
         maps = self.path(images.contiguous(memory_format=torch.channels_last))
-        features = self.hidden_2(self.hidden_1(maps.flatten(1)).relu()).relu()
-        return self.output(features).unflatten(1, (self.joints, 3))
+        return self._correct(maps.flatten(1))
 
 
 def count_rows(size_px: int) -> int:

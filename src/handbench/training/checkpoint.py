@@ -9,8 +9,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from handbench.datasets.files import replace_file
-from handbench.datasets.store import digest_file, is_sealed, seal
+from handbench.datasets.files import digest_file, replace_file
+from handbench.datasets.store import is_sealed, seal
 from handbench.errors import BadInput
 
 FORMAT = "handbench checkpoint"

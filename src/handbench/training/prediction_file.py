@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int
 
-from handbench.datasets.files import replace_file
-from handbench.datasets.store import digest_file, is_sealed, seal
+from handbench.datasets.files import digest_file, replace_file
+from handbench.datasets.store import is_sealed, seal
 from handbench.errors import BadInput
 
 FORMAT = "handbench predictions"

@@ -6,7 +6,6 @@ the file's lock, so a run without an end and without a holder was killed. What w
 """
 
 import fcntl
-import hashlib
 import json
 import os
 import re
@@ -18,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, SupportsFloat
 
-from handbench.datasets.files import replace_file
+from handbench.datasets.files import digest_file, replace_file
 
 LOG, SENT = "tracking.jsonl", "tracking.sent.json"
 Row = tuple[str, SupportsFloat, int]
@@ -205,11 +204,6 @@ def clean_key(key: str) -> str:
 
 def clean_rows(rows: Sequence[Row]) -> list[tuple[str, float, int]]:
     return [(clean_key(key), float(value), int(step)) for key, value, step in rows]
-
-
-def digest_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def resolve_artifact(folder: Path, event: Mapping[str, Any]) -> Path | None:

@@ -14,6 +14,7 @@ from typing import Any, SupportsFloat
 
 import numpy as np
 
+from handbench.datasets.files import digest_file
 from handbench.provenance import read_call, read_place
 from handbench.training.tracking_client import Tracker
 from handbench.training.tracking_log import (
@@ -23,7 +24,6 @@ from handbench.training.tracking_log import (
     clean_key,
     clean_rows,
     describe_process,
-    digest_file,
     write_progress,
 )
 from handbench.training.tracking_send import now_ms, send_events, start_run, tell_error

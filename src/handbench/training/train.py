@@ -1,7 +1,5 @@
 """One module trained on one split of crops with one seed: what `handbench train` does."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +8,13 @@ from typing import Any
 import torch
 
 from handbench.datasets.lock import hold_alone
+from handbench.datasets.store import SEAL, seal
 from handbench.datasets.torch_dataset import CropDataset, open_crops
 from handbench.digest import stage_digest
 from handbench.errors import BadInput
 from handbench.methods import load_method
 from handbench.modules import check_settings, method_file
-from handbench.provenance import read_call, read_commit, read_place
+from handbench.provenance import read_call, read_commit
 from handbench.training.checkpoint import CARD, save_checkpoint
 from handbench.training.fit import Fit
 from handbench.training.tracking import open_run
@@ -83,7 +82,7 @@ def _describe(job: Job, settings: dict[str, Any], crops: CropDataset) -> dict[st
 def _digest(card: Mapping[str, Any]) -> str:
     """All that a half-done training must agree in with the one that goes on from it: settings, crops, seed and code."""
     told = {**card, "sources": stage_digest("train", method_file(card["kind"]))}
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+    return str(seal(told)[SEAL])[:16]
 
 
 def _check_finite(state: Mapping[str, torch.Tensor], job: Job) -> None:
@@ -98,7 +97,7 @@ def _check_finite(state: Mapping[str, torch.Tensor], job: Job) -> None:
 
 
 def _track(job: Job, card: Mapping[str, Any], out: Path, call: Path | None) -> Any:
-    place, told = read_place(out), read_call(call)
+    # The path and the call say the rest: tracking takes it from there.
     tags = {
         "stage": "train",
         "paper": job.paper,
@@ -107,9 +106,7 @@ def _track(job: Job, card: Mapping[str, Any], out: Path, call: Path | None) -> A
         "seed": str(job.seed),
         "fold": job.fold or "",
         "source": card["source"],
-        "scale": place.scale if place else "",
-        "commit": told.get("commit") or read_commit() or "",
-        "config_digest": told.get("config_digest") or "",
+        "commit": read_call(call).get("commit") or read_commit() or "",
     }
     params = {"kind": job.kind, "seed": job.seed, "frames": card["frames"], "size_px": card["size_px"]}
     params |= {"centre": card["centre"]["strategy"], **{str(k): v for k, v in job.settings.items()}}
