@@ -17,6 +17,7 @@ include: "workflow/rules/crop.smk"
 include: "workflow/rules/show.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/predict.smk"
+include: "workflow/rules/probe.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
 
@@ -35,6 +36,7 @@ rule all:
         all_crops(),
         all_sheets(),
         all_evaluations(),
+        all_probes(),
         rules.report.output,
 
 

@@ -183,7 +183,10 @@ def test_every_key_of_the_model_is_explained_in_config_yaml() -> None:
     [
         ({"settings": {"componets": 3}}, r"found modules.nn_search.settings.componets .* did you mean components\?"),
         ({"settings": {"components": "3"}}, "expected modules.nn_search.settings.components to be an integer"),
-        ({"kind": "oracle"}, "nn_search.kind to be 'nearest_neighbour' or 'feedback15.predictor', found 'oracle'"),
+        (
+            {"kind": "oracle"},
+            "nn_search.kind to be 'nearest_neighbour' or 'feedback15.predictor' or .*, found 'oracle'",
+        ),
         ({"titel": "a"}, r"found modules.nn_search.titel .* did you mean title\\?"),
         ({"needs": ["nn_serch"]}, "needs 'nn_serch'; the nearest module there is 'nn_search'"),
         ({"needs": ["nn_search"]}, "need one another in a circle: nn_search -> nn_search"),

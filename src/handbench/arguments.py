@@ -26,6 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_show(commands)
     _add_train(commands)
     _add_predict(commands)
+    _add_probe(commands)
     _add_evaluate(commands)
     _add_mlflow(commands)
     _add_track(commands)
@@ -47,6 +48,14 @@ def _add_synthesize(commands: argparse._SubParsersAction) -> None:
         required=True,
         metavar="SPLIT=N",
         help="for example train=3000 test=1000",
+    )
+    parser.add_argument(
+        "--stride",
+        type=_parse_count,
+        nargs="*",
+        default=[],
+        metavar="SPLIT=N",
+        help="keep each N-th frame of longer recordings: as many frames show more poses (default: every frame)",
     )
     parser.add_argument("--seed", type=_parse_natural, default=0, help="same seed, same files (default 0)")
     parser.add_argument(
@@ -145,6 +154,14 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     # Which kinds there are is for the training to say: asking here would load pydantic for every --help.
     parser.add_argument("kind", metavar="KIND", help="such as nearest_neighbour: a file of methods/")
     parser.add_argument("--store", type=Path, required=True, metavar="DIR", help="crop store to train on")
+    parser.add_argument(
+        "--needs",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="DIR",
+        help="checkpoints it starts from, in its kind's order",
+    )
     parser.add_argument("--fold", metavar="SUBJECT", help="leave this subject out (MSRA)")
     parser.add_argument(
         "--seed", type=_parse_natural, default=0, metavar="K", help="same seed, same numbers (default 0)"
@@ -174,6 +191,16 @@ def _add_predict(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--store", type=Path, required=True, metavar="DIR", help="crop store to predict")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for predictions.npz")
+
+
+def _add_probe(commands: argparse._SubParsersAction) -> None:
+    words = "measure what a network does beside its joints: images drawn, updates from noise, time"
+    parser = _add_command(commands, "probe", words)
+    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="folder of `handbench train`")
+    parser.add_argument("--store", type=Path, required=True, metavar="DIR", help="crop store to try it on")
+    parser.add_argument("--learned", type=Path, required=True, metavar="DIR", help="crop store of its training")
+    parser.add_argument("--threads", type=_parse_positive, default=1, metavar="N", help="of what is timed (default 1)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for probe.json")
 
 
 def _add_mlflow(commands: argparse._SubParsersAction) -> None:

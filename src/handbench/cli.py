@@ -78,6 +78,7 @@ def run_synthesize(options: argparse.Namespace) -> None:
         options.dataset,
         options.out,
         frames=dict(options.frames),
+        stride=dict(options.stride),
         seed=options.seed,
         jobs=options.jobs,
         renderer=options.renderer,
@@ -141,6 +142,7 @@ def run_train(options: argparse.Namespace) -> None:
         seed=options.seed,
         fold=options.fold,
         threads=options.threads,
+        needs=tuple(options.needs),
     )
     print(train(job, options.store, options.out, call=options.call, log_model=options.log_model))
 
@@ -149,6 +151,12 @@ def run_predict(options: argparse.Namespace) -> None:
     from handbench.training.predict import predict
 
     print(predict(options.checkpoint, options.store, options.out))
+
+
+def run_probe(options: argparse.Namespace) -> None:
+    from handbench.training.probe import probe
+
+    print(probe(options.checkpoint, options.store, options.learned, options.out, threads=options.threads))
 
 
 def run_evaluate(options: argparse.Namespace) -> None:

@@ -13,7 +13,19 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from handbench.conventions import DATASETS
 from handbench.errors import BadInput
-from handbench.modules import KINDS, Feedback15Predictor, NearestNeighbour
+from handbench.modules import (
+    KINDS,
+    Feedback15DeepPrior,
+    Feedback15Predictor,
+    Feedback15Synthesizer,
+    Feedback15Updater,
+    Feedback19Predictor,
+    Feedback19Synthesizer,
+    Feedback19Updater,
+    HandRenderer,
+    Loop,
+    NearestNeighbour,
+)
 
 Paper = Literal["feedback15", "feedback19", "deepmodel", "refine", "crossing"]
 DatasetName = Literal["nyu", "icvl", "msra", "msra14", "dexter"]
@@ -56,6 +68,7 @@ class Dataset(_Strict):
     """One dataset: how much of it to synthesize, where a real copy comes from, which crops to cut."""
 
     frames: dict[str, Count]
+    stride: dict[str, Count] = {}
     seed: Seed = 0
     centres: Annotated[list[Centre], Field(min_length=1)]
     path: str | None = None
@@ -102,7 +115,74 @@ class Feedback15PredictorModule(_Module):
     settings: Feedback15Predictor = Feedback15Predictor()
 
 
-Module = NearestNeighbourModule | Feedback15PredictorModule
+class Feedback15DeepPriorModule(_Module):
+    """DeepPrior, a better start for the loop."""
+
+    kind: Literal["feedback15.deepprior"]
+    settings: Feedback15DeepPrior = Feedback15DeepPrior()
+
+
+class Feedback15SynthesizerModule(_Module):
+    """The synthesizer of 2015."""
+
+    kind: Literal["feedback15.synthesizer"]
+    settings: Feedback15Synthesizer = Feedback15Synthesizer()
+
+
+class Feedback15UpdaterModule(_Module):
+    """The updater of 2015."""
+
+    kind: Literal["feedback15.updater"]
+    settings: Feedback15Updater = Feedback15Updater()
+
+
+class HandRendererModule(_Module):
+    """The hand model drawn in the place of a synthesizer network."""
+
+    kind: Literal["hand_renderer"]
+    settings: HandRenderer = HandRenderer()
+
+
+class LoopModule(_Module):
+    """A predictor, a synthesizer and an updater put together."""
+
+    kind: Literal["feedback_loop"]
+    settings: Loop = Loop()
+
+
+class Feedback19PredictorModule(_Module):
+    """DeepPrior++."""
+
+    kind: Literal["feedback19.predictor"]
+    settings: Feedback19Predictor = Feedback19Predictor()
+
+
+class Feedback19SynthesizerModule(_Module):
+    """The synthesizer of 2019."""
+
+    kind: Literal["feedback19.synthesizer"]
+    settings: Feedback19Synthesizer = Feedback19Synthesizer()
+
+
+class Feedback19UpdaterModule(_Module):
+    """The updater of 2019."""
+
+    kind: Literal["feedback19.updater"]
+    settings: Feedback19Updater = Feedback19Updater()
+
+
+Module = (
+    NearestNeighbourModule
+    | Feedback15PredictorModule
+    | Feedback15DeepPriorModule
+    | Feedback15SynthesizerModule
+    | Feedback15UpdaterModule
+    | HandRendererModule
+    | LoopModule
+    | Feedback19PredictorModule
+    | Feedback19SynthesizerModule
+    | Feedback19UpdaterModule
+)
 ModuleEntry = Annotated[Module, Field(discriminator="kind")]
 ModuleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -257,6 +337,10 @@ def _is_model(kind: Any) -> bool:
 
 def _check_splits(name: str, dataset: Dataset) -> None:
     splits = DATASETS[name].splits
+    strange = [split for split in dataset.stride if split not in splits]
+    if strange:
+        near = _find_nearest(strange[0], splits)
+        raise ValueError(f"datasets.{name}.stride has {strange[0]!r}; the nearest that {name} has is {near!r}")
     wrong = [split for split in dataset.frames if split not in splits]
     if wrong:
         near = _find_nearest(wrong[0], splits)
@@ -282,6 +366,22 @@ def _check_module(word: str, module: Module, config: Config) -> None:
             near = _find_nearest(needed, list(config.modules))
             raise ValueError(f"modules.{word} needs {needed!r}; the nearest module there is {near!r}")
     _check_no_circle(word, config.modules, ())
+    _check_parts(word, module, config)
+
+
+def _check_parts(word: str, module: Module, config: Config) -> None:
+    """The needed modules play the parts that the kind asks for, on every dataset of the module."""
+    modules, asked = config.modules, KINDS[module.kind].needs
+    given = tuple(KINDS[modules[needed].kind].gives for needed in module.needs)
+    if asked != given:
+        wanted = ", then ".join(f"a {part}" for part in asked) or "nothing"
+        raise ValueError(f"modules.{word}: {module.kind} needs {wanted}, not {', '.join(given) or 'nothing'}")
+    for needed in module.needs:
+        without = [name for name in module.datasets if name not in modules[needed].datasets]
+        if without:
+            raise ValueError(f"modules.{word} runs on {without[0]}, where {needed}, which it needs, does not")
+        if config.centre_of(needed) != config.centre_of(word):
+            raise ValueError(f"modules.{word} and {needed}, which it needs, see crops of different centres")
 
 
 def _check_no_circle(word: str, modules: Mapping[str, Module], seen: tuple[str, ...]) -> None:

@@ -6,6 +6,7 @@ and not in that file because the workflow reads them, and it must not load torch
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -37,29 +38,157 @@ class Augmentation(Settings):
     """Largest turn in the image plane: ours; the text of 2015 says nothing of augmentation."""
 
 
-class Feedback15Predictor(Settings):
-    """The simple predictor (feedback15 3.2)."""
+class Fitting(Settings):
+    """What every network of the feedback papers is trained by."""
 
     epochs: Annotated[int, Field(ge=1)] = 100
-    """Sec. 4.1."""
+    """2015, Sec. 4.1; 2019, Sec. 5.1."""
     batch: Annotated[int, Field(ge=1)] = 64
-    """Sec. 4.1."""
-    learning_rate: Annotated[float, Field(gt=0)] = 0.01
-    """Sec. 4.1: at the start."""
+    """2015, Sec. 4.1; 2019, Sec. 5.1."""
+    learning_rate: Annotated[float, Field(gt=0)] = 0.001
+    """At the start; 2019, Sec. 5.1, and of 2015's updater, Sec. 4.1."""
     last_rate_share: Annotated[float, Field(gt=0, le=1)] = 0.01
-    """Ours: Sec. 4.1 says that the rate decays, not how far; here by the same factor each step, to this share."""
+    """Ours: both papers say that the rate decays, not how far; here by the same factor each step, to this share."""
+    augmentation: Augmentation = Augmentation()
+
+
+class RootMeanSquare(Fitting):
+    """The optimiser of 2015."""
+
     rms_decay: Annotated[float, Field(gt=0, lt=1)] = 0.9
     """Sec. 4.1."""
     gradient_limit: Annotated[float, Field(gt=0)] = 0.01
     """Sec. 4.1: each entry of the gradient is truncated to it."""
+
+
+class SynthesizerFitting(Fitting):
+    """What the synthesizers of both papers share."""
+
+    filters: Annotated[int, Field(ge=1)] = 32
+    """Feature maps of every stage: Fig. 4 of 2015, Fig. 6 of 2019."""
+    epochs: Annotated[int, Field(ge=1)] = 100
+    """Of whole images: the last stage, or all of an end-to-end training."""
+    stage_epochs: list[Annotated[int, Field(ge=0)]] = []
+    """Epochs of images of 8x8, 16x16, ... before that (2015, Sec. 3.3; 2019, Sec. 3.4); none: end to end."""
+    label_noise_mm: Annotated[float, Field(ge=0)] = 0.0
+    """Standard deviation of what is added to each coordinate of the labels before training: Fig. 7 of 2015."""
+    label_noise_seed: Annotated[int, Field(ge=0)] = 0
+
+
+class UpdaterFitting(Fitting):
+    """What the updaters of both papers share (2015, Sec. 3.4; 2019, Sec. 3.5)."""
+
+    lam: Annotated[float, Field(ge=0, le=1)] = 0.6
+    """Share of the error that an update may leave without cost: lambda of Eq. 8 (2015) and Eq. 9 (2019)."""
+    pooling: bool = False
+    """Max-pooling in the place of strides, which both papers found worse."""
+    iterations: Annotated[int, Field(ge=1)] = 2
+    """After which the validation error is measured: Sec. 4.7 of 2015."""
+    kept_rounds: Annotated[int, Field(ge=1)] = 10
+    """Ours: of so many rounds the updater's outputs stay in T_D; the papers keep all."""
+    truth_share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Ours: how often the pose to correct is the truth."""
+    error_share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Ours: how often it is the truth with an error that is made at present; else an output of the networks."""
+    noise_share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Ours: how many of all poses get Gaussian noise as well."""
+    noise_mm: Annotated[float, Field(ge=0)] = 5.0
+    """Ours: its standard deviation in each coordinate."""
+
+
+class Loop(Settings):
+    """Predictor, synthesizer and updater put together: nothing is trained."""
+
+    iterations: Annotated[int, Field(ge=1)] = 2
+    """Sec. 4.7 of 2015."""
+    frames: Annotated[int, Field(ge=1)] | None = None
+    """So many evenly spaced test frames; null: all of them."""
+
+
+class HandRenderer(Settings):
+    """The hand model drawn in the place of a synthesizer network: nothing to set."""
+
+
+class Feedback15Predictor(RootMeanSquare):
+    """The simple predictor (feedback15 3.2)."""
+
+    learning_rate: Annotated[float, Field(gt=0)] = 0.01
+    """Sec. 4.1: at the start."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.001
     """Sec. 3.2: gamma of Eq. 5."""
-    augmentation: Augmentation = Augmentation()
 
 
-KINDS: dict[str, type[Settings]] = {
-    "nearest_neighbour": NearestNeighbour,
-    "feedback15.predictor": Feedback15Predictor,
+class Feedback15DeepPrior(RootMeanSquare):
+    """DeepPrior, the better initialisation "Init 2" (feedback15 4.4, its reference [21])."""
+
+    components: Annotated[int, Field(ge=1)] = 30
+    """Of the pose prior: Sec. 4.4."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.001
+    """As for the simple predictor."""
+
+
+class Feedback15Synthesizer(SynthesizerFitting, RootMeanSquare):
+    """The synthesizer with a linear output (feedback15 3.3)."""
+
+    learning_rate: Annotated[float, Field(gt=0)] = 0.01
+    """Sec. 4.1: at the start."""
+
+
+class Feedback15Updater(UpdaterFitting, RootMeanSquare):
+    """The Siamese updater (feedback15 3.4)."""
+
+
+class Feedback19Predictor(Fitting):
+    """DeepPrior++ (feedback19 3.3)."""
+
+    components: Annotated[int, Field(ge=1)] = 30
+    """Of the pose prior: Fig. 5."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
+    """The authors' published program."""
+    stage_filters: list[Annotated[int, Field(ge=4, multiple_of=4)]] = [64, 128, 256, 256]
+    """Channels of the residual stages: the authors' published program."""
+    residual_modules: Annotated[int, Field(ge=1)] = 5
+    """Of each stage: the authors' published program."""
+
+
+class Feedback19Synthesizer(SynthesizerFitting):
+    """The synthesizer with a tanh output (feedback19 3.4)."""
+
+
+class Feedback19Updater(UpdaterFitting):
+    """The updater of stacked images (feedback19 3.5)."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the workflow has to know of a kind."""
+
+    settings: type[Settings]
+    gives: str
+    """The part that it can play in another module."""
+    needs: tuple[str, ...] = ()
+    """The parts that its own `needs` play, in this order."""
+    whole: bool = False
+    """Its checkpoint holds those of its needs as well: it is put together from them."""
+    predicts: bool = True
+    """Whether it gives joints."""
+    probes: bool = False
+    """Whether there is more to know of it than its joints."""
+
+
+_LOOP = ("predictor", "synthesizer", "updater")
+
+KINDS: dict[str, Kind] = {
+    "nearest_neighbour": Kind(NearestNeighbour, "predictor"),
+    "feedback15.predictor": Kind(Feedback15Predictor, "predictor"),
+    "feedback15.deepprior": Kind(Feedback15DeepPrior, "predictor"),
+    "feedback15.synthesizer": Kind(Feedback15Synthesizer, "synthesizer", predicts=False, probes=True),
+    "feedback15.updater": Kind(Feedback15Updater, "updater", _LOOP[:2], predicts=False),
+    "feedback_loop": Kind(Loop, "loop", _LOOP, whole=True, probes=True),
+    "hand_renderer": Kind(HandRenderer, "synthesizer", predicts=False),
+    "feedback19.predictor": Kind(Feedback19Predictor, "predictor"),
+    "feedback19.synthesizer": Kind(Feedback19Synthesizer, "synthesizer", predicts=False, probes=True),
+    "feedback19.updater": Kind(Feedback19Updater, "updater", _LOOP[:2], predicts=False),
 }
 
 
@@ -72,7 +201,7 @@ def check_settings(kind: str, values: Mapping[str, Any]) -> Settings:
     """The settings of a kind with its defaults, or one line on the first wrong one."""
     if kind not in KINDS:
         raise BadInput("module", expected=f"a kind: {', '.join(KINDS)}", found=repr(kind), fix="choose one of these")
-    model = KINDS[kind]
+    model = KINDS[kind].settings
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:

@@ -12,15 +12,9 @@ from torch import nn
 from handbench.datasets.crops import build_crops
 from handbench.datasets.torch_dataset import CropDataset, open_crops
 from handbench.errors import BadInput
-from handbench.methods.feedback15 import (
-    METHODS,
-    build_predictor,
-    gather,
-    measure_error_mm,
-    predict,
-    predictor_loss,
-    train_predictor,
-)
+from handbench.loop.crop_data import apply, gather, measure_error_mm
+from handbench.methods import State, Trained
+from handbench.methods.feedback15 import predict, predictor_loss, train_predictor
 from handbench.modules import Augmentation, Feedback15Predictor
 from handbench.training.fit import Fit
 from handbench.training.train import Job, train
@@ -56,7 +50,8 @@ def test_frames_without_a_whole_label_are_not_trained_on(crops: CropDataset) -> 
 
 
 def test_training_lowers_the_error_and_gives_the_same_weights_again(crops: CropDataset, tmp_path: Path) -> None:
-    states, told = [], []
+    states: list[State] = []
+    told: list[float] = []
 
     def log(metrics: Mapping[str, float], step: int) -> None:
         told.append(metrics["validation_mm"])
@@ -66,9 +61,12 @@ def test_training_lowers_the_error_and_gives_the_same_weights_again(crops: CropD
         torch.manual_seed(0)
         states.append(train_predictor(crops, QUICK, Fit(5, tmp_path / name, log)))
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
-    untrained = build_predictor({name: torch.zeros_like(value) for name, value in states[0].items()}, QUICK)
     data = gather(crops)
-    assert measure_error_mm(build_predictor(states[0], QUICK), data) < 0.9 * measure_error_mm(untrained, data)
+    blank, learned = ({name: k * value for name, value in states[0].items()} for k in (0, 1))
+    before_mm, after_mm = (
+        measure_error_mm(apply(as_trained(s).build(), data["depth"]), data) for s in (blank, learned)
+    )
+    assert after_mm < 0.9 * before_mm
     assert told[:12] == told[12:]
 
 
@@ -77,9 +75,13 @@ def test_predicting_is_the_network_in_parts(crops: CropDataset, tmp_path: Path) 
     state = train_predictor(crops, settings, Fit(0, tmp_path, lambda metrics, step: None))
     depth = crops.tensors()["depth"]
     many = depth.repeat(4, 1, 1, 1)
-    whole = METHODS["predictor"].build_model(state, settings)(many)
-    torch.testing.assert_close(predict(state, settings, many), whole, atol=1e-5, rtol=1e-5)
+    whole = as_trained(state).build()(many)
+    torch.testing.assert_close(predict(as_trained(state), many), whole[None], atol=1e-5, rtol=1e-5)
     assert whole.shape == (320, 16, 3)
+
+
+def as_trained(state: State) -> Trained:
+    return Trained("feedback15.predictor", QUICK, state, joints=16, size_px=16)
 
 
 def test_a_training_that_diverges_is_refused(tmp_path: Path) -> None:
@@ -96,8 +98,12 @@ def test_a_killed_training_with_new_settings_starts_anew(tmp_path: Path) -> None
     build_crops(make_listing(20), centre="joint", size_px=16, out=tmp_path / "store")
     first = {"epochs": 3, "batch": 4, "learning_rate": 0.01}
     job = Job(kind="feedback15.predictor", module="p", paper="feedback15", settings=first, seed=0, fold=None)
+
+    def stop(*arguments: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("handbench.training.train.save_checkpoint", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr("handbench.training.train.save_checkpoint", stop)
         with pytest.raises(KeyboardInterrupt):
             train(job, tmp_path / "store", tmp_path / "a")
     assert list((tmp_path / "a").rglob("epoch.ckpt"))

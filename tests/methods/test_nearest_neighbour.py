@@ -11,6 +11,7 @@ from pytorch_lightning import LightningModule
 from handbench.datasets.crops import build_crops
 from handbench.datasets.torch_dataset import open_crops
 from handbench.errors import BadInput
+from handbench.methods import Trained
 from handbench.methods.nearest_neighbour import build_model, find_components, find_nearest, predict, project, train
 from handbench.modules import NearestNeighbour
 from tests.datasets.crop_fixtures import make_listing
@@ -20,6 +21,7 @@ class Listener:
     """A run that remembers what it is told."""
 
     seed = 0
+    needs: tuple[Trained, ...] = ()
 
     def __init__(self) -> None:
         self.told: dict[str, float] = {}
@@ -102,8 +104,9 @@ def test_a_training_frame_finds_itself(tmp_path: Path) -> None:
     torch.manual_seed(0)
     state = train(crops, settings, run)
     tensors = crops.tensors()
-    torch.testing.assert_close(predict(state, settings, tensors["depth"]), tensors["joints"])
-    torch.testing.assert_close(build_model(state, settings)(tensors["depth"]), tensors["joints"])
+    trained = Trained("nearest_neighbour", settings, state, joints=16, size_px=16)
+    torch.testing.assert_close(predict(trained, tensors["depth"]), tensors["joints"][None])
+    torch.testing.assert_close(build_model(trained)(tensors["depth"]), tensors["joints"])
     assert run.told["components"] == 20
     assert run.told["candidates"] == 30
     assert 0.9 < run.told["explained_variance"] <= 1
@@ -117,7 +120,8 @@ def test_frames_without_a_whole_label_are_no_candidates(tmp_path: Path) -> None:
     crops = open_crops(store=tmp_path / "store")
     state = train(crops, NearestNeighbour(), Listener())
     assert len(state["features"]) == 5
-    assert predict(state, NearestNeighbour(), crops.tensors()["depth"]).isfinite().all()
+    trained = Trained("nearest_neighbour", NearestNeighbour(), state, joints=16, size_px=16)
+    assert predict(trained, crops.tensors()["depth"]).isfinite().all()
     joints_mm[:5, 3] = np.nan
     build_crops(make_listing(6, joints_mm=joints_mm), centre="joint", size_px=16, out=tmp_path / "bare")
     with pytest.raises(BadInput, match="expected at least two frames with every joint labelled, found 1"):

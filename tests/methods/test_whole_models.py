@@ -10,7 +10,6 @@ import torch
 from handbench.datasets.crops import build_crops
 from handbench.datasets.torch_dataset import open_crops
 from handbench.methods import load_method
-from handbench.modules import check_settings
 from handbench.training.checkpoint import load_checkpoint
 from handbench.training.train import Job, train
 from tests.datasets.crop_fixtures import make_listing
@@ -27,8 +26,9 @@ def test_a_logged_model_predicts_any_number_of_frames(kind: str, settings: dict[
     train(job, tmp_path / "store", tmp_path / "out", log_model=True)
     depth = open_crops(store=tmp_path / "store").tensors()["depth"]
     many = depth.repeat(10, 1, 1, 1)
-    method, state = load_method(kind), load_checkpoint(tmp_path / "out").state
-    expected = method.predict(state, check_settings(kind, settings), many).detach().numpy()
+    predict = load_method(kind).predict
+    assert predict is not None
+    expected = predict(load_checkpoint(tmp_path / "out").trained, many)[-1].detach().numpy()
     loaded = mlflow.load_model(str(tmp_path / "out" / "model"))
     for frames in (1, 3, 300):
         got = np.asarray(loaded.predict(many[:frames].numpy().astype(np.float32)))

@@ -15,7 +15,7 @@ from handbench.config import check_config
 from handbench.conventions import DATASETS, MSRA_SUBJECTS
 from handbench.digest import stage_digest
 from handbench.errors import BadInput
-from handbench.modules import method_file
+from handbench.modules import KINDS, method_file
 from handbench.provenance import CALL, digest_settings, write_call
 from handbench.training.tracking_store import is_ready
 
@@ -72,6 +72,12 @@ def at_hand(dataset):
     return str(path)
 
 
+def stride_option(dataset):
+    """The command line's words for the frames that are left out, if any are."""
+    stride = settings.datasets[dataset].stride
+    return f"--stride {' '.join(f'{split}={n}' for split, n in stride.items())}" if stride else ""
+
+
 def all_crops():
     """The store of every dataset, centre and split that the config asks for."""
     return [
@@ -111,6 +117,11 @@ def checkpoints_of_folds(wildcards):
     return [trained(wildcards.dataset, wildcards.module, wildcards.seed, fold) for fold in folds]
 
 
+def needs_option(checkpoints):
+    """The command line's words for the checkpoints that a module starts from, if there are any."""
+    return "--needs " + " ".join(shlex.quote(os.path.dirname(card)) for card in checkpoints) if checkpoints else ""
+
+
 def fold_option(fold):
     """The command line's words for the subject left out, if there is one."""
     return f"--fold {fold.partition('-')[2]}" if fold else ""
@@ -122,9 +133,27 @@ def settings_of(module):
 
 
 def all_evaluations():
-    """Every module on each of its datasets in use, with every seed."""
+    """Every module that gives joints, on each of its datasets in use, with every seed."""
     return [
         f"{RUN}/evaluate/{dataset}/{name}/seed{seed}/evaluation.json"
+        for name, dataset, seed in all_trainings()
+        if KINDS[settings.modules[name].kind].predicts
+    ]
+
+
+def all_probes():
+    """Every module of which there is more to know. MSRA, with a network for each subject, is not probed."""
+    return [
+        f"{RUN}/probe/{dataset}/{name}/seed{seed}/probe.json"
+        for name, dataset, seed in all_trainings()
+        if KINDS[settings.modules[name].kind].probes and dataset != "msra"
+    ]
+
+
+def all_trainings():
+    """Module, dataset and seed of everything that the config trains."""
+    return [
+        (name, dataset, seed)
         for name, module in settings.modules.items()
         for dataset in settings.use
         if dataset in module.datasets

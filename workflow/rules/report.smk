@@ -2,6 +2,7 @@
 rule report:
     input:
         evaluations=all_evaluations(),
+        probes=all_probes(),
         sheets=all_sheets(),
         published=published_manifest(),
     output:

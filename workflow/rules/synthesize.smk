@@ -15,9 +15,10 @@ rule synthesize:
     params:
         out=subpath(output.manifest, parent=True),
         frames=lambda wildcards: [f"{k}={n}" for k, n in settings.datasets[wildcards.dataset].frames.items()],
+        stride=lambda wildcards: stride_option(wildcards.dataset),
         seed=lambda wildcards: settings.datasets[wildcards.dataset].seed,
         renderer=settings.renderer,
         sources=stage_digest("synthesize"),
     shell:
-        "python -m handbench synthesize {wildcards.dataset} --out {params.out:q} --frames {params.frames}"
+        "python -m handbench synthesize {wildcards.dataset} --out {params.out:q} --frames {params.frames} {params.stride}"
         " --seed {params.seed} --renderer {params.renderer} --jobs {threads} > {log} 2>&1"

@@ -20,6 +20,7 @@ rule train:
         kind=lambda wildcards: settings.modules[wildcards.module].kind,
         paper=lambda wildcards: settings.modules[wildcards.module].paper,
         store=lambda wildcards, input: os.path.dirname(input.store),
+        needs=lambda wildcards, input: needs_option(input.needs),
         fold=lambda wildcards: fold_option(wildcards.fold),
         settings=lambda wildcards: settings_of(wildcards.module),
         out=subpath(output.card, parent=True),
@@ -28,4 +29,4 @@ rule train:
         sources=lambda wildcards: stage_digest("train", method_file(settings.modules[wildcards.module].kind)),
     shell:
         "python -m handbench train {params.kind} --module {wildcards.module} --paper {params.paper} --store {params.store:q}"
-        " {params.fold} --seed {wildcards.seed} --threads {params.threads} --set {params.settings:q} --out {params.out:q} --call {params.call:q} > {log} 2>&1"
+        " {params.needs} {params.fold} --seed {wildcards.seed} --threads {params.threads} --set {params.settings:q} --out {params.out:q} --call {params.call:q} > {log} 2>&1"

@@ -4,7 +4,9 @@ The plan mirrors the real sets in miniature: NYU's one training and two test peo
 people, MSRA's nine people and 17 gestures, MSRA14's six people, Dexter+Object's six sequences.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Float
@@ -42,6 +44,8 @@ class Recording:
     frames: int
     shape: HandShape
     gesture: str | None
+    stride: int
+    """Of what was recorded only each such frame is kept."""
     stream: tuple[int, ...]
     """Seed of this take's random numbers; another take's or split's length never changes them."""
 
@@ -49,7 +53,9 @@ class Recording:
         return np.random.default_rng([*self.stream, purpose])
 
 
-def plan_recordings(dataset: str, frames: dict[str, int], seed: int) -> list[Recording]:
+def plan_recordings(
+    dataset: str, frames: dict[str, int], seed: int, stride: Mapping[str, int] = MappingProxyType({})
+) -> list[Recording]:
     """All takes in list order: splits in the dataset's order, takes in the order of the label files."""
     splits = DATASETS[dataset].splits
     if set(frames) != set(splits):
@@ -58,6 +64,10 @@ def plan_recordings(dataset: str, frames: dict[str, int], seed: int) -> list[Rec
             expected="a count for " + " and ".join(splits),
             found=", ".join(sorted(frames)) or "none",
             fix="name each split once",
+        )
+    if not set(stride) <= set(splits):
+        raise BadInput(
+            f"stride of {dataset}", expected=" and ".join(splits), found=", ".join(stride), fix="name its splits"
         )
     if min(frames.values()) < 0 or sum(frames.values()) == 0:
         raise BadInput(
@@ -71,7 +81,8 @@ def plan_recordings(dataset: str, frames: dict[str, int], seed: int) -> list[Rec
         plan = _plan_takes(dataset, split, frames[split])
         for number, (subject, sequence, count, shape, gesture) in enumerate(plan, start=1):
             stream = (seed, sorted(DATASETS).index(dataset), splits.index(split), number)
-            takes.append(Recording(dataset, split, subject, sequence, count, shape, gesture, stream))
+            every = stride.get(split, 1)
+            takes.append(Recording(dataset, split, subject, sequence, count, shape, gesture, every, stream))
     return [take for take in takes if take.frames > 0]
 
 
@@ -86,6 +97,7 @@ def sample_poses(recording: Recording) -> Float[np.ndarray, "frames 26"]:
         recording.shape,
         view_angle,
         recording.gesture,
+        recording.stride,
     )
 
 

@@ -13,12 +13,13 @@ import json
 import multiprocessing
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,7 @@ class Request:
 
     dataset: str
     frames: tuple[tuple[str, int], ...]
+    stride: tuple[tuple[str, int], ...]
     seed: int
     renderer: str
     sources: str
@@ -68,12 +70,29 @@ class Chunk:
 
 
 def synthesize(
-    dataset: str, out: Path, *, frames: dict[str, int], seed: int, jobs: int = 1, renderer: str = "auto"
+    dataset: str,
+    out: Path,
+    *,
+    frames: dict[str, int],
+    seed: int,
+    stride: Mapping[str, int] = MappingProxyType({}),
+    jobs: int = 1,
+    renderer: str = "auto",
 ) -> None:
-    """Write `frames` frames a split of the dataset under `out`."""
+    """Write `frames` frames a split of the dataset under `out`.
+
+    With a stride of n, people record n times as long and each n-th frame is kept: as many frames show more poses.
+    """
     # Settled here, once: every worker process would otherwise say again that there is no OpenGL.
     drawn_by = settle_renderer(renderer)
-    request = Request(dataset, tuple(sorted(frames.items())), seed, drawn_by, stage_digest("synthesize"))
+    request = Request(
+        dataset,
+        tuple(sorted(frames.items())),
+        tuple(sorted(stride.items())),
+        seed,
+        drawn_by,
+        stage_digest("synthesize"),
+    )
     with hold_alone(out):
         if _is_made(out, request):
             shutil.rmtree(out / PARTIAL, ignore_errors=True)
@@ -105,7 +124,7 @@ def _is_made(out: Path, request: Request) -> bool:
 
 
 def _plain(request: Request) -> dict[str, Any]:
-    return {**asdict(request), "frames": dict(request.frames)}
+    return {**asdict(request), "frames": dict(request.frames), "stride": dict(request.stride)}
 
 
 def _start_or_carry_on(out: Path, request: Request) -> None:
@@ -193,7 +212,7 @@ def draw_chunk(out: Path, request: Request, chunk: Chunk) -> int:
 
 @lru_cache(maxsize=4)
 def _plan(request: Request) -> list[Any]:
-    return plan_recordings(request.dataset, dict(request.frames), request.seed)
+    return plan_recordings(request.dataset, dict(request.frames), request.seed, dict(request.stride))
 
 
 @lru_cache(maxsize=4)

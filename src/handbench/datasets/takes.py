@@ -108,7 +108,7 @@ def _frame_meshes(take: Take, index: int) -> list[Mesh]:
         forearm_radius_mm=(_WRIST_RADII_MM[0] * scale[0], _WRIST_RADII_MM[1] * scale[2]),
         hand_depth_mm=max(take.body_depth_mm, float(hand.vertices_mm[:, 2].max())),
         forearm_wide_axis=rotations[0][:, 0],
-        sway_rad=2.0 * np.pi * index / _SWAY_FRAMES,
+        sway_rad=2.0 * np.pi * index * take.recording.stride / _SWAY_FRAMES,
     )
     held = [] if take.held is None else [box_mesh(take.held.box(pose, index))]
     return [hand, around[0], *held, *around[1:]]

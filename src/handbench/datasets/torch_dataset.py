@@ -53,6 +53,11 @@ class CropDataset(Dataset[dict[str, torch.Tensor]]):
         return {"depth": torch.from_numpy(depth)[:, None].to(dtype), **self._labels}
 
     @property
+    def size_px(self) -> int:
+        """Edge of the square patch."""
+        return int(self.store.depth.shape[-1])
+
+    @property
     def names(self) -> tuple[str, ...]:
         return tuple(self.store.names[place] for place in self.places)
 

@@ -75,11 +75,15 @@ def bootstrap_mean(
 
 
 def sum_blocks(
-    values: Values, sequences: Sequence[str]
+    values: Values, sequences: Sequence[str], rows: Int64[np.ndarray, "frames"] | None = None
 ) -> tuple[Float64[np.ndarray, "blocks"], Int64[np.ndarray, "blocks"]]:
-    """Sum and number of everything in a block that is not NaN: all that an interval needs to know of the frames."""
+    """Sum and number of everything in a block that is not NaN: all that an interval needs to know of the frames.
+
+    `sequences` are those of the whole set; where the values are of some of its frames only, `rows` says of which. A
+    block is a stretch of the set, so that of every twentieth frame it holds few values.
+    """
     axes = tuple(range(1, values.ndim))
-    blocks = cut_blocks(sequences)
+    blocks = cut_blocks(sequences) if rows is None else _number_anew(cut_blocks(sequences)[rows])
     sums = values.sum(axis=axes, dtype=np.float64)
     if not np.isnan(sums).any():
         return _add_up(blocks, sums), np.bincount(blocks) * (values.size // max(len(values), 1))
@@ -125,6 +129,11 @@ def compare_seeds(
     pooled = bootstrap_mean(differences, sequences, seed=seed)
     per_seed = tuple(float(np.nanmean(differences[:, k])) for k in range(differences.shape[1]))
     return Comparison(pooled, per_seed, all(np.sign(value) == np.sign(pooled.mean) for value in per_seed))
+
+
+def _number_anew(blocks: Int64[np.ndarray, "frames"]) -> Int64[np.ndarray, "frames"]:
+    """The same blocks counted without gaps: those of which no frame was measured are left out."""
+    return np.unique(blocks, return_inverse=True)[1].astype(np.int64)
 
 
 def _add_up(blocks: Int64[np.ndarray, "frames"], sums: Float64[np.ndarray, "frames"]) -> Float64[np.ndarray, "blocks"]:

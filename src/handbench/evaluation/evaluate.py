@@ -12,7 +12,7 @@ from handbench.errors import BadInput
 from handbench.evaluation.bootstrap import Interval, bootstrap_difference
 from handbench.evaluation.ground_truth import find_ground_truth, open_record
 from handbench.evaluation.hand_object import average_sequences, measure_hand_object
-from handbench.evaluation.own_predictions import find_own
+from handbench.evaluation.own_predictions import OwnPredictions, find_own
 from handbench.evaluation.pixel_predictions import read_any
 from handbench.evaluation.predictions import GroundTruth, Predictions
 from handbench.evaluation.published import (
@@ -181,8 +181,17 @@ def evaluate(
         sequences=take(truth.sequences, predictions.rows),
         rows=predictions.rows,
         view_bins=view_bins(score.errors_mm, truth.joints_mm[predictions.rows]) if dataset == "msra" else None,
-        run=own.describe(out, call) if own else None,
+        run=own.describe(out, call) | {"steps": _measure_steps(own, truth)} if own else None,
     )
+
+
+def _measure_steps(own: OwnPredictions, truth: GroundTruth) -> list[dict[str, object]]:
+    """The error at the start and after each iteration, with what pairs them block by block."""
+    scores = [score_predictions(step, truth) for step in own.read_steps(truth)]
+    return [
+        {"mean_error_mm": plain(one.mean_error_mm), "sum_mm": [plain(value) for value in one.block_sums_mm]}
+        for one in scores
+    ]
 
 
 def _score_published(

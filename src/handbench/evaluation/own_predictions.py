@@ -1,7 +1,7 @@
 """The pipeline's own predictions: their card says which crops they belong to, so nothing about them is guessed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from handbench.evaluation.ground_truth import read_store_truth
 from handbench.evaluation.predictions import GroundTruth, Predictions
 from handbench.evaluation.published import Record
 from handbench.provenance import read_call, read_commit, read_place
-from handbench.training.prediction_file import read_card, read_joints
+from handbench.training.prediction_file import read_card, read_joints, read_steps
 
 PASSED_ON = ("paper", "module", "kind", "seed", "split", "centre", "settings", "store", "protocol", "converged")
 
@@ -57,6 +57,12 @@ class OwnPredictions:
         # In list order, as the interval's blocks need it.
         by_row = np.argsort(places)
         return Predictions(joints_mm[by_row].astype(np.float64), places[by_row].astype(np.int64), "xyz", notes)
+
+    def read_steps(self, truth: GroundTruth) -> tuple[Predictions, ...]:
+        """The pose before each iteration and after the last; nothing where there is no iteration."""
+        result, row = self.read(truth), read_joints(self.path)[1]
+        steps_mm = read_steps(self.path)[:, np.argsort(row)].astype(np.float64)
+        return tuple(replace(result, joints_mm=joints_mm) for joints_mm in steps_mm) if len(steps_mm) > 1 else ()
 
     def describe(self, out: Path | None, call: Path | None) -> dict[str, Any]:
         """Where the predictions come from: what tables, stamps and the tracked run say of them."""

@@ -90,7 +90,7 @@ def find_record(results: Path = Path("results")) -> Record | None:
 def score_predictions(predictions: Predictions, truth: GroundTruth) -> Score:
     """Measure predictions against the labels of the frames that they cover."""
     errors_mm = measure_errors(predictions.joints_mm, take_rows(truth.joints_mm, predictions.rows))
-    return score_errors(errors_mm, scored_names(truth.dataset), take(truth.sequences, predictions.rows))
+    return score_errors(errors_mm, scored_names(truth.dataset), truth.sequences, predictions.rows)
 
 
 def take(values: Sequence[str], rows: Int64[np.ndarray, "frames"]) -> tuple[str, ...]:

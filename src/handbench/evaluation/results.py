@@ -6,7 +6,7 @@ that intervals need, so frames are never read again.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,21 @@ class Result:
     """The folder of the evaluation; None for a result rebuilt from tracking."""
     converged: bool = False
     """Whether training went on until its validation error had stopped falling; a rival counts only then."""
+    steps_mm: Float64[np.ndarray, "steps blocks"] | None = None
+    """Of a method that iterates: error sums of each block at the start and after every iteration."""
+
+    def at_step(self, step: int) -> "Result":
+        """The same method stopped after so many iterations: what blocks can tell of it, its curves left out."""
+        if self.steps_mm is None or not 0 <= step < len(self.steps_mm):
+            raise BadInput(
+                f"{self.module} seed {self.seed}",
+                expected=f"errors after {step} iterations",
+                found="none" if self.steps_mm is None else f"those after 0 to {len(self.steps_mm) - 1}",
+                fix="let the loop iterate so often",
+            )
+        sums_mm = self.steps_mm[step]
+        mean_mm = float(sums_mm.sum() / self.block_counts.sum())
+        return replace(self, mean_error_mm=mean_mm, block_sums_mm=sums_mm, curves={}, joint_error_mm={})
 
     @property
     def interval(self) -> Interval:
@@ -137,6 +152,7 @@ def parse_result(evaluation: Mapping[str, Any], folder: Path | None) -> Result:
         config_digest=run["config_digest"],
         folder=folder,
         converged=run.get("converged") is True,
+        steps_mm=np.array([step["sum_mm"] for step in run["steps"]], np.float64) if run.get("steps") else None,
     )
 
 

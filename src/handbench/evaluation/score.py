@@ -76,9 +76,16 @@ class Score:
         }
 
 
-def score_errors(errors_mm: Errors, joint_names: Sequence[str], sequences: Sequence[str], *, seed: int = 0) -> Score:
-    """Measure everything once; `sequences` names the sequence of every frame, for the interval."""
-    block_sums_mm, block_counts = sum_blocks(errors_mm, sequences)
+def score_errors(
+    errors_mm: Errors,
+    joint_names: Sequence[str],
+    sequences: Sequence[str],
+    rows: Int64[np.ndarray, "frames"] | None = None,
+    *,
+    seed: int = 0,
+) -> Score:
+    """Measure everything once; `sequences` and `rows` are for the interval, as `sum_blocks` has them."""
+    block_sums_mm, block_counts = sum_blocks(errors_mm, sequences, rows)
     return Score(
         errors_mm=errors_mm.astype(np.float64),
         joint_names=tuple(joint_names),

@@ -71,8 +71,12 @@ def sample_sequence(
     shape: HandShape,
     view_angle: tuple[float, float],
     named_gesture: str | None = None,
+    stride: int = 1,
 ) -> Float[np.ndarray, "frames 26"]:
-    """Poses of one recording; `view_angle` is the tangent of half the field of view, across and down."""
+    """Poses of one recording; `view_angle` is the tangent of half the field of view, across and down.
+
+    Of a recording `stride` times as long only each `stride`-th frame is kept.
+    """
     shown: list[Float[np.ndarray, 23]] = []
 
     def next_pose() -> Float[np.ndarray, "23"]:
@@ -83,9 +87,10 @@ def sample_sequence(
         )
         return shown[-1]
 
-    place = _follow(rng, frames, ranges.place_frames, lambda: _sample_place(rng, ranges, view_angle))
-    angles = _follow(rng, frames, ranges.pose_frames, next_pose)
-    angles += np.radians(ranges.tremor_deg) * _smooth_noise(rng, frames, 23)
+    whole = frames * stride
+    place = _follow(rng, whole, ranges.place_frames, lambda: _sample_place(rng, ranges, view_angle))[::stride]
+    angles = _follow(rng, whole, ranges.pose_frames, next_pose)
+    angles = (angles + np.radians(ranges.tremor_deg) * _smooth_noise(rng, whole, 23))[::stride]
     poses = np.concatenate([np.zeros((frames, 3)), angles], axis=1)
     poses[:, 6:] = np.clip(poses[:, 6:], ANGLE_LIMITS_RAD[:, 0], ANGLE_LIMITS_RAD[:, 1])
     open_smoothly(poses, shape)

@@ -6,8 +6,9 @@ Here is only what every one of them keeps to.
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from handbench.datasets.torch_dataset import CropDataset
@@ -15,17 +16,55 @@ from handbench.datasets.torch_dataset import CropDataset
 if TYPE_CHECKING:
     from pytorch_lightning import LightningModule
 
+State = dict[str, Tensor]
+Network = TypeVar("Network", bound=nn.Module)
+Numbers = dict[str, Any]
+"""What JSON can hold."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A module after its training."""
+
+    kind: str
+    settings: Any
+    """Those of its kind, checked."""
+    state: State
+    """Everything of its own that predicting needs."""
+    joints: int
+    size_px: int
+    parts: tuple["Trained", ...] = ()
+    """The modules that it is put together from, in the order of its kind's needs; of the other kinds none."""
+
+    def build(self) -> nn.Module:
+        """The whole of it as one module in eval mode."""
+        return load_method(self.kind).build_model(self).eval()
+
+    def load_into(self, network: Network) -> Network:
+        """The network with what was learned."""
+        network.load_state_dict(self.state)
+        return network
+
 
 @runtime_checkable
 class TrainingRun(Protocol):
     """What a training is given to work with: the training room makes one."""
 
     seed: int
+    needs: tuple[Trained, ...]
+    """The modules that it starts from, in the order of its kind's needs."""
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         """Say how it goes: an epoch's numbers at once."""
 
-    def fit(self, module: "LightningModule", data: Mapping[str, Tensor], *, epochs: int, batch: int) -> None:
+    def fit(
+        self,
+        module: "LightningModule",
+        data: Mapping[str, Tensor],
+        *,
+        epochs: int,
+        batch: int,
+    ) -> None:
         """Train a module on batches of resident tensors; after a kill it goes on from its last whole epoch."""
 
 
@@ -33,16 +72,26 @@ class TrainingRun(Protocol):
 class Method:
     """How one kind is trained and used; a file in methods/ makes one for each kind that it holds."""
 
-    train: Callable[[CropDataset, Any, TrainingRun], dict[str, Tensor]]
-    """Crops, the kind's settings and the run, to everything that predicting needs, as tensors."""
-    predict: Callable[[dict[str, Tensor], Any, Tensor], Tensor]
-    """Those tensors, the settings and depth (frames, 1, S, S), to joints in units of half the cube's edge."""
-    build_model: Callable[[dict[str, Tensor], Any], nn.Module]
-    """The same as one module in eval mode, depth in, joints out."""
+    train: Callable[[CropDataset, Any, TrainingRun], State]
+    """Crops, the kind's settings and the run, to everything of its own that predicting needs."""
+    build_model: Callable[[Trained], nn.Module]
+    """What was trained as one module."""
+    predict: Callable[[Trained, Tensor], Float[Tensor, "steps frames joints 3"]] | None = None
+    """Depth (frames, 1, S, S) to joints in units of half the cube's edge, as they are after every step of an
+    iteration: the last is the result. Methods that do not iterate give one step. None where a kind gives no joints.
+    """
+    probe: Callable[[Trained, CropDataset, CropDataset], Numbers] | None = None
+    """What else is to be known of it, from test crops and those it learned from; None where joints tell it all."""
+
+
+def keep(network: nn.Module) -> State:
+    """What a training leaves of a network."""
+    return {name: value.detach().cpu() for name, value in network.state_dict().items()}
 
 
 def load_method(kind: str) -> Method:
     """How a kind is trained and used: METHOD of its file, or for `file.part` the METHODS["part"] of it."""
     file, _, part = kind.partition(".")
     loaded = importlib.import_module(f"handbench.methods.{file}")
-    return loaded.METHODS[part] if part else loaded.METHOD
+    method: Method = loaded.METHODS[part] if part else loaded.METHOD
+    return method

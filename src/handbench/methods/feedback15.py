@@ -1,33 +1,44 @@
-"""Training a Feedback Loop for Hand Pose Estimation: the networks of the loop and how each is trained.
+"""Training a Feedback Loop for Hand Pose Estimation: the networks of the loop, how each is trained, and the loop.
 
 M. Oberweger, P. Wohlhart, V. Lepetit, "Training a Feedback Loop for Hand Pose Estimation", ICCV 2015.
 
-    D      depth      (batch, 1, S, S)  patch in [-1, 1]
-    p      joints     (batch, J, 3)     in units of half the cube's edge around its centre
-    pred   Predictor                    Eq. 1
-    gamma  weight_decay                 Eq. 5
+    D        depth        (batch, 1, S, S)  patch in [-1, 1]
+    p        joints       (batch, J, 3)     in units of half the cube's edge around its centre
+    pred     predictor                      Eq. 1; DeepPrior, "Init 2" of Sec. 4.4, is another one
+    synth    synthesizer                    Eq. 2
+    updater  updater                        Eq. 4
+    gamma    weight_decay                   Eq. 5
+    lambda   lam                            Eqs. 7 and 8
+    T_D      PoseSet                        Sec. 3.4 and Eq. 9
 
-Here so far: the predictor (Eqs. 1 and 5). What the paper leaves open and what is done here stands with each setting in
-modules.py. Eq. 5 sums over the training set; a batch takes the mean, so that the rate does not depend on its size.
+Here: the predictor (Eqs. 1 and 5), the synthesizer (Eqs. 2 and 6) and the updater (Eqs. 7 to 9); their iteration
+(Eq. 4) is methods/feedback_loop.py. What both feedback papers share lies in loop/: Eq. 4 in iteration.py with the
+hinge of Eq. 8, Eq. 6 in synthesizer_training.py, T_D in pose_set.py. What the paper leaves open and what is done here
+stands with each setting in modules.py. Equations sum over the training set; a batch takes the mean, so that rates do
+not depend on its size.
 """
 
 import torch
 from jaxtyping import Float
-from pytorch_lightning import LightningModule
-from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import ExponentialLR
 
 from handbench.datasets.torch_dataset import CropDataset
-from handbench.errors import BadInput
-from handbench.loop.augmentation import CropBatch, Ranges, augment, make_camera
-from handbench.methods import Method, TrainingRun
-from handbench.modules import Feedback15Predictor
+from handbench.loop.crop_data import Division, apply, divide
+from handbench.loop.descent import count_steps
+from handbench.loop.predictor_training import PredictorTraining
+from handbench.loop.synthesizer_probe import probe_synthesizer
+from handbench.loop.synthesizer_training import train_synthesizer
+from handbench.loop.updater_training import UpdaterTraining, number_frames
+from handbench.methods import Method, Numbers, State, Trained, TrainingRun, keep
+from handbench.modules import Feedback15DeepPrior, Feedback15Predictor, Feedback15Synthesizer, Feedback15Updater
+from handbench.networks.deepprior import DeepPrior
+from handbench.networks.pose_prior import fit_prior
 from handbench.networks.predictor import SimplePredictor
+from handbench.networks.synthesizer import Synthesizer
+from handbench.networks.updater import Updater2015
 
-VALIDATION_SHARE = 0.1
-"""Of the training frames, the last of the list: what tells whether the error still falls. Never test frames."""
-PREDICTED_AT_ONCE = 256
+Images = Float[Tensor, "frames 1 size size"]
+Poses = Float[Tensor, "steps frames joints 3"]
 
 
 def predictor_loss(
@@ -38,100 +49,84 @@ def predictor_loss(
     return error + gamma * torch.stack([weights.square().sum() for weights in network.parameters()]).sum()
 
 
-class PredictorTraining(LightningModule):
-    """Eq. 5 over augmented batches, and the error on the frames held back."""
-
-    def __init__(self, network: SimplePredictor, settings: Feedback15Predictor, steps: int) -> None:
-        super().__init__()
-        self.network = network
-        self.settings = settings
-        self.steps = steps
-        moved = settings.augmentation
-        self.ranges = Ranges(moved.scale, moved.shift_mm, moved.turn_deg * torch.pi / 180)
-        self.held_back: dict[str, Tensor] = {}
-
-    def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
-        crops = augment(as_batch(batch), self.ranges)
-        loss = predictor_loss(self.network, crops.depth, crops.joints, self.settings.weight_decay)
-        self.log("loss", loss, on_step=False, on_epoch=True)
-        return loss
-
-    def on_train_epoch_end(self) -> None:
-        self.log("validation_mm", measure_error_mm(self.network, self.held_back))
-
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        settings = self.settings
-        optimizer = torch.optim.RMSprop(self.parameters(), lr=settings.learning_rate, alpha=settings.rms_decay)
-        decay = ExponentialLR(optimizer, settings.last_rate_share ** (1 / self.steps))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": decay, "interval": "step"}}
-
-    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        nn.utils.clip_grad_value_(self.network.parameters(), self.settings.gradient_limit)
+def train_predictor(crops: CropDataset, settings: Feedback15Predictor, run: TrainingRun) -> State:
+    network = SimplePredictor(len(crops.joint_names), crops.size_px, seed=run.seed)
+    return fit_predictor(network, settings, divide(crops), run)
 
 
-def train_predictor(crops: CropDataset, settings: Feedback15Predictor, run: TrainingRun) -> dict[str, Tensor]:
+def train_deepprior(crops: CropDataset, settings: Feedback15DeepPrior, run: TrainingRun) -> State:
+    """The same loss on a network that ends in the pose prior, started from the training poses."""
+    data, joints = divide(crops), len(crops.joint_names)
+    network = DeepPrior(joints, crops.size_px, components=settings.components, seed=run.seed)
+    network.prior.set_prior(fit_prior(data.seen["joints"], settings.components))
+    return fit_predictor(network, settings, data, run)
+
+
+def fit_predictor(
+    network: nn.Module, settings: Feedback15Predictor | Feedback15DeepPrior, data: Division, run: TrainingRun
+) -> State:
     """The weights after all epochs; every frame with all its joints labelled is trained on or held back."""
-    data = gather(crops)
-    frames = len(data["depth"])
-    if frames < 2:
-        raise BadInput(
-            crops.store.path,
-            expected="at least two frames with every joint labelled",
-            found=str(frames),
-            fix="train on more frames",
-        )
-    held = max(int(VALIDATION_SHARE * frames), 1)
-    network = SimplePredictor(len(crops.joint_names), data["depth"].shape[-1], seed=run.seed)
-    batches = max((frames - held) // settings.batch, 1)
-    training = PredictorTraining(network, settings, steps=settings.epochs * batches)
-    training.held_back = {name: values[frames - held :] for name, values in data.items()}
-    seen = {name: values[: frames - held] for name, values in data.items()}
-    run.fit(training, seen, epochs=settings.epochs, batch=settings.batch)
-    return {name: value.detach() for name, value in network.state_dict().items()}
+
+    def loss(network: nn.Module, depth: Tensor, joints: Tensor) -> Tensor:
+        return predictor_loss(network, depth, joints, settings.weight_decay)
+
+    steps = count_steps(len(data.seen["depth"]), settings.epochs, settings.batch)
+    training = PredictorTraining(network, settings, steps, loss, data.held_back)
+    run.fit(training, data.seen, epochs=settings.epochs, batch=settings.batch)
+    return keep(network)
 
 
-def gather(crops: CropDataset) -> dict[str, Tensor]:
-    """Everything that a batch needs of the labelled frames, resident; depth as the store has it, half precision."""
-    tensors = crops.tensors(torch.float16)
-    labelled = tensors["joints"].isfinite().flatten(1).all(dim=1)
-    camera = crops.store.camera
-    focal, principal = make_camera(tensors["patch_from_image"], (camera.fx, camera.fy), (camera.cx, camera.cy))
-    names = ("depth", "joints", "centre_mm", "cube_mm")
-    data = {name: tensors[name] for name in names} | {"focal_px": focal, "principal_px": principal}
-    return {name: values[labelled] for name, values in data.items()}
+def build_predictor(trained: Trained) -> SimplePredictor:
+    return trained.load_into(SimplePredictor(trained.joints, trained.size_px))
 
 
-def as_batch(data: dict[str, Tensor]) -> CropBatch:
-    return CropBatch(**{**data, "depth": data["depth"].float()})
+def build_deepprior(trained: Trained) -> DeepPrior:
+    return trained.load_into(DeepPrior(trained.joints, trained.size_px, components=trained.settings.components))
 
 
-@torch.no_grad()
-def measure_error_mm(network: nn.Module, data: dict[str, Tensor]) -> float:
-    """Mean joint error on crops as they are."""
-    was_training = network.training
-    network.eval()
-    device = next(network.parameters()).device
-    joints = torch.cat([network(part.to(device).float()).cpu() for part in data["depth"].split(PREDICTED_AT_ONCE)])
-    network.train(was_training)
-    errors = (joints - data["joints"]).norm(dim=-1).mean(dim=1) * data["cube_mm"] / 2
-    return float(errors.mean())
+def predict(trained: Trained, depth: Images) -> Poses:
+    """p(0) = pred(D) (Eq. 1)."""
+    return apply(trained.build(), depth)[None]
 
 
-def build_predictor(state: dict[str, Tensor], settings: Feedback15Predictor) -> nn.Module:
-    hidden, inputs = state["hidden.weight"].shape
-    filters = len(state["convolution.weight"])
-    network = SimplePredictor(
-        len(state["output.bias"]) // 3, 4 * round((inputs / filters) ** 0.5), filters=filters, hidden=hidden
-    )
-    network.load_state_dict(state)
-    return network.eval()
+def make_synthesizer(joints: int, size_px: int, settings: Feedback15Synthesizer, seed: int = 0) -> Synthesizer:
+    return Synthesizer(joints, size_px, tanh=False, filters=settings.filters, seed=seed)
 
 
-def predict(
-    state: dict[str, Tensor], settings: Feedback15Predictor, depth: Float[Tensor, "frames 1 size size"]
-) -> Float[Tensor, "frames joints 3"]:
-    network = build_predictor(state, settings)
-    return torch.cat([network(part) for part in depth.split(PREDICTED_AT_ONCE)])
+def train_synthesis(crops: CropDataset, settings: Feedback15Synthesizer, run: TrainingRun) -> State:
+    """Eq. 6, in a layer-wise fashion where the settings have stages."""
+    network = make_synthesizer(len(crops.joint_names), crops.size_px, settings, run.seed)
+    train_synthesizer(network, settings, divide(crops), run.fit)
+    return keep(network)
 
 
-METHODS = {"predictor": Method(train_predictor, predict, build_predictor)}
+def build_synthesizer(trained: Trained) -> Synthesizer:
+    return trained.load_into(make_synthesizer(trained.joints, trained.size_px, trained.settings))
+
+
+def probe(trained: Trained, crops: CropDataset, learned: CropDataset) -> Numbers:
+    """How the images it draws differ from the camera's (Sec. 3.3)."""
+    return probe_synthesizer(trained.build(), crops, learned)
+
+
+def train_updater(crops: CropDataset, settings: Feedback15Updater, run: TrainingRun) -> State:
+    """Eqs. 7 to 9, with predictor and synthesizer as they are."""
+    data = divide(crops)
+    predictor, synthesizer = (need.build() for need in run.needs)
+    network = Updater2015(len(crops.joint_names), crops.size_px, pooling=settings.pooling, seed=run.seed)
+    steps = count_steps(len(data.seen["depth"]), settings.epochs, settings.batch)
+    training = UpdaterTraining(network, synthesizer, predictor, settings, steps, data)
+    run.fit(training, number_frames(data.seen), epochs=settings.epochs, batch=settings.batch)
+    return keep(network)
+
+
+def build_updater(trained: Trained) -> Updater2015:
+    return trained.load_into(Updater2015(trained.joints, trained.size_px, pooling=trained.settings.pooling))
+
+
+METHODS = {
+    "predictor": Method(train_predictor, build_predictor, predict),
+    "deepprior": Method(train_deepprior, build_deepprior, predict),
+    "synthesizer": Method(train_synthesis, build_synthesizer, probe=probe),
+    "updater": Method(train_updater, build_updater),
+}

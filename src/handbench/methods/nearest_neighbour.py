@@ -22,7 +22,7 @@ from torch import Tensor
 
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.errors import BadInput
-from handbench.methods import Method, TrainingRun
+from handbench.methods import Method, State, Trained, TrainingRun
 from handbench.modules import NearestNeighbour
 
 OVERSAMPLING = 32
@@ -30,8 +30,6 @@ POWER_ITERATIONS = 2
 """Of the randomised decomposition; a test holds what it explains to the exact one."""
 QUERY_FRAMES = 256
 """Frames compared at once: 256 x 72,757 distances are 75 MB."""
-
-State = dict[str, Tensor]
 
 
 def train(crops: CropDataset, settings: NearestNeighbour, run: TrainingRun) -> State:
@@ -52,15 +50,10 @@ def train(crops: CropDataset, settings: NearestNeighbour, run: TrainingRun) -> S
     return {"mean": mean, "basis": basis, "features": features, "joints": joints[labelled]}
 
 
-def predict(
-    state: State, settings: NearestNeighbour, depth: Float[Tensor, "frames 1 size size"]
-) -> Float[Tensor, "frames joints 3"]:
+def predict(trained: Trained, depth: Float[Tensor, "frames 1 size size"]) -> Float[Tensor, "steps frames joints 3"]:
     """The pose of the nearest training frame, in units of half the cube's edge around the centre of the crop."""
-    poses = [
-        state["joints"][find_nearest(project(part.flatten(1), state["mean"], state["basis"]), state["features"])]
-        for part in depth.split(QUERY_FRAMES)
-    ]
-    return torch.cat(poses)
+    search = trained.build()
+    return torch.cat([search(part) for part in depth.split(QUERY_FRAMES)])[None]
 
 
 def find_components(
@@ -96,9 +89,8 @@ def find_nearest(queries: Float[Tensor, "queries kept"], features: Float[Tensor,
 class Search(torch.nn.Module):
     """What was trained as one module, for those who want it whole."""
 
-    def __init__(self, state: State, settings: NearestNeighbour) -> None:
+    def __init__(self, state: State) -> None:
         super().__init__()
-        self.settings = settings
         for name, tensor in state.items():
             self.register_buffer(name, tensor)
 
@@ -109,8 +101,8 @@ class Search(torch.nn.Module):
         ]
 
 
-def build_model(state: State, settings: NearestNeighbour) -> torch.nn.Module:
-    return Search(state, settings).eval()
+def build_model(trained: Trained) -> Search:
+    return Search(trained.state)
 
 
-METHOD = Method(train, predict, build_model)
+METHOD = Method(train, build_model, predict)

@@ -29,6 +29,10 @@ from handbench.networks.initialise import initialise_layers
 
 FIRST_PX = 8
 BLOCK_PX = 4
+START_DEPTH = 1.0
+"""An untrained synthesizer draws the background, which most pixels show. From zero, the first steps push every output
+there at once, and with tanh behind them none comes back: its error stayed that of an empty image.
+"""
 
 
 class Enlarge(nn.Module):
@@ -51,7 +55,7 @@ class LastConvolution(nn.Module):
     def __init__(self, filters: int) -> None:
         super().__init__()
         self.convolution = nn.Conv2d(filters, 1, 5, bias=False)
-        self.bias = nn.Parameter(torch.zeros(1))
+        self.bias = nn.Parameter(torch.full((1,), START_DEPTH))
 
     def forward(self, maps: Float[Tensor, "batch filters rows rows"]) -> Float[Tensor, "batch 1 rows rows"]:
         left, places = BLOCK_PX - 1, range(BLOCK_PX)

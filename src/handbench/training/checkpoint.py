@@ -1,6 +1,7 @@
 """A trained module on disk: its tensors as safetensors, and a sealed card that says what they are."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ from torch import Tensor
 from handbench.datasets.files import digest_file, replace_file
 from handbench.datasets.store import is_sealed, seal
 from handbench.errors import BadInput
+from handbench.methods import Trained
+from handbench.modules import check_settings
 
 FORMAT = "handbench checkpoint"
-VERSION = 1
+VERSION = 2
 CARD = "checkpoint.json"
 TENSORS = "checkpoint.safetensors"
 DIGEST = "sha256_of_tensors"
@@ -23,16 +26,47 @@ _AGAIN = "delete the folder and train again"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What training has made; `card` holds kind, module, settings, seed, fold, dataset, centre and the protocol."""
+    """What training has made; `card` holds kind, module, settings, seed, fold, dataset, centre and the protocol.
+
+    One that is put together from others holds their cards in `parts`, and their tensors under `<place>/<name>`.
+    """
 
     folder: Path
     card: dict[str, Any]
     state: dict[str, Tensor]
 
+    @property
+    def trained(self) -> Trained:
+        """The module as methods know it."""
+        return _as_trained(self.card, self.state)
 
-def save_checkpoint(folder: Path, state: dict[str, Tensor], card: dict[str, Any]) -> None:
+
+def _as_trained(card: dict[str, Any], state: dict[str, Tensor]) -> Trained:
+    parts = [
+        _as_trained(part, {name.partition("/")[2]: value for name, value in state.items() if _is_of(place, name)})
+        for place, part in enumerate(card["parts"])
+    ]
+    return Trained(
+        kind=card["kind"],
+        settings=check_settings(card["kind"], card["settings"]),
+        state={name: value for name, value in state.items() if "/" not in name},
+        joints=len(card["joints"]),
+        size_px=card["size_px"],
+        parts=tuple(parts),
+    )
+
+
+def _is_of(place: int, name: str) -> bool:
+    return name.startswith(f"{place}/")
+
+
+def save_checkpoint(
+    folder: Path, state: dict[str, Tensor], card: dict[str, Any], *, parts: Sequence[Checkpoint] = ()
+) -> None:
     """Tensors first, the card last: a folder without a card is no checkpoint."""
     folder.mkdir(parents=True, exist_ok=True)
+    card = {**card, "parts": [part.card for part in parts]}
+    state = {**state, **{f"{i}/{name}": value for i, part in enumerate(parts) for name, value in part.state.items()}}
     (folder / CARD).unlink(missing_ok=True)
     # Not safetensors' own writer: it knows no umask, and a full disk is an error of its own kind.
     replace_file(folder / TENSORS, save({name: tensor.contiguous() for name, tensor in state.items()}))

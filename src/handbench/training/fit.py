@@ -10,6 +10,8 @@ from torch import Tensor
 if TYPE_CHECKING:
     from pytorch_lightning import LightningModule
 
+    from handbench.methods import Trained
+
 RESUME = "resume"
 VALIDATION = "validation_mm"
 """The metric that tells whether a training has come to its end."""
@@ -20,14 +22,20 @@ class Fit:
     """What `methods.TrainingRun` asks for, over a folder that a killed training goes on from."""
 
     def __init__(
-        self, seed: int, folder: Path, log: Callable[[Mapping[str, float], int], None], *, key: str = "any"
+        self,
+        seed: int,
+        folder: Path,
+        log: Callable[[Mapping[str, float], int], None],
+        *,
+        needs: "tuple[Trained, ...]" = (),
+        key: str = "any",
     ) -> None:
         """`key` stands for all that the training depends on: what was begun under another one is not gone on with."""
         self.seed = seed
+        self.needs = needs
         self.shown: dict[str, float] = {}
         """The last value of everything that was logged."""
-        self.converged: bool | None = True
-        """Whether the validation error has stopped falling: so of what is solved in one step; None: nobody looked."""
+        self._stopped: list[bool] = []
         self._folder = folder / RESUME
         self._place = self._folder / key
         for other in self._folder.glob("*"):
@@ -35,6 +43,11 @@ class Fit:
                 shutil.rmtree(other)
         self._log = log
         self._fits = 0
+
+    @property
+    def converged(self) -> bool | None:
+        """Whether the validation error has stopped falling: so of what is solved in one step; None: nobody looked."""
+        return all(self._stopped) if self._stopped or not self._fits else None
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         self._log(metrics, step)
@@ -49,8 +62,8 @@ class Fit:
         place = self._place / str(self._fits)
         history = run_epochs(module, data, epochs=epochs, batch=batch, seed=self.seed, place=place, tell=self.log)
         held_back = [metrics[VALIDATION] for metrics in history if VALIDATION in metrics]
-        stopped = has_stopped_falling(held_back) if held_back else None
-        self.converged = stopped if self.converged else self.converged
+        if held_back:
+            self._stopped.append(has_stopped_falling(held_back))
 
     def forget(self) -> None:
         """The checkpoint is saved: nothing is left to go on from."""

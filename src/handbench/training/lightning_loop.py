@@ -52,6 +52,8 @@ def run_epochs(
     # Asked when an epoch's first batch is drawn; after a resume Lightning draws that before it tells a sampler.
     order.ask_epoch = lambda: trainer.current_epoch
     saved = place / EPOCH_FILE
+    # An earlier fit of the same network has left it in eval mode.
+    module.train()
     trainer.fit(module, loader, ckpt_path=saved if _is_whole(saved) else None, weights_only=True)
     module.eval()
     return ends.history

@@ -1,12 +1,13 @@
 """Joints in camera millimetres for every frame of a crop store: what `handbench predict` does."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 from numpy import ndarray
 
 from handbench.datasets.lock import hold_alone
@@ -14,7 +15,7 @@ from handbench.datasets.torch_dataset import CropDataset, open_crops
 from handbench.errors import BadInput
 from handbench.geometry.crop import unnormalise_joints
 from handbench.methods import load_method
-from handbench.modules import check_settings
+from handbench.modules import KINDS
 from handbench.training.checkpoint import Checkpoint, load_checkpoint
 from handbench.training.prediction_file import save_predictions
 
@@ -30,36 +31,54 @@ def predict(folders: Sequence[Path], store: Path, out: Path) -> str:
     checkpoints = [load_checkpoint(folder) for folder in folders]
     _check_alike(checkpoints)
     card = checkpoints[0].card
+    if not KINDS[card["kind"]].predicts:
+        known = ", ".join(kind for kind, one in KINDS.items() if one.predicts)
+        raise BadInput(
+            folders[0], expected=f"a module that gives joints: {known}", found=card["kind"], fix="name one of those"
+        )
     with hold_alone(out):
         opened = open_crops(store=store, split="all" if card["fold"] else None, joints="scored")
-        _check_store(card, opened)
-        _check_unseen(checkpoints[0], opened)
-        parts = [_predict_part(checkpoint, store) for checkpoint in checkpoints]
-        places = np.concatenate([part[0] for part in parts])
-        order = np.argsort(places, kind="stable")
-        joints_mm = np.concatenate([part[1] for part in parts])[order]
-        _save(out, checkpoints, opened, places[order], joints_mm)
-    return f"{card['module']}: {len(joints_mm):,} of {len(opened):,} frames of {store} predicted"
+        check_store(card, opened)
+        check_unseen(checkpoints[0], opened)
+        frames = _save(out, checkpoints, opened, [_predict_part(checkpoint, store) for checkpoint in checkpoints])
+    return f"{card['module']}: {frames:,} of {len(opened):,} frames of {store} predicted"
 
 
-def _predict_part(checkpoint: Checkpoint, store: Path) -> tuple[ndarray, Float32[ndarray, "frames joints 3"]]:
-    fold = checkpoint.card["fold"]
+@dataclass(frozen=True)
+class _Part:
+    """The frames that one checkpoint predicts."""
+
+    places: Int64[ndarray, "frames"]
+    """Where they stand in the store."""
+    steps_mm: Float32[ndarray, "steps frames joints 3"]
+
+
+def _predict_part(checkpoint: Checkpoint, store: Path) -> _Part:
+    fold, trained = checkpoint.card["fold"], checkpoint.trained
     crops = open_crops(store=store, split="test" if fold else None, fold=fold, joints="scored", verify=False)
     tensors = crops.tensors()
-    with torch.inference_mode():
-        kind, settings = checkpoint.card["kind"], checkpoint.card["settings"]
-        joints = load_method(kind).predict(checkpoint.state, check_settings(kind, settings), tensors["depth"])
-    joints_mm = unnormalise_joints(joints.numpy(), tensors["centre_mm"].numpy(), tensors["cube_mm"].numpy())
-    return crops.places, joints_mm.astype(np.float32)
+    chosen = choose_frames(len(crops), getattr(trained.settings, "frames", None))
+    predict = load_method(trained.kind).predict
+    assert predict is not None, "checked before"
+    torch.manual_seed(checkpoint.card["seed"])
+    with torch.no_grad():
+        steps = predict(trained, tensors["depth"][chosen])
+    centre_mm, cube_mm = tensors["centre_mm"][chosen].numpy(), tensors["cube_mm"][chosen].numpy()
+    steps_mm = np.stack([unnormalise_joints(joints.numpy(), centre_mm, cube_mm) for joints in steps])
+    return _Part(crops.places[chosen], steps_mm.astype(np.float32))
 
 
-def _save(
-    out: Path,
-    checkpoints: Sequence[Checkpoint],
-    crops: CropDataset,
-    places: ndarray,
-    joints_mm: Float32[ndarray, "frames joints 3"],
-) -> None:
+def choose_frames(frames: int, wanted: int | None) -> Int64[ndarray, "frames"]:
+    """All of them, or so many at even distances."""
+    number = min(wanted or frames, frames)
+    return np.arange(number) * frames // number
+
+
+def _save(out: Path, checkpoints: Sequence[Checkpoint], crops: CropDataset, parts: Sequence[_Part]) -> int:
+    places = np.concatenate([part.places for part in parts])
+    order = np.argsort(places, kind="stable")
+    steps_mm = np.concatenate([part.steps_mm for part in parts], axis=1)[:, order]
+    places = places[order]
     store, protocol = crops.store, crops.store.card["protocol"]
     first = checkpoints[0].card
     card = {key: first[key] for key in ("kind", "module", "paper", "settings", "seed", "dataset")}
@@ -74,7 +93,9 @@ def _save(
         "checkpoints": [{"path": one.folder.as_posix(), "sha256": one.card["sha256"]} for one in checkpoints],
     }
     names = tuple(store.names[place] for place in places)
-    save_predictions(out, joints_mm, names, np.asarray(store.row)[places], card)
+    before_mm = steps_mm[:-1] if len(steps_mm) > 1 else None
+    save_predictions(out, steps_mm[-1], names, np.asarray(store.row)[places], card, before_mm)
+    return len(places)
 
 
 def _check_alike(checkpoints: Sequence[Checkpoint]) -> None:
@@ -94,7 +115,7 @@ def _check_alike(checkpoints: Sequence[Checkpoint]) -> None:
         raise BadInput(first.folder, expected="one checkpoint, or one of each fold", found=found, fix="leave some out")
 
 
-def _check_store(card: dict[str, Any], crops: CropDataset) -> None:
+def check_store(card: dict[str, Any], crops: CropDataset) -> None:
     """A network sees what it was trained on: the same dataset's joints, patch size and kind of centre."""
     protocol = crops.store.card["protocol"]
     for key in ("dataset", "size_px", "centre"):
@@ -107,7 +128,7 @@ def _check_store(card: dict[str, Any], crops: CropDataset) -> None:
             )
 
 
-def _check_unseen(checkpoint: Checkpoint, crops: CropDataset) -> None:
+def check_unseen(checkpoint: Checkpoint, crops: CropDataset) -> None:
     """Frames that were trained on are no test: a nearest neighbour would find each of them without any error."""
     if checkpoint.card["fold"] is None and crops.store.card["sha256"] == checkpoint.card["sha256_of_store"]:
         raise BadInput(

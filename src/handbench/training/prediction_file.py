@@ -24,10 +24,15 @@ def save_predictions(
     names: tuple[str, ...],
     row: Int[np.ndarray, "frames"],
     card: dict[str, Any],
+    before_mm: Float32[np.ndarray, "iterations frames joints 3"] | None = None,
 ) -> None:
-    """The joints first, the card last: a folder without a card holds no predictions."""
+    """The joints first, the card last: a folder without a card holds no predictions.
+
+    Of a method that iterates `before_mm` is what each iteration began with.
+    """
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, joints_mm=joints_mm, names=np.array(names), row=row)
+    arrays = {"joints_mm": joints_mm, "names": np.array(names), "row": row}
+    np.savez_compressed(buffer, allow_pickle=False, **arrays | ({} if before_mm is None else {"before_mm": before_mm}))
     out.mkdir(parents=True, exist_ok=True)
     (out / CARD).unlink(missing_ok=True)
     replace_file(out / FILE, buffer.getvalue())
@@ -57,6 +62,13 @@ def read_joints(prediction: Path) -> tuple[Float32[np.ndarray, "frames joints 3"
     """Joints in camera millimetres, and the place of each frame in the published list."""
     with np.load(prediction, allow_pickle=False) as arrays:
         return arrays["joints_mm"], arrays["row"]
+
+
+def read_steps(prediction: Path) -> Float32[np.ndarray, "steps frames joints 3"]:
+    """Joints at the start and after every iteration; of a method that does not iterate the result alone."""
+    with np.load(prediction, allow_pickle=False) as arrays:
+        before_mm = arrays["before_mm"] if "before_mm" in arrays else np.empty((0, *arrays["joints_mm"].shape))
+        return np.concatenate([before_mm, arrays["joints_mm"][None]]).astype(np.float32)
 
 
 def _damaged(path: Path, found: str) -> BadInput:

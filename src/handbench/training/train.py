@@ -1,6 +1,6 @@
 """One module trained on one split of crops with one seed: what `handbench train` does."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,9 @@ from handbench.datasets.torch_dataset import CropDataset, open_crops
 from handbench.digest import stage_digest
 from handbench.errors import BadInput
 from handbench.methods import load_method
-from handbench.modules import check_settings, method_file
+from handbench.modules import KINDS, check_settings, method_file
 from handbench.provenance import read_call, read_commit
-from handbench.training.checkpoint import CARD, save_checkpoint
+from handbench.training.checkpoint import CARD, Checkpoint, load_checkpoint, save_checkpoint
 from handbench.training.fit import Fit
 from handbench.training.tracking import open_run
 
@@ -31,6 +31,12 @@ class Job:
     seed: int
     fold: str | None
     threads: int = 1
+    needs: tuple[Path, ...] = ()
+    """Checkpoints that it starts from, in the order of its kind's needs."""
+
+
+SAME = ("dataset", "fold", "centre", "size_px", "joints")
+"""What the modules of a chain must agree in."""
 
 
 def train(job: Job, store: Path, out: Path, *, call: Path | None = None, log_model: bool = False) -> str:
@@ -40,25 +46,32 @@ def train(job: Job, store: Path, out: Path, *, call: Path | None = None, log_mod
     """
     settings = check_settings(job.kind, job.settings)
     crops = open_crops(store=store, split="train" if job.fold else None, fold=job.fold, joints="scored")
-    card = _describe(job, settings.model_dump(), crops)
+    needs = [load_checkpoint(folder) for folder in job.needs]
+    card = _describe(job, settings.model_dump(), crops, needs)
+    _check_needs(job, card, needs)
     with hold_alone(out), _track(job, card, out, call) as tracked:
         torch.set_num_threads(job.threads)
         torch.manual_seed(job.seed)
-        method, fit = load_method(job.kind), Fit(job.seed, out, tracked.log, key=_digest(card))
+        parts = tuple(one.trained for one in needs)
+        method, fit = load_method(job.kind), Fit(job.seed, out, tracked.log, needs=parts, key=_digest(card))
         state = method.train(crops, settings, fit)
         _check_finite(state, job)
-        save_checkpoint(out, state, card | {"converged": fit.converged})
+        held = needs if KINDS[job.kind].whole else []
+        converged = fit.converged and all(one.card["converged"] is True for one in held)
+        save_checkpoint(out, state, card | {"converged": converged}, parts=held)
         tracked.log_file(out / CARD)
         fit.forget()
         if log_model:
             # Two frames: of one alone the number would be taken for fixed.
             example = torch.stack([crops[min(place, len(crops) - 1)]["depth"] for place in (0, 1)])
-            tracked.log_model(method.build_model(state, settings), example.numpy())
+            tracked.log_model(load_checkpoint(out).trained.build(), example.numpy())
+    if not fit.shown:
+        return f"{job.module} put together from {', '.join(one.card['module'] for one in needs)}"
     shown = ", ".join(f"{name} {value:.4g}" for name, value in fit.shown.items())
     return f"{job.module} trained on {len(crops):,} frames: {shown}"
 
 
-def _describe(job: Job, settings: dict[str, Any], crops: CropDataset) -> dict[str, Any]:
+def _describe(job: Job, settings: dict[str, Any], crops: CropDataset, needs: Sequence[Checkpoint]) -> dict[str, Any]:
     protocol = crops.store.card["protocol"]
     return {
         "kind": job.kind,
@@ -76,7 +89,31 @@ def _describe(job: Job, settings: dict[str, Any], crops: CropDataset) -> dict[st
         "store": crops.store.path.as_posix(),
         "sha256_of_store": crops.store.card["sha256"],
         "source": protocol["source"],
+        "needs": [
+            {"module": one.card["module"], "path": one.folder.as_posix(), "sha256": one.card["sha256"]} for one in needs
+        ],
     }
+
+
+def _check_needs(job: Job, card: Mapping[str, Any], needs: Sequence[Checkpoint]) -> None:
+    """Each plays the part that the kind asks for, on the same frames of the same hand."""
+    asked, given = KINDS[job.kind].needs, tuple(KINDS[one.card["kind"]].gives for one in needs)
+    if asked != given:
+        raise BadInput(
+            job.module,
+            expected=f"--needs with the checkpoints of a {', a '.join(asked)}" if asked else "no --needs",
+            found=", ".join(given) or "none",
+            fix="name them in this order" if asked else "leave it out",
+        )
+    for one in needs:
+        wrong = [key for key in SAME if one.card[key] != card[key]]
+        if wrong:
+            raise BadInput(
+                one.folder,
+                expected=f"a checkpoint with {wrong[0]} {card[wrong[0]]}",
+                found=str(one.card[wrong[0]]),
+                fix="train both on the same crops",
+            )
 
 
 def _digest(card: Mapping[str, Any]) -> str:
@@ -109,6 +146,7 @@ def _track(job: Job, card: Mapping[str, Any], out: Path, call: Path | None) -> A
         "commit": read_call(call).get("commit") or read_commit() or "",
     }
     params = {"kind": job.kind, "seed": job.seed, "frames": card["frames"], "size_px": card["size_px"]}
+    params |= {f"needs_{one['module']}": one["sha256"] for one in card["needs"]}
     params |= {"centre": card["centre"]["strategy"], **{str(k): v for k, v in job.settings.items()}}
     name = f"train {card['dataset']} {job.module} seed {job.seed}" + (f" fold {job.fold}" if job.fold else "")
     return open_run(out, experiment=job.paper, name=name, params=params, tags=tags, call=call)

@@ -1,0 +1,1 @@
+"""One energy, several optimisers, and the way from joints back to the hand."""

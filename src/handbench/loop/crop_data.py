@@ -1,0 +1,78 @@
+"""The crops of a training, resident in memory: what is learned from, and what is held back to see how it goes."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from handbench.datasets.torch_dataset import CropDataset
+from handbench.errors import BadInput
+from handbench.loop.augmentation import CropBatch, make_camera
+
+VALIDATION_SHARE = 0.1
+"""Of the training frames, the last of the list: what tells whether the error still falls. Never test frames."""
+AT_ONCE = 256
+"""Frames that a network sees at once where nothing is learned."""
+_OF_A_CROP = ("depth", "joints", "centre_mm", "cube_mm", "focal_px", "principal_px")
+
+Data = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Division:
+    """Frames with all their joints labelled, depth in half precision as the store has it."""
+
+    seen: Data
+    held_back: Data
+
+
+def divide(crops: CropDataset) -> Division:
+    """Every module of a chain holds back the same frames."""
+    data = gather(crops)
+    frames = len(data["depth"])
+    if frames < 2:
+        raise BadInput(
+            crops.store.path,
+            expected="at least two frames with every joint labelled",
+            found=str(frames),
+            fix="train on more frames",
+        )
+    seen = frames - max(int(VALIDATION_SHARE * frames), 1)
+    return Division(
+        {name: values[:seen] for name, values in data.items()}, {name: values[seen:] for name, values in data.items()}
+    )
+
+
+def gather(crops: CropDataset) -> Data:
+    """Everything that a batch needs of the labelled frames."""
+    tensors = crops.tensors(torch.float16)
+    labelled = tensors["joints"].isfinite().flatten(1).all(dim=1)
+    camera = crops.store.camera
+    focal, principal = make_camera(tensors["patch_from_image"], (camera.fx, camera.fy), (camera.cx, camera.cy))
+    tensors |= {"focal_px": focal, "principal_px": principal}
+    return {name: tensors[name][labelled] for name in _OF_A_CROP}
+
+
+def as_batch(data: Data) -> CropBatch:
+    """Rows of the data as crops in single precision; what else they carry is left out."""
+    crop = {name: data[name] for name in _OF_A_CROP}
+    return CropBatch(**{**crop, "depth": crop["depth"].float()})
+
+
+@torch.no_grad()
+def apply(network: nn.Module, *inputs: Tensor) -> Tensor:
+    """What a network says of many frames, in eval mode, a part of them at a time; the answer is on the CPU."""
+    was_training = network.training
+    network.eval()
+    first = next(network.parameters(), None)
+    device = torch.device("cpu") if first is None else first.device
+    parts = zip(*(values.split(AT_ONCE) for values in inputs), strict=True)
+    answers = [network(*(values.to(device).float() for values in part)).cpu() for part in parts]
+    network.train(was_training)
+    return torch.cat(answers)
+
+
+def measure_error_mm(joints: Tensor, data: Data) -> float:
+    """Mean joint error of a pose for each frame."""
+    errors = (joints - data["joints"]).norm(dim=-1).mean(dim=1) * data["cube_mm"] / 2
+    return float(errors.mean())

@@ -1,0 +1,44 @@
+"""Gradient descent as the feedback papers have it: RMSprop with truncated gradients in 2015, Adam in 2019."""
+
+import torch
+from pytorch_lightning import LightningModule
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import nn
+from torch.optim.lr_scheduler import ExponentialLR
+
+from handbench.loop.augmentation import Ranges
+from handbench.modules import Augmentation, Fitting, RootMeanSquare
+
+
+class Descent(LightningModule):
+    """What every training here does alike; each says in `training_step` what it minimises."""
+
+    def __init__(self, network: nn.Module, settings: Fitting, steps: int) -> None:
+        super().__init__()
+        self.network = network
+        self.settings = settings
+        self.steps = steps
+        self.ranges = as_ranges(settings.augmentation)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        settings, learned = self.settings, [one for one in self.network.parameters() if one.requires_grad]
+        optimizer: torch.optim.Optimizer
+        if isinstance(settings, RootMeanSquare):
+            optimizer = torch.optim.RMSprop(learned, lr=settings.learning_rate, alpha=settings.rms_decay)
+        else:
+            optimizer = torch.optim.Adam(learned, lr=settings.learning_rate, fused=True)
+        decay = ExponentialLR(optimizer, settings.last_rate_share ** (1 / self.steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": decay, "interval": "step"}}
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        if isinstance(self.settings, RootMeanSquare):
+            nn.utils.clip_grad_value_(self.network.parameters(), self.settings.gradient_limit)
+
+
+def as_ranges(augmentation: Augmentation) -> Ranges:
+    return Ranges(augmentation.scale, augmentation.shift_mm, augmentation.turn_deg * torch.pi / 180)
+
+
+def count_steps(frames: int, epochs: int, batch: int) -> int:
+    """Gradient steps of so many epochs; a last short batch is left out."""
+    return epochs * max(frames // batch, 1)

@@ -1,0 +1,30 @@
+"""How a predictor of either paper is trained: its paper's loss over augmented batches."""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from handbench.loop.augmentation import augment
+from handbench.loop.crop_data import Data, apply, as_batch, measure_error_mm
+from handbench.loop.descent import Descent
+from handbench.modules import Fitting
+
+Loss = Callable[[nn.Module, Tensor, Tensor], Tensor]
+
+
+class PredictorTraining(Descent):
+    """`loss(network, depth, joints)` of its paper, and the error on the frames held back."""
+
+    def __init__(self, network: nn.Module, settings: Fitting, steps: int, loss: Loss, held_back: Data) -> None:
+        super().__init__(network, settings, steps)
+        self.loss = loss
+        self.held_back = held_back
+
+    def training_step(self, batch: Data, index: int) -> Tensor:
+        crops = augment(as_batch(batch), self.ranges)
+        loss = self.loss(self.network, crops.depth, crops.joints)
+        self.log("loss", loss, on_step=False, on_epoch=True)
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        self.log("validation_mm", measure_error_mm(apply(self.network, self.held_back["depth"]), self.held_back))

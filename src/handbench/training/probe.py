@@ -1,0 +1,70 @@
+"""What is to be known of a module beside its joints: what `handbench probe` does."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from handbench.datasets.files import replace_file
+from handbench.datasets.lock import hold_alone
+from handbench.datasets.store import is_sealed, seal
+from handbench.datasets.torch_dataset import open_crops
+from handbench.errors import BadInput
+from handbench.methods import load_method
+from handbench.modules import KINDS
+from handbench.provenance import read_place
+from handbench.training.checkpoint import load_checkpoint
+from handbench.training.predict import check_store, check_unseen
+
+FORMAT = "handbench probe"
+VERSION = 1
+FILE = "probe.json"
+_OF_THE_CHECKPOINT = ("kind", "module", "paper", "settings", "seed", "dataset", "converged")
+
+
+def probe(folder: Path, store: Path, learned: Path, out: Path, *, threads: int = 1) -> str:
+    """Probe a checkpoint on test crops; `learned` are the crops of its training."""
+    checkpoint = load_checkpoint(folder)
+    card, fold = checkpoint.card, checkpoint.card["fold"]
+    ask = load_method(card["kind"]).probe
+    if ask is None:
+        known = ", ".join(kind for kind, one in KINDS.items() if one.probes)
+        raise BadInput(folder, expected=f"a module with more to tell: {known}", found=card["kind"], fix="name another")
+    with hold_alone(out):
+        crops = open_crops(store=store, split="test" if fold else None, fold=fold, joints="scored")
+        check_store(card, crops)
+        check_unseen(checkpoint, crops)
+        known_crops = open_crops(store=learned, split="train" if fold else None, fold=fold, joints="scored")
+        check_store(card, known_crops)
+        torch.set_num_threads(threads)
+        with torch.no_grad():
+            numbers = ask(checkpoint.trained, crops, known_crops)
+        place = read_place(out)
+        content = {"format": FORMAT, "version": VERSION, **{key: card[key] for key in _OF_THE_CHECKPOINT}}
+        content |= {
+            "source": card["source"],
+            "scale": place.scale if place else "",
+            "centre": crops.store.card["protocol"]["centre"]["strategy"],
+            "sha256_of_checkpoint": card["sha256"],
+            "numbers": numbers,
+        }
+        replace_file(out / FILE, (json.dumps(seal(content)) + "\n").encode())
+    return f"{card['module']}: probed on {len(crops):,} frames of {store}"
+
+
+def read_probe(path: Path) -> dict[str, Any]:
+    """What `probe` has written."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _refuse(path, str(error)) from None
+    if not isinstance(content, dict) or (content.get("format"), content.get("version")) != (FORMAT, VERSION):
+        raise _refuse(path, "another format")
+    if not is_sealed(content):
+        raise _refuse(path, "a changed one (its own sha256 differs)")
+    return content
+
+
+def _refuse(path: Path, found: str) -> BadInput:
+    return BadInput(path, expected="a probe as `handbench probe` left it", found=found, fix="probe again")

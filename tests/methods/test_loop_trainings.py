@@ -1,0 +1,203 @@
+"""The chain of a feedback loop on a few frames: trained part by part, resumed after a kill, put together, probed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from handbench.datasets.crops import build_crops
+from handbench.datasets.torch_dataset import open_crops
+from handbench.errors import BadInput
+from handbench.loop.iteration import iterate
+from handbench.methods.feedback_loop import build_model
+from handbench.training import lightning_loop
+from handbench.training.checkpoint import load_checkpoint
+from handbench.training.predict import predict
+from handbench.training.prediction_file import read_joints, read_steps
+from handbench.training.probe import probe, read_probe
+from handbench.training.train import Job, train
+from tests.datasets.crop_fixtures import make_listing
+
+STILL = {"scale": 0.0, "shift_mm": 0.0, "turn_deg": 0.0}
+QUICK: dict[str, dict[str, Any]] = {
+    "predictor": {"epochs": 2, "batch": 8},
+    "synthesizer": {"epochs": 2, "batch": 8, "filters": 2, "stage_epochs": [1]},
+    "updater": {"epochs": 4, "batch": 8},
+}
+NARROW = {"stage_filters": [8, 8], "residual_modules": 1, "components": 5}
+
+
+def make_job(part: str, paper: str, needs: tuple[Path, ...] = (), **changes: Any) -> Job:
+    settings = QUICK[part] | ({"learning_rate": 0.0003} if paper == "feedback15" else {})
+    settings |= NARROW if (part, paper) == ("predictor", "feedback19") else {}
+    return Job(
+        kind=f"{paper}.{part}",
+        module=f"{paper}_{part}",
+        paper=paper,
+        settings=settings | changes,
+        seed=0,
+        fold=None,
+        needs=needs,
+    )
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Crops, and a chain of each paper trained on them."""
+    folder = tmp_path_factory.mktemp("loop")
+    build_crops(make_listing(40, split="train"), centre="joint", size_px=16, out=folder / "train")
+    build_crops(make_listing(12), centre="joint", size_px=16, out=folder / "test")
+    for paper in ("feedback15", "feedback19"):
+        parts = [folder / f"{paper}_{part}" for part in QUICK]
+        for part, out in zip(QUICK, parts, strict=True):
+            train(make_job(part, paper, tuple(parts[:2]) if part == "updater" else ()), folder / "train", out)
+        job = Job("feedback_loop", paper, paper, {"iterations": 3}, seed=0, fold=None, needs=tuple(parts))
+        train(job, folder / "train", folder / paper)
+    return folder
+
+
+@pytest.mark.parametrize("paper", ["feedback15", "feedback19"])
+def test_the_loop_predicts_what_its_parts_do_one_after_the_other(place: Path, paper: str, tmp_path: Path) -> None:
+    predict([place / paper], place / "test", tmp_path)
+    steps_mm, (joints_mm, _) = read_steps(tmp_path / "predictions.npz"), read_joints(tmp_path / "predictions.npz")
+    assert steps_mm.shape == (4, 12, 16, 3)
+    assert np.array_equal(steps_mm[-1], joints_mm)
+    predictor, synthesizer, updater = (load_checkpoint(place / f"{paper}_{part}").trained.build() for part in QUICK)
+    tensors = open_crops(store=place / "test", joints="scored").tensors()
+    with torch.no_grad():
+        poses = iterate(updater, synthesizer, tensors["depth"], predictor(tensors["depth"]), 3)
+    expected_mm = poses * (tensors["cube_mm"] / 2)[:, None, None] + tensors["centre_mm"][:, None]
+    np.testing.assert_allclose(steps_mm, expected_mm.numpy(), atol=1e-2)
+    moved_mm = np.abs(steps_mm[1] - steps_mm[0]).max()
+    assert moved_mm > 0.01, "an updater that does nothing would pass as well"
+
+
+def test_a_loop_carries_its_parts_and_needs_no_other_folder(place: Path) -> None:
+    checkpoint = load_checkpoint(place / "feedback15")
+    assert [part["module"] for part in checkpoint.card["parts"]] == [f"feedback15_{part}" for part in QUICK]
+    own = load_checkpoint(place / "feedback15_updater").state
+    held = checkpoint.trained.parts[2].state
+    assert own.keys() == held.keys()
+    assert all(torch.equal(value, held[name]) for name, value in own.items())
+    assert build_model(checkpoint.trained).iterations == 3
+
+
+@pytest.mark.parametrize(
+    ("part", "paper"), [("synthesizer", "feedback15"), ("updater", "feedback15"), ("updater", "feedback19")]
+)
+def test_killed_after_any_epoch_it_ends_in_the_same_bytes(
+    place: Path, part: str, paper: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kill comes after each epoch's file is written, as often as there are epochs in all of its fits."""
+    needs = (place / f"{paper}_predictor", place / f"{paper}_synthesizer") if part == "updater" else ()
+    train_epoch_end = lightning_loop.EpochEnd.on_train_epoch_end
+    killed = 0
+
+    def end_and_die(self: Any, trainer: Any, module: Any) -> None:
+        train_epoch_end(self, trainer, module)
+        raise KilledError
+
+    monkeypatch.setattr(lightning_loop.EpochEnd, "on_train_epoch_end", end_and_die)
+    for _ in range(20):
+        try:
+            train(make_job(part, paper, needs), place / "train", tmp_path / "killed")
+        except KilledError:
+            killed += 1
+        else:
+            break
+    assert killed == (4 if part == "updater" else 3)
+    for file in ("checkpoint.safetensors",):
+        whole = place / f"{paper}_{part}" / file
+        assert (tmp_path / "killed" / file).read_bytes() == whole.read_bytes()
+
+
+class KilledError(BaseException):
+    """No exception that anything could catch on its way."""
+
+
+def test_stages_are_trained_one_after_the_other(place: Path, tmp_path: Path) -> None:
+    """16 pixels have one stage before the whole image: its epochs, then those of the image."""
+    told = [json.loads(line) for line in (place / "feedback15_synthesizer" / "tracking.jsonl").read_text().splitlines()]
+    names = [[row[0] for row in event["rows"]] for event in told if event["event"] == "metrics"]
+    assert names == [["loss", "stage_mm"], ["loss", "validation_mm"], ["loss", "validation_mm"]]
+    end_to_end = make_job("synthesizer", "feedback15", stage_epochs=[])
+    train(end_to_end, place / "train", tmp_path)
+    states = [load_checkpoint(folder).state for folder in (tmp_path, place / "feedback15_synthesizer")]
+    first = [state["images.0.convolution.weight"] for state in states]
+    assert not torch.equal(*first), "the image of 8x8 has learned in one of them alone"
+
+
+def test_labels_with_noise_draw_other_images(place: Path, tmp_path: Path) -> None:
+    train(make_job("synthesizer", "feedback15", label_noise_mm=20.0), place / "train", tmp_path)
+    states = [load_checkpoint(folder).state for folder in (tmp_path, place / "feedback15_synthesizer")]
+    assert not torch.equal(states[0]["dense.0.weight"], states[1]["dense.0.weight"])
+
+
+def test_a_synthesizer_is_probed_against_the_camera(place: Path, tmp_path: Path) -> None:
+    probe(place / "feedback15_synthesizer", place / "test", place / "train", tmp_path)
+    numbers = read_probe(tmp_path / "probe.json")["numbers"]
+    assert numbers["frames"] == len(numbers["frame_hand_mm"]) == len(numbers["sequences"]) == 12
+    assert numbers["inside"]["pixels"] + numbers["outline"]["pixels"] == numbers["hand"]["pixels"]
+    # The first frames are those of the training: the nearest pose's image is the very one.
+    assert numbers["nearest_hand"]["median_mm"] == 0.0
+
+
+def test_a_loop_is_probed_around_the_truth(place: Path, tmp_path: Path) -> None:
+    probe(place / "feedback19", place / "test", place / "train", tmp_path)
+    numbers = read_probe(tmp_path / "probe.json")["numbers"]
+    around = {row["noise_mm"]: row for row in numbers["around_truth"]}
+    assert around[0.0]["before_mm"] == 0.0
+    assert around[20.0]["before_mm"] == pytest.approx(20.0, rel=0.1)
+    assert sum(around[20.0]["after_histogram"]) == 12
+    assert set(numbers["milliseconds"]) == {"1", "64"}
+    assert all(ms > 0 for parts in numbers["milliseconds"].values() for ms in parts.values())
+
+
+@pytest.mark.parametrize(
+    ("needs", "said"),
+    [
+        ((), "expected --needs with the checkpoints of a predictor, a synthesizer, found none"),
+        (("synthesizer", "predictor"), "found synthesizer, predictor; name them in this order"),
+    ],
+)
+def test_wrong_needs_are_one_line(place: Path, tmp_path: Path, needs: tuple[str, ...], said: str) -> None:
+    job = make_job("updater", "feedback15", tuple(place / f"feedback15_{part}" for part in needs))
+    with pytest.raises(BadInput, match=said):
+        train(job, place / "train", tmp_path)
+
+
+def test_parts_of_other_crops_are_refused(place: Path, tmp_path: Path) -> None:
+    build_crops(make_listing(20, split="train"), centre="com", size_px=16, out=tmp_path / "com")
+    needs = (place / "feedback15_predictor", place / "feedback15_synthesizer")
+    with pytest.raises(BadInput, match="expected a checkpoint with centre"):
+        train(make_job("updater", "feedback15", needs), tmp_path / "com", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda place, out: predict([place / "feedback15_updater"], place / "test", out), "a module that gives joints"),
+        (
+            lambda place, out: probe(place / "feedback15_predictor", place / "test", place / "train", out),
+            "more to tell",
+        ),
+    ],
+)
+def test_a_module_is_not_asked_for_what_it_cannot_do(place: Path, tmp_path: Path, call: Any, said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        call(place, tmp_path)
+
+
+def test_a_loop_may_look_at_evenly_spaced_frames_only(place: Path, tmp_path: Path) -> None:
+    parts = tuple(place / f"feedback15_{part}" for part in QUICK)
+    job = Job("feedback_loop", "few", "feedback15", {"frames": 5}, seed=0, fold=None, needs=parts)
+    train(job, place / "train", tmp_path / "few")
+    predict([tmp_path / "few"], place / "test", tmp_path / "out")
+    joints_mm, row = read_joints(tmp_path / "out" / "predictions.npz")
+    assert row.tolist() == [0, 2, 4, 7, 9]
+    predict([place / "feedback15"], place / "test", tmp_path / "all")
+    steps_mm = read_steps(tmp_path / "all" / "predictions.npz")
+    np.testing.assert_allclose(joints_mm, steps_mm[2][row], atol=1e-2)
