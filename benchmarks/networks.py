@@ -48,7 +48,7 @@ class PlainUpdater2019(nn.Module):
         self.hidden_1, self.hidden_2, self.output = map(copy.deepcopy, (like.hidden_1, like.hidden_2, like.output))
 
     def forward(self, observed: Tensor, synthesized: Tensor) -> Tensor:
-        maps = torch.cat([observed, synthesized], 1)
+        maps = torch.cat([1 - observed, synthesized - observed], 1)
         for convolution in self.path:
             maps = relu(convolution(maps))
         features = relu(self.hidden_2(relu(self.hidden_1(maps.flatten(1)))))

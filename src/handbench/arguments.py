@@ -26,6 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_show(commands)
     _add_train(commands)
     _add_predict(commands)
+    _add_export(commands)
     _add_probe(commands)
     _add_evaluate(commands)
     _add_mlflow(commands)
@@ -184,13 +185,38 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_predict(commands: argparse._SubParsersAction) -> None:
-    words = "predict the joints of every frame of a crop store with a checkpoint"
+    words = "predict joints: of every frame of a crop store, or with --model of your own depth images"
     parser = _add_command(commands, "predict", words)
     parser.add_argument(
-        "checkpoint", type=Path, nargs="+", metavar="CHECKPOINT", help="folder of `handbench train`; or one a fold"
+        "paths",
+        type=Path,
+        nargs="+",
+        metavar="PATH",
+        help="with --store: the checkpoint, or one a fold; with --model: depth images (.png, .npy) or folders of them",
     )
-    parser.add_argument("--store", type=Path, required=True, metavar="DIR", help="crop store to predict")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for predictions.npz")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--store", type=Path, metavar="DIR", help="crop store to predict")
+    source.add_argument("--model", type=Path, metavar="CHECKPOINT", help="folder of `handbench train` to use")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for what is predicted")
+    own = parser.add_argument_group("of your own depth images (--model)")
+    own.add_argument(
+        "--camera",
+        nargs="+",
+        metavar="C",
+        help=f"a dataset whose camera it is ({', '.join(DATASETS)}), or FX FY CX CY in pixels (default: the model's)",
+    )
+    own.add_argument("--centre", type=float, nargs=3, metavar=("X", "Y", "Z"), help="of a ready crop's cube, mm")
+    own.add_argument("--cube", type=float, metavar="MM", help="edge of the cube around the hand (default: the model's)")
+    own.add_argument("--near", type=float, metavar="MM", help="nearest depth at which a hand is looked for (200)")
+    own.add_argument("--far", type=float, metavar="MM", help="farthest (1500)")
+    own.add_argument("--no-pictures", action="store_true", help="joints alone")
+
+
+def _add_export(commands: argparse._SubParsersAction) -> None:
+    words = "write a trained network as ONNX, checked against torch"
+    parser = _add_command(commands, "export", words)
+    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="folder of `handbench train`")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="such as model.onnx")
 
 
 def _add_probe(commands: argparse._SubParsersAction) -> None:

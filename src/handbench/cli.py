@@ -148,9 +148,32 @@ def run_train(options: argparse.Namespace) -> None:
 
 
 def run_predict(options: argparse.Namespace) -> None:
+    if options.model:
+        _predict_own(options)
+        return
+    own = ("camera", "centre", "cube", "near", "far", "no_pictures")
+    given = [f"--{name.replace('_', '-')}" for name in own if getattr(options, name)]
+    if given:
+        raise BadInput("predict", expected="--model with " + given[0], found="--store", fix=f"leave {given[0]} out")
     from handbench.training.predict import predict
 
-    print(predict(options.checkpoint, options.store, options.out))
+    print(predict(options.paths, options.store, options.out))
+
+
+def _predict_own(options: argparse.Namespace) -> None:
+    from handbench.datasets.own_hand import choose_reach
+    from handbench.report.own_prediction import load_model, name_source, predict_frames
+
+    model = load_model(options.model, options.cube)
+    source = name_source(model, options.camera, options.centre)
+    reach = choose_reach(options.near, options.far)
+    print(predict_frames(options.paths, model, source, options.out, reach=reach, pictures=not options.no_pictures))
+
+
+def run_export(options: argparse.Namespace) -> None:
+    from handbench.training.export import export
+
+    print(export(options.checkpoint, options.out))
 
 
 def run_probe(options: argparse.Namespace) -> None:

@@ -9,185 +9,55 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from handbench.conventions import DATASETS
 from handbench.errors import BadInput
-from handbench.modules import (
-    KINDS,
-    Feedback15DeepPrior,
-    Feedback15Predictor,
-    Feedback15Synthesizer,
-    Feedback15Updater,
-    Feedback19Predictor,
-    Feedback19Synthesizer,
-    Feedback19Updater,
-    HandRenderer,
-    Loop,
-    NearestNeighbour,
-)
+from handbench.module_entries import Centre, Count, DatasetName, Module, Paper, Strict, find_nearest
+from handbench.modules import KINDS
 
-Paper = Literal["feedback15", "feedback19", "deepmodel", "refine", "crossing"]
-DatasetName = Literal["nyu", "icvl", "msra", "msra14", "dexter"]
-Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 
 TRAINABLE = ("nyu", "icvl", "msra")
 """Datasets with frames to train on and others to test on; MSRA by leaving each subject out in turn."""
 
-CENTRES = ("joint", "com", "block", "joint-<name>")
 
-
-def _find_nearest(word: str, known: Sequence[str]) -> str:
-    return difflib.get_close_matches(word, known, n=1, cutoff=0.0)[0]
-
-
-def _check_centre_word(word: str) -> str:
-    if word not in CENTRES[:3] and not (word.startswith("joint-") and word.removeprefix("joint-").isidentifier()):
-        near = _find_nearest(word, CENTRES)
-        raise ValueError(f"centre {word!r} where {', '.join(CENTRES)} belong; did you mean {near}?")
-    return word
-
-
-Centre = Annotated[str, AfterValidator(_check_centre_word)]
-
-
-class _Strict(BaseModel):
-    """Unknown keys are errors, and "3" is not 3."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Crop(_Strict):
+class Crop(Strict):
     """The depth patch that every network sees."""
 
     size_px: Annotated[int, Field(ge=16, le=512)]
 
 
-class Dataset(_Strict):
+class Dataset(Strict):
     """One dataset: how much of it to synthesize, where a real copy comes from, which crops to cut."""
 
     frames: dict[str, Count]
-    stride: dict[str, Count] = {}
+    stride: dict[str, Count] = Field(default_factory=dict)
     seed: Seed = 0
     centres: Annotated[list[Centre], Field(min_length=1)]
     path: str | None = None
-    mirrors: list[str] = []
+    mirrors: list[str] = Field(default_factory=list)
     allow_skips: Annotated[int, Field(ge=0)] = 0
 
 
-class PaperSettings(_Strict):
+class PaperSettings(Strict):
     """What a paper's protocol fixes before any network is built."""
 
     centre: Centre
 
 
-class Published(_Strict):
+class Published(Strict):
     """The published predictions that the papers' comparisons are recomputed from."""
 
     use: bool
-    mirrors: list[str] = []
+    mirrors: list[str] = Field(default_factory=list)
 
 
-class _Module(_Strict):
-    """What every trained module says of itself; each kind adds its own settings."""
-
-    title: Annotated[str, Field(min_length=1)]
-    paper: Paper
-    datasets: list[DatasetName]
-    needs: list[str] = []
-    centre: Centre | None = None
-    """Other crops than those of its paper."""
-    threads: Annotated[int, Field(ge=1, le=256)] = 1
-
-
-class NearestNeighbourModule(_Module):
-    """Nearest-neighbour search over principal components."""
-
-    kind: Literal["nearest_neighbour"]
-    settings: NearestNeighbour = NearestNeighbour()
-
-
-class Feedback15PredictorModule(_Module):
-    """The simple predictor of the feedback loop."""
-
-    kind: Literal["feedback15.predictor"]
-    settings: Feedback15Predictor = Feedback15Predictor()
-
-
-class Feedback15DeepPriorModule(_Module):
-    """DeepPrior, a better start for the loop."""
-
-    kind: Literal["feedback15.deepprior"]
-    settings: Feedback15DeepPrior = Feedback15DeepPrior()
-
-
-class Feedback15SynthesizerModule(_Module):
-    """The synthesizer of 2015."""
-
-    kind: Literal["feedback15.synthesizer"]
-    settings: Feedback15Synthesizer = Feedback15Synthesizer()
-
-
-class Feedback15UpdaterModule(_Module):
-    """The updater of 2015."""
-
-    kind: Literal["feedback15.updater"]
-    settings: Feedback15Updater = Feedback15Updater()
-
-
-class HandRendererModule(_Module):
-    """The hand model drawn in the place of a synthesizer network."""
-
-    kind: Literal["hand_renderer"]
-    settings: HandRenderer = HandRenderer()
-
-
-class LoopModule(_Module):
-    """A predictor, a synthesizer and an updater put together."""
-
-    kind: Literal["feedback_loop"]
-    settings: Loop = Loop()
-
-
-class Feedback19PredictorModule(_Module):
-    """DeepPrior++."""
-
-    kind: Literal["feedback19.predictor"]
-    settings: Feedback19Predictor = Feedback19Predictor()
-
-
-class Feedback19SynthesizerModule(_Module):
-    """The synthesizer of 2019."""
-
-    kind: Literal["feedback19.synthesizer"]
-    settings: Feedback19Synthesizer = Feedback19Synthesizer()
-
-
-class Feedback19UpdaterModule(_Module):
-    """The updater of 2019."""
-
-    kind: Literal["feedback19.updater"]
-    settings: Feedback19Updater = Feedback19Updater()
-
-
-Module = (
-    NearestNeighbourModule
-    | Feedback15PredictorModule
-    | Feedback15DeepPriorModule
-    | Feedback15SynthesizerModule
-    | Feedback15UpdaterModule
-    | HandRendererModule
-    | LoopModule
-    | Feedback19PredictorModule
-    | Feedback19SynthesizerModule
-    | Feedback19UpdaterModule
-)
 ModuleEntry = Annotated[Module, Field(discriminator="kind")]
 ModuleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
-class Config(_Strict):
+class Config(Strict):
     """Everything a run may be told."""
 
     scale: Literal["smoke", "demo", "claims", "paper"]
@@ -339,11 +209,11 @@ def _check_splits(name: str, dataset: Dataset) -> None:
     splits = DATASETS[name].splits
     strange = [split for split in dataset.stride if split not in splits]
     if strange:
-        near = _find_nearest(strange[0], splits)
+        near = find_nearest(strange[0], splits)
         raise ValueError(f"datasets.{name}.stride has {strange[0]!r}; the nearest that {name} has is {near!r}")
     wrong = [split for split in dataset.frames if split not in splits]
     if wrong:
-        near = _find_nearest(wrong[0], splits)
+        near = find_nearest(wrong[0], splits)
         raise ValueError(f"datasets.{name}.frames has {wrong[0]!r}; the nearest that {name} has is {near!r}")
     if set(dataset.frames) != set(splits):
         raise ValueError(f"datasets.{name}.frames has {', '.join(dataset.frames)} where {', '.join(splits)} belong")
@@ -363,7 +233,7 @@ def _check_module(word: str, module: Module, config: Config) -> None:
             _check_centre(name, config.centre_of(word), where=f"modules.{word}")
     for needed in module.needs:
         if needed not in config.modules:
-            near = _find_nearest(needed, list(config.modules))
+            near = find_nearest(needed, list(config.modules))
             raise ValueError(f"modules.{word} needs {needed!r}; the nearest module there is {near!r}")
     _check_no_circle(word, config.modules, ())
     _check_parts(word, module, config)
@@ -395,6 +265,6 @@ def _check_centre(name: str, centre: str, *, where: str = "") -> None:
     joint = centre.removeprefix("joint-")
     names = DATASETS[name].joints.names
     if centre.startswith("joint-") and joint not in names:
-        near = _find_nearest(joint, names)
+        near = find_nearest(joint, names)
         where = where or f"datasets.{name}.centres"
         raise ValueError(f"{where} names joint {joint!r}; the nearest that {name} has is {near!r}")

@@ -7,7 +7,7 @@ and not in that file because the workflow reads them, and it must not load torch
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -105,6 +105,23 @@ class Loop(Settings):
     """So many evenly spaced test frames; null: all of them."""
 
 
+class ImageSearch(Settings):
+    """Image-based optimisation (feedback15 4.5, feedback19 5.4): nothing is trained."""
+
+    optimiser: Literal["lbfgsb", "scipy", "pso"] = "lbfgsb"
+    """L-BFGS-B for many frames at once, scipy's for one after the other, or a particle swarm."""
+    iterations: Annotated[int, Field(ge=1)] = 100
+    """At most so many, or generations of the swarm: ours."""
+    frames: Annotated[int, Field(ge=1)] | None = None
+    """So many evenly spaced test frames; null: all of them."""
+    particles: Annotated[int, Field(ge=2)] = 64
+    """Of the swarm: ours."""
+    spread: Annotated[float, Field(gt=0)] = 0.1
+    """Of the first swarm around the predictor's pose, in half cube edges: ours."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Of the swarm."""
+
+
 class HandRenderer(Settings):
     """The hand model drawn in the place of a synthesizer network: nothing to set."""
 
@@ -185,6 +202,7 @@ KINDS: dict[str, Kind] = {
     "feedback15.synthesizer": Kind(Feedback15Synthesizer, "synthesizer", predicts=False, probes=True),
     "feedback15.updater": Kind(Feedback15Updater, "updater", _LOOP[:2], predicts=False),
     "feedback_loop": Kind(Loop, "loop", _LOOP, whole=True, probes=True),
+    "image_search": Kind(ImageSearch, "search", _LOOP[:2], whole=True, probes=True),
     "hand_renderer": Kind(HandRenderer, "synthesizer", predicts=False),
     "feedback19.predictor": Kind(Feedback19Predictor, "predictor"),
     "feedback19.synthesizer": Kind(Feedback19Synthesizer, "synthesizer", predicts=False, probes=True),

@@ -201,3 +201,64 @@ def test_a_loop_may_look_at_evenly_spaced_frames_only(place: Path, tmp_path: Pat
     predict([place / "feedback15"], place / "test", tmp_path / "all")
     steps_mm = read_steps(tmp_path / "all" / "predictions.npz")
     np.testing.assert_allclose(joints_mm, steps_mm[2][row], atol=1e-2)
+
+
+@pytest.mark.parametrize("optimiser", ["lbfgsb", "scipy", "pso"])
+def test_image_search_starts_from_the_predictor_and_brings_the_images_nearer(
+    place: Path, optimiser: str, tmp_path: Path
+) -> None:
+    parts = (place / "feedback15_predictor", place / "feedback15_synthesizer")
+    settings = {"optimiser": optimiser, "iterations": 4, "particles": 8, "frames": 6}
+    train(Job("image_search", "search", "feedback15", settings, 0, None, needs=parts), place / "train", tmp_path / "s")
+    predict([tmp_path / "s"], place / "test", tmp_path / "out")
+    steps_mm, (_, row) = (
+        read_steps(tmp_path / "out" / "predictions.npz"),
+        read_joints(tmp_path / "out" / "predictions.npz"),
+    )
+    predict([place / "feedback15"], place / "test", tmp_path / "loop")
+    # Both begin with the predictor's pose; the search keeps it inside the cube.
+    start_mm = read_steps(tmp_path / "loop" / "predictions.npz")[0][row]
+    np.testing.assert_allclose(steps_mm[0], start_mm, atol=1e-2)
+    probe(tmp_path / "s", place / "test", place / "train", tmp_path / "probe")
+    numbers = read_probe(tmp_path / "probe" / "probe.json")["numbers"]
+    assert numbers["frames"] == 6
+    assert len(numbers["image_error"]) == len(numbers["pose_error_mm"]) == len(steps_mm)
+    assert numbers["image_error"][-1] < numbers["image_error"][0]
+
+
+def test_a_drawn_hand_stands_in_for_the_synthesizer(place: Path, tmp_path: Path) -> None:
+    train(Job("hand_renderer", "drawn", "feedback15", {}, 0, None), place / "train", tmp_path / "drawn")
+    drawn = load_checkpoint(tmp_path / "drawn").trained.build()
+    image = drawn(torch.zeros(2, 16, 3) + torch.linspace(-0.3, 0.3, 16)[None, :, None])
+    assert image.shape == (2, 1, 16, 16)
+    assert float(image.max()) == 1.0
+    assert float(image.min()) < 1.0
+    needs = (place / "feedback15_predictor", tmp_path / "drawn")
+    train(make_job("updater", "feedback15", needs, epochs=1), place / "train", tmp_path / "updater")
+    job = Job("feedback_loop", "upper", "feedback15", {}, 0, None, needs=(*needs, tmp_path / "updater"))
+    train(job, place / "train", tmp_path / "loop")
+    predict([tmp_path / "loop"], place / "test", tmp_path / "out")
+    assert read_steps(tmp_path / "out" / "predictions.npz").shape == (3, 12, 16, 3)
+
+
+def test_an_exported_loop_gives_the_same_joints(place: Path, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime", reason="the export extra is not installed")
+    pytest.importorskip("onnxscript", reason="the export extra is not installed")
+    from handbench.training.export import export
+
+    export(place / "feedback19", tmp_path / "loop.onnx")
+    depth = open_crops(store=place / "test", joints="scored").tensors()["depth"]
+    session = onnxruntime.InferenceSession(tmp_path / "loop.onnx")
+    (joints,) = session.run(["joints"], {"depth": depth.numpy()})
+    predict([place / "feedback19"], place / "test", tmp_path / "out")
+    store = open_crops(store=place / "test", joints="scored").tensors()
+    joints_mm = joints * (store["cube_mm"] / 2)[:, None, None].numpy() + store["centre_mm"][:, None].numpy()
+    np.testing.assert_allclose(joints_mm, read_joints(tmp_path / "out" / "predictions.npz")[0], atol=1e-3)
+
+
+@pytest.mark.parametrize("module", ["feedback15_updater", "feedback15_synthesizer"])
+def test_what_gives_no_joints_is_not_exported(place: Path, tmp_path: Path, module: str) -> None:
+    from handbench.training.export import export
+
+    with pytest.raises(BadInput, match="expected a network that gives joints, found feedback15"):
+        export(place / module, tmp_path / "loop.onnx")

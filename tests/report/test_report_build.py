@@ -186,7 +186,8 @@ def test_results_of_the_tracking_store_give_the_same_tables(
     out = build_report(small_run, tmp_path / "tracked", record=None, results=tracked).parent
     mine, theirs = read_tree(out), read_tree(small_report)
     for name in theirs:
-        if name.startswith("tables/") or name.startswith("figures/crossing_figure"):
+        # Claims say of probes that the store does not hold them.
+        if name.startswith(("tables/", "figures/crossing_figure")) and not name.startswith("tables/claims."):
             assert mine[name] == theirs[name], name
     assert list((out / "frames").iterdir()) == []
     assert "No frames of NN search" in (out / "index.html").read_text()

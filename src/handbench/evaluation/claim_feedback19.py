@@ -1,12 +1,52 @@
 """Claims of feedback19: a decider a claim; see `claim_list` for what each asks."""
 
-from handbench.evaluation.claim_rules import Evidence, Finding, Outcome
+from handbench.evaluation.bootstrap import Interval
+from handbench.evaluation.claim_loop import judge_gain, make_finding, mean_of
+from handbench.evaluation.claim_rivals import explain_unfinished
+from handbench.evaluation.claim_rules import Evidence, Finding, Outcome, judge_all, judge_difference, judge_likeness
 from handbench.evaluation.paper_numbers import FEEDBACK19_TABLE_1
+from handbench.evaluation.probes import compare_images
+from handbench.evaluation.results import compare_results
 from handbench.evaluation.tables import feedback19_table_1
 
+LOOP, PREDICTOR, SYNTHESIZER = "feedback19", "feedback19_predictor", "feedback19_synthesizer"
+JOINT = "feedback19_joint"
+"""The loop whose three networks were fine-tuned together."""
+GAIN_PERCENT = 5.0
+ALIKE_SHARE = 0.05
 NEAR_PRINT_MM = 0.3
 ROWS_NEAR_PRINT = 7
 _FIGURE = "feedback19_table_1"
+
+
+def decide_gf2(evidence: Evidence) -> Finding:
+    """The loop's pose after two iterations against that of DeepPrior++."""
+    return judge_gain(evidence, LOOP, PREDICTOR, at_least=GAIN_PERCENT, figure="feedback19_section_5_3")
+
+
+def decide_gf3(evidence: Evidence) -> Finding:
+    """Fine-tuned together against trained apart: the pose error alike, the image error higher.
+
+    The joint training starts from networks that were trained apart (Sec. 3.6), so that it has more updates by its
+    nature: neither is asked for as many as the other, but both must be at their end.
+    """
+    figure = "feedback19_section_3_6"
+    missing = evidence.explain_missing("nyu", results=(LOOP, JOINT), probes=(SYNTHESIZER, JOINT))
+    apart, joint = evidence.find(LOOP, "nyu"), evidence.find(JOINT, "nyu")
+    missing = missing or explain_unfinished([*apart, *joint])
+    if missing:
+        return Finding("not-run", missing, figure=figure)
+    difference, whole = compare_results(joint, apart).difference, mean_of(apart)
+    shares = Interval(difference.mean / whole, difference.low / whole, difference.high / whole, difference.blocks)
+    images = compare_images(evidence.find_probes(JOINT, "nyu"), evidence.find_probes(SYNTHESIZER, "nyu"))
+    outcome = judge_all(
+        [
+            judge_likeness(shares, low=-ALIKE_SHARE, high=ALIKE_SHARE, what="change of the pose error, as a share"),
+            judge_difference(images, expect="higher", what="image error over the hand, joint less apart, in mm"),
+        ]
+    )
+    measured = f"{mean_of(joint):.2f} mm jointly, {whole:.2f} mm apart; images {images.difference.mean:+.2f} mm"
+    return make_finding(outcome, shares, measured=measured, seeds=joint, figure=figure)
 
 
 def decide_gf10(evidence: Evidence) -> Finding:
@@ -32,4 +72,4 @@ def decide_gf10(evidence: Evidence) -> Finding:
     )
 
 
-DECIDERS = {"GF10": decide_gf10}
+DECIDERS = {"GF2": decide_gf2, "GF3": decide_gf3, "GF10": decide_gf10}

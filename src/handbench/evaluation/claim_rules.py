@@ -6,13 +6,14 @@ small) or `inconclusive` (the frames and seeds at hand do not tell).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
 from handbench.evaluation.bootstrap import FEWEST_BLOCKS, LEVEL, REPLICATES, Comparison, Interval, widen
+from handbench.evaluation.probes import NOT_TRACKED, Probe
 from handbench.evaluation.published import HOW_TO_GET, Record
 from handbench.evaluation.results import Result
 
@@ -28,6 +29,10 @@ class Evidence:
     record: Record | None
     scale: str
     source: str
+    probes: Mapping[tuple[str, str], tuple[Probe, ...]] | None = field(default_factory=dict)
+    """(module, dataset): one probe a seed; None where there are no files of the run, as in a report from tracking."""
+    modules: Mapping[str, Any] = field(default_factory=dict)
+    """The settings of every module as the run's call had them; empty where the call is not known."""
 
     def find(self, module: str, dataset: str) -> tuple[Result, ...]:
         """The results of all seeds; empty where the module has not been run."""
@@ -37,6 +42,21 @@ class Evidence:
         """`module on dataset, dataset` for every module that lacks results."""
         absent = {module: [one for one in datasets if not self.find(module, one)] for module in modules}
         return [f"{module} on {', '.join(without)}" for module, without in absent.items() if without]
+
+    def find_probes(self, module: str, dataset: str) -> tuple[Probe, ...]:
+        """The probes of all seeds; empty where the module has not been probed."""
+        return (self.probes or {}).get((module, dataset), ())
+
+    def explain_missing(self, dataset: str, results: Sequence[str] = (), probes: Sequence[str] = ()) -> str:
+        """Which of these modules lack results or probes on a dataset; empty where nothing is missing."""
+        run = f"{self.scale}-{self.source}"
+        without = self.list_missing(results, (dataset,))
+        unprobed = [f"{module} on {dataset}" for module in probes if not self.find_probes(module, dataset)]
+        reasons = [f"no {run} results of {'; of '.join(without)}"] if without else []
+        if unprobed:
+            why = f" ({NOT_TRACKED})" if self.probes is None else ""
+            reasons.append(f"no {run} probes of {'; of '.join(unprobed)}{why}")
+        return "; ".join(reasons)
 
     def explain_record(self, dataset: str, keys: Sequence[str]) -> str:
         """Why the record cannot decide: it is not there, or lacks labels or predictions; empty where it can."""

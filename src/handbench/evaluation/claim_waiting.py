@@ -1,21 +1,7 @@
 """What each claim without a decider waits for; a row goes when the paper's file gains the decider."""
 
-_LOOP = "predictor, synthesizer and updater"
-
 WAITING = {
-    "FB1": f"{_LOOP} on nyu, the loop after 0 and 2 iterations",
-    "FB2": f"{_LOOP} on nyu, the loop from a simple and from a better initialisation",
-    "FB3": "L-BFGS-B fits through the synthesizer on nyu, beside the loop's predictions",
-    "FB4": "PSO fits through the synthesizer on nyu, beside the loop's predictions",
-    "FB5": "predictor and updater on nyu, single updates from noisy poses and from the truth",
-    "FB6": "synthesizer on nyu, images of the test poses beside those of the nearest training poses",
-    "FB7": "synthesizer on nyu, trained layer by layer and end to end",
-    "FB8": f"{_LOOP} on nyu, the updater with strides and with max-pooling",
-    "FB9": "synthesizer on icvl, trained on labels of rising noise",
-    "FB10": f"{_LOOP} timed on a GPU and on the CPU",
     "GF1": "localizer on nyu, and the predictor on crops centred by it and by the centre of mass",
-    "GF2": f"strong initialisation (DeepPrior++) and its {_LOOP} on nyu",
-    "GF3": f"{_LOOP} on nyu, trained apart and fine-tuned together",
     "GF4": "hand and object loops on dexter, the initialisation and the final pose of each sequence",
     "GF5": "single network for hand and object on dexter, beside the loops",
     "GF6": "hand and object loops on dexter after 0, 2 and 3 iterations",

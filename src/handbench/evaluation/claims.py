@@ -6,20 +6,22 @@ A paper brings a decider a claim in its own file, `claim_<paper>.py`; what has n
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from handbench.datasets.files import replace_file
 from handbench.errors import BadInput
-from handbench.evaluation import claim_crossing, claim_deepmodel, claim_feedback19
+from handbench.evaluation import claim_crossing, claim_deepmodel, claim_feedback15, claim_feedback19
 from handbench.evaluation.claim_list import CLAIMS, Claim
 from handbench.evaluation.claim_rules import Evidence, Finding, Status
 from handbench.evaluation.claim_waiting import WAITING
+from handbench.evaluation.probes import Probe, group_probes
 from handbench.evaluation.published import Record
 from handbench.evaluation.results import Result
 
 DECIDERS: Mapping[str, Callable[[Evidence], Finding]] = (
-    claim_feedback19.DECIDERS | claim_deepmodel.DECIDERS | claim_crossing.DECIDERS
+    claim_feedback15.DECIDERS | claim_feedback19.DECIDERS | claim_deepmodel.DECIDERS | claim_crossing.DECIDERS
 )
 RECORD_SCALE, RECORD_SOURCE = "-", "published"
 """What stands for scale and source where no run of this project was needed."""
@@ -48,10 +50,23 @@ class Verdict:
     """Name of the report's figure or table that shows it."""
 
 
-def decide_claims(results: Sequence[Result], record: Record | None, *, scale: str, source: str) -> tuple[Verdict, ...]:
-    """Every claim in the order of the list; results of another scale or source decide nothing here."""
+def decide_claims(
+    results: Sequence[Result],
+    record: Record | None,
+    *,
+    scale: str,
+    source: str,
+    probes: Sequence[Probe] | None = (),
+    modules: Mapping[str, Any] | None = None,
+) -> tuple[Verdict, ...]:
+    """Every claim in the order of the list; results and probes of another scale or source decide nothing here.
+
+    `probes` is None where there are no files to read them from; `modules` are their settings in the run's call.
+    """
     kept = [one for one in results if (one.scale, one.source) == (scale, source)]
-    evidence = Evidence(_group_results(kept), record, scale, source)
+    measured = None if probes is None else [one for one in probes if (one.scale, one.source) == (scale, source)]
+    grouped = None if measured is None else group_probes(measured)
+    evidence = Evidence(_group_results(kept), record, scale, source, grouped, modules or {})
     return tuple(_as_verdict(claim, _decide(claim, evidence), evidence) for claim in CLAIMS)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Int64
 from torch import Tensor, nn
 
 from handbench.datasets.torch_dataset import CropDataset
@@ -51,6 +52,12 @@ def gather(crops: CropDataset) -> Data:
     focal, principal = make_camera(tensors["patch_from_image"], (camera.fx, camera.fy), (camera.cx, camera.cy))
     tensors |= {"focal_px": focal, "principal_px": principal}
     return {name: tensors[name][labelled] for name in _OF_A_CROP}
+
+
+def choose_evenly(frames: int, wanted: int | None) -> Int64[Tensor, "chosen"]:
+    """All of so many frames, or as many as are wanted, at even distances."""
+    number = min(wanted or frames, frames)
+    return torch.arange(number) * frames // number
 
 
 def as_batch(data: Data) -> CropBatch:

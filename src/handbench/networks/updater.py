@@ -8,7 +8,9 @@ images are channels of one input; 32 filters of 5x5 with stride 2 are printed be
 in all layers, a linear output.
 
 Left open by the text, ours: 32 filters of 5x5 with stride 2 in all convolutions of both papers; four of them in 2019
-also; two hidden layers of 1024. `pooling` puts max-pooling by 2 in the place of the stride, the variant that both
+also; two hidden layers of 1024. Also ours: images enter with the background at zero, and in 2019 the second channel is
+the difference of the two. A first convolution could make either of the other; but started this way, training needs
+half the steps (docs/feedback.md). `pooling` puts max-pooling by 2 in the place of the stride, the variant that both
 papers found worse.
 """
 
@@ -21,6 +23,8 @@ from handbench.networks.initialise import initialise_layers
 from handbench.networks.patches import put_channels_last, require_size
 
 HALVINGS = 4
+BACKGROUND = 1.0
+"""What is not the hand; the networks see it as zero, which is what their padded borders hold."""
 
 
 class Shrink(nn.Conv2d):
@@ -74,8 +78,10 @@ class Updater2015(_Updater):
     def forward(
         self, observed: Float[Tensor, "batch 1 size size"], synthesized: Float[Tensor, "batch 1 size size"]
     ) -> Float[Tensor, "batch joints 3"]:
-        maps = self.path(put_channels_last(torch.cat([observed, synthesized])))
-        return self._correct(torch.cat(maps.flatten(1).chunk(2), 1))
+        maps = self.path(put_channels_last(BACKGROUND - torch.cat([observed, synthesized])))
+        # Not chunk(2), not len(): an exported network would be bound to the number of frames that it was exported with.
+        frames, features = observed.shape[0], maps.flatten(1)
+        return self._correct(torch.cat([features[:frames], features[frames:]], 1))
 
 
 class Updater2019(_Updater):
@@ -86,7 +92,7 @@ class Updater2019(_Updater):
     def forward(
         self, observed: Float[Tensor, "batch 1 size size"], synthesized: Float[Tensor, "batch 1 size size"]
     ) -> Float[Tensor, "batch joints 3"]:
-        images = torch.cat([put_channels_last(observed), put_channels_last(synthesized)], 1)
+        images = torch.cat([put_channels_last(BACKGROUND - observed), put_channels_last(synthesized - observed)], 1)
         maps = self.path(images.contiguous(memory_format=torch.channels_last))
         return self._correct(maps.flatten(1))
 

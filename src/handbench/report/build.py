@@ -6,12 +6,14 @@ It is built beside its place and moved there at the end, so that a kill leaves t
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from handbench.conventions import DATASETS
 from handbench.datasets.files import replace_file
 from handbench.datasets.lock import hold_alone
 from handbench.errors import BadInput
-from handbench.evaluation.claims import decide_claims, write_claims
+from handbench.evaluation.claims import Verdict, decide_claims, write_claims
+from handbench.evaluation.probes import Probe, read_probes, select_probes
 from handbench.evaluation.published import Record
 from handbench.evaluation.results import Result, read_results, select_results
 from handbench.provenance import CALL, read_call
@@ -54,15 +56,18 @@ def build_report(
     """Write the report of a run's folder to `out` and return its first page.
 
     `results` are those of the run's files unless given, as when they are rebuilt from the tracking store; without
-    files there are no pictures of frames. Without `record` nothing is recomputed from published predictions.
+    files there are no pictures of frames and no probes. Without `record` nothing is recomputed from published
+    predictions.
     """
     _refuse_foreign_folder(out)
     out = out.resolve()
     found = read_results(run) if results is None else tuple(results)
     if not found:
         _refuse_empty_run(run)
-    asked = _select_asked(run, found)
-    sources = Sources(run, read_run_card(run, asked), asked, record, left_out=len(found) - len(asked))
+    settings = _read_asked(run)
+    asked = select_results(found, settings) if settings else found
+    probes = _read_probes(run, settings) if results is None else None
+    sources = Sources(run, read_run_card(run, asked), asked, record, left_out=len(found) - len(asked), probes=probes)
     with hold_alone(out):
         _build(sources, out, pictures)
     return out / INDEX
@@ -76,10 +81,15 @@ def _refuse_empty_run(run: Path) -> None:
         raise BadInput(run, expected=expected, found=found, fix="name another folder, or run the pipeline first")
 
 
-def _select_asked(run: Path, found: tuple[Result, ...]) -> tuple[Result, ...]:
+def _read_asked(run: Path) -> dict[str, Any]:
     """What the last call asked for; earlier calls may have left results of other settings in the folder."""
     settings = read_call(run / CALL).get("settings") or {}
-    return select_results(found, settings) if settings.keys() >= ASKED_BY else found
+    return settings if settings.keys() >= ASKED_BY else {}
+
+
+def _read_probes(run: Path, settings: dict[str, Any]) -> tuple[Probe, ...]:
+    found = read_probes(run)
+    return select_probes(found, settings) if settings else found
 
 
 def _build(sources: Sources, out: Path, pictures: bool) -> None:
@@ -107,7 +117,7 @@ def _write(sources: Sources, folder: Path, pictures: bool) -> None:
     sections = tuple(build(sources) for build in SECTIONS)
     runs = build_run_table(sources)
     items: tuple[Item, ...] = (runs, *(item for section in sections for item in section.items))
-    verdicts = decide_claims(sources.results, sources.record, scale=sources.card.scale, source=sources.card.source)
+    verdicts = _decide(sources)
     rows = list_rows(verdicts, frozenset(item.name for item in items))
     stamp = stamp_card(sources.card)
     claims = build_claims_table(rows, stamp)
@@ -131,6 +141,18 @@ def _write(sources: Sources, folder: Path, pictures: bool) -> None:
     _write_page(folder / CLAIMS, render_claims(rows, counts, sources.card, stamp, sources.caution))
     # The first page last: where it is, everything that it names is.
     _write_page(folder / INDEX, render_index(page, folder))
+
+
+def _decide(sources: Sources) -> tuple[Verdict, ...]:
+    card = sources.card
+    return decide_claims(
+        sources.results,
+        sources.record,
+        scale=card.scale,
+        source=card.source,
+        probes=sources.probes,
+        modules=card.settings.get("modules"),
+    )
 
 
 def _write_items(items: Sequence[Item], folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
-from handbench.conventions import UNKNOWN_SUBJECT, Convention
+from handbench.conventions import UNKNOWN_SUBJECT, Convention, JointSet
 from handbench.datasets.centres import centre_on_mass
 from handbench.datasets.files import replace_file
 from handbench.datasets.frame_crop import read_frame
@@ -55,16 +55,16 @@ def write_contact_sheet(listing: Listing, out: Path, *, frames: int = 16) -> Non
     columns = choose_columns(len(rows))
     tile_px = (WIDTH_PX - 2 * MARGIN_PX - (columns - 1) * GAP_PX) // columns
     height_px = HEADER_PX + ceil(len(rows) / columns) * (tile_px + CAPTION_PX) + MARGIN_PX // 2
-    figure = _open_page(height_px)
-    _write_header(figure, listing, height_px)
+    figure = open_page(WIDTH_PX, height_px)
+    _write_header(figure, listing)
     for place, row in enumerate(rows):
         left = MARGIN_PX + (place % columns) * (tile_px + GAP_PX)
         top = HEADER_PX + (place // columns) * (tile_px + CAPTION_PX)
-        axes = _open_tile(figure, (left, top, tile_px, tile_px), height_px)
+        axes = open_tile(figure, (left, top, tile_px, tile_px))
         frame = read_frame(listing, row)
         _draw_frame(axes, frame, listing.convention, tile_px)
-        _write_caption(figure, frame, (left, top + tile_px), tile_px, height_px)
-    _save(figure, out)
+        _write_caption(figure, frame, (left, top + tile_px), tile_px)
+    save_page(figure, out)
 
 
 def _refuse_place(out: Path) -> None:
@@ -81,20 +81,22 @@ def choose_columns(tiles: int) -> int:
     return full[0] if full else squarest
 
 
-def _open_page(height_px: int) -> "Figure":
+def open_page(width_px: int, height_px: int) -> "Figure":
+    """An empty page of so many pixels."""
     # A figure without pyplot has no window, no global state and no need of a display.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDTH_PX / 100, height_px / 100), dpi=100, facecolor=PAPER)
+    figure = Figure(figsize=(width_px / 100, height_px / 100), dpi=100, facecolor=PAPER)
     FigureCanvasAgg(figure)
     return figure
 
 
-def _open_tile(figure: "Figure", box_px: tuple[int, int, int, int], height_px: int) -> "Axes":
+def open_tile(figure: "Figure", box_px: tuple[int, int, int, int]) -> "Axes":
     """Axes that measure in pixels from the upper left corner of a box on the page."""
     left, top, width, height = box_px
-    bounds = (left / WIDTH_PX, 1 - (top + height) / height_px, width / WIDTH_PX, height / height_px)
+    width_px, height_px = round(figure.bbox.width), round(figure.bbox.height)
+    bounds = (left / width_px, 1 - (top + height) / height_px, width / width_px, height / height_px)
     axes = figure.add_axes(bounds)
     axes.set_axis_off()
     axes.set_xlim(-0.5, width - 0.5)
@@ -105,7 +107,7 @@ def _open_tile(figure: "Figure", box_px: tuple[int, int, int, int], height_px: i
 def _draw_frame(axes: "Axes", frame: Frame, convention: Convention, size_px: int) -> None:
     centre_mm, cube_mm = _frame_hand(frame, convention)
     _, patch_from_image = crop_cube(frame.depth_mm, centre_mm, cube_mm, frame.camera, size_px=size_px)
-    depth_mm = _sample_window(frame.depth_mm, patch_from_image, size_px)
+    depth_mm = sample_window(frame.depth_mm, patch_from_image, size_px)
     axes.imshow(colour_depth(depth_mm, *_depth_range(frame, centre_mm, cube_mm)), interpolation="nearest")
     pixels = points_to_patch(frame.joints_mm, patch_from_image, centre_mm, cube_mm, frame.camera)
     draw_skeleton(axes, pixels, convention.joints, size_px)
@@ -131,7 +133,7 @@ def _depth_range(frame: Frame, centre_mm: Float32[np.ndarray, "3"], cube_mm: flo
     return float(labelled.min()) - FLESH_MM, float(labelled.max()) + FLESH_MM
 
 
-def _sample_window(
+def sample_window(
     depth_mm: Float32[np.ndarray, "height width"], patch_from_image: Float[np.ndarray, "3 3"], size_px: int
 ) -> Float32[np.ndarray, "size size"]:
     """The image under each pixel of the tile, the background included; 0 outside the image."""
@@ -162,21 +164,15 @@ def _depth_colours() -> "Colormap":
     return LinearSegmentedColormap.from_list("depth", COLOURS)
 
 
-def _write_header(figure: "Figure", listing: Listing, height_px: int) -> None:
-    axes = _open_tile(figure, (0, 0, WIDTH_PX, HEADER_PX), height_px)
+def _write_header(figure: "Figure", listing: Listing) -> None:
+    axes = open_tile(figure, (0, 0, WIDTH_PX, HEADER_PX))
     convention = listing.convention
     axes.text(MARGIN_PX, 42, convention.title, color=INK, fontsize=21, fontweight="bold", va="center")
     count = f"{len(listing):,} frame{'s' * (len(listing) != 1)}"
     facts = f"{listing.split} split, {count}, {name_source(listing.root)} data, {convention.sensor}"
     axes.text(MARGIN_PX, 76, facts, color=FAINT_INK, fontsize=13, va="center")
     right = WIDTH_PX - MARGIN_PX
-    parts = [part for part in PART_COLOURS if part in convention.joints.parts]
-    x = right
-    for part in reversed(parts):
-        x -= 58 + LETTER_PX * len(part)
-        for thickness, colour in ((8, CASING), (5.5, PART_COLOURS[part])):
-            axes.plot([x + 14, x + 30], [77, 77], color=colour, linewidth=thickness, solid_capstyle="round")
-        axes.text(x + 42, 76, part, color=FAINT_INK, fontsize=12, va="center")
+    draw_legend(axes, convention.joints, right, 76)
     ramp = np.linspace(0, 1, 180, dtype=np.float32)[None].repeat(12, axis=0)
     axes.text(right - 246, 40, "near", color=FAINT_INK, fontsize=12, va="center", ha="right")
     axes.imshow(_depth_colours()(1 - ramp), extent=(right - 234, right - 50, 48, 34), aspect="auto")
@@ -185,18 +181,33 @@ def _write_header(figure: "Figure", listing: Listing, height_px: int) -> None:
     axes.set_ylim(HEADER_PX - 0.5, -0.5)
 
 
-def _write_caption(figure: "Figure", frame: Frame, corner_px: tuple[int, int], width_px: int, height_px: int) -> None:
-    axes = _open_tile(figure, (*corner_px, width_px, CAPTION_PX), height_px)
-    characters = max((width_px - 70) // 8, 8)
-    name = frame.name if len(frame.name) <= characters else "..." + frame.name[-characters + 3 :]
-    # A name from a file system need be neither UTF-8 nor free of what reads as a formula.
-    shown = name.encode(errors="backslashreplace").decode()
+def draw_legend(axes: "Axes", joints: JointSet, right_px: int, middle_px: int) -> None:
+    """The colour of each part of the hand, in one line that ends at `right_px`."""
+    x = right_px
+    for part in reversed([part for part in PART_COLOURS if part in joints.parts]):
+        x -= 58 + LETTER_PX * len(part)
+        for thickness, colour in ((8, CASING), (5.5, PART_COLOURS[part])):
+            ends = [x + 14, x + 30], [middle_px + 1, middle_px + 1]
+            axes.plot(*ends, color=colour, linewidth=thickness, solid_capstyle="round")
+        axes.text(x + 42, middle_px, part, color=FAINT_INK, fontsize=12, va="center")
+
+
+def _write_caption(figure: "Figure", frame: Frame, corner_px: tuple[int, int], width_px: int) -> None:
+    axes = open_tile(figure, (*corner_px, width_px, CAPTION_PX))
+    shown = shorten_name(frame.name, max((width_px - 70) // 8, 8))
     axes.text(0, 12, shown, color=INK, fontsize=10, va="center", parse_math=False)
     person = "" if frame.subject == UNKNOWN_SUBJECT else frame.subject
     axes.text(width_px - 1, 12, person, color=FAINT_INK, fontsize=10, va="center", ha="right")
 
 
-def _save(figure: "Figure", out: Path) -> None:
+def shorten_name(name: str, characters: int) -> str:
+    """The end of a name; one from a file system need not be UTF-8."""
+    kept = name if len(name) <= characters else "..." + name[-characters + 3 :]
+    return kept.encode(errors="backslashreplace").decode()
+
+
+def save_page(figure: "Figure", out: Path) -> None:
+    """The page as a PNG, whole or not at all."""
     picture = io.BytesIO()
     # Without the software's name the bytes do not change with its version.
     figure.savefig(picture, format="png", metadata={"Software": None})

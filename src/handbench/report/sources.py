@@ -1,8 +1,9 @@
-"""What a section is built from: the results of this run, and the published record where it is at hand."""
+"""What a section is built from: results and probes of this run, and the published record where it is at hand."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from handbench.evaluation.probes import NOT_TRACKED, Probe
 from handbench.evaluation.published import Record
 from handbench.evaluation.results import Pooled, Result, pool_seeds
 from handbench.report.run_card import RunCard
@@ -27,6 +28,8 @@ class Sources:
     record: Record | None
     left_out: int = 0
     """Results in the run's folder that its last call did not ask for."""
+    probes: tuple[Probe, ...] | None = ()
+    """None where there are no files to read them from, as in a report from the tracking store."""
 
     @property
     def this_run(self) -> str:
@@ -54,6 +57,15 @@ class Sources:
             for one in self.results
             if dataset in ("", one.dataset) and module in ("", one.module) and paper in ("", one.paper)
         )
+
+    def find_probes(self, module: str, dataset: str = "nyu") -> tuple[Probe, ...]:
+        """The probes of every seed; empty where the module has not been probed."""
+        return tuple(one for one in self.probes or () if (one.module, one.dataset) == (module, dataset))
+
+    @property
+    def not_probed(self) -> str:
+        """Why a table or figure of probes cannot be shown."""
+        return f"Not shown: {NOT_TRACKED}." if self.probes is None else f"This run: {NOT_RUN}."
 
     def pool(self, *, dataset: str = "", module: str = "", paper: str = "") -> tuple[Pooled, ...]:
         """The same, the seeds of each module on each dataset pooled."""

@@ -14,6 +14,7 @@ from handbench.datasets.lock import hold_alone
 from handbench.datasets.torch_dataset import CropDataset, open_crops
 from handbench.errors import BadInput
 from handbench.geometry.crop import unnormalise_joints
+from handbench.loop.crop_data import choose_evenly
 from handbench.methods import load_method
 from handbench.modules import KINDS
 from handbench.training.checkpoint import Checkpoint, load_checkpoint
@@ -57,7 +58,7 @@ def _predict_part(checkpoint: Checkpoint, store: Path) -> _Part:
     fold, trained = checkpoint.card["fold"], checkpoint.trained
     crops = open_crops(store=store, split="test" if fold else None, fold=fold, joints="scored", verify=False)
     tensors = crops.tensors()
-    chosen = choose_frames(len(crops), getattr(trained.settings, "frames", None))
+    chosen = choose_evenly(len(crops), getattr(trained.settings, "frames", None))
     predict = load_method(trained.kind).predict
     assert predict is not None, "checked before"
     torch.manual_seed(checkpoint.card["seed"])
@@ -65,13 +66,7 @@ def _predict_part(checkpoint: Checkpoint, store: Path) -> _Part:
         steps = predict(trained, tensors["depth"][chosen])
     centre_mm, cube_mm = tensors["centre_mm"][chosen].numpy(), tensors["cube_mm"][chosen].numpy()
     steps_mm = np.stack([unnormalise_joints(joints.numpy(), centre_mm, cube_mm) for joints in steps])
-    return _Part(crops.places[chosen], steps_mm.astype(np.float32))
-
-
-def choose_frames(frames: int, wanted: int | None) -> Int64[ndarray, "frames"]:
-    """All of them, or so many at even distances."""
-    number = min(wanted or frames, frames)
-    return np.arange(number) * frames // number
+    return _Part(crops.places[chosen.numpy()], steps_mm.astype(np.float32))
 
 
 def _save(out: Path, checkpoints: Sequence[Checkpoint], crops: CropDataset, parts: Sequence[_Part]) -> int:

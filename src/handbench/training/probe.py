@@ -49,6 +49,7 @@ def probe(folder: Path, store: Path, learned: Path, out: Path, *, threads: int =
             "sha256_of_checkpoint": card["sha256"],
             "numbers": numbers,
         }
+        out.mkdir(parents=True, exist_ok=True)
         replace_file(out / FILE, (json.dumps(seal(content)) + "\n").encode())
     return f"{card['module']}: probed on {len(crops):,} frames of {store}"
 

@@ -1,18 +1,51 @@
-"""The section of feedback15: its curves on NYU, and what of its experiments this project has yet to run."""
+"""The section of feedback15: its synthesizer, its curves on NYU, its updates and its speed, print beside this run."""
 
 from handbench.evaluation import tables
-from handbench.evaluation.paper_numbers import FEEDBACK15_FIGURE_8A
+from handbench.evaluation.claim_feedback15 import SEARCH_FIGURES
+from handbench.evaluation.claim_synthesizer import END_TO_END, OF_LABEL_NOISE, SYNTHESIZER
+from handbench.evaluation.paper_numbers import FEEDBACK15_FIGURE_8A, NOT_PUBLISHED, Printed
+from handbench.evaluation.tables import compare_with_print
 from handbench.report.comparisons import build_comparison, build_curves, read_figure
-from handbench.report.items import Absent, Section
-from handbench.report.sources import NOT_RUN, Sources
+from handbench.report.image_items import build_image_comparison, build_image_errors, build_label_noise
+from handbench.report.items import Item, Section
+from handbench.report.loop_items import build_iterations, build_runtime, build_two_starts, build_variants
+from handbench.report.search_items import build_search_curves, build_search_paths
+from handbench.report.sources import Sources
+from handbench.report.stamps import stamp_printed
+from handbench.report.update_items import build_updates
 
-MODULES = {"Feedback (ours)": "feedback15"}
-"""Rows of the paper and the modules of this project that stand for them."""
+MODULES = {
+    "DeepPrior": "feedback15_deepprior",
+    "Feedback (ours)": "feedback15",
+    "Initialization": "feedback15_predictor",
+}
+"""Rows of Fig. 8a and the modules of this project that stand for them."""
+FIGURE_8B = (
+    Printed("Init 1, the simple predictor", 27.0, None, NOT_PUBLISHED),
+    Printed("Init 1 with feedback", 16.5, None, NOT_PUBLISHED),
+    Printed("Init 2, DeepPrior", 23.0, None, NOT_PUBLISHED),
+    Printed("Init 2 with feedback", 16.0, None, NOT_PUBLISHED),
+)
+"""The curves of the figure and the means that the text of section 4.4 gives them."""
+MODULES_8B = dict(
+    zip(
+        (row.name for row in FIGURE_8B),
+        ("feedback15_predictor", "feedback15", "feedback15_deepprior", "feedback15_init2"),
+        strict=True,
+    )
+)
+VARIANTS = {
+    "feedback15": "as published: strides in the updater",
+    "feedback15_pooling": "max-pooling in the updater",
+    "feedback15_init2": "from DeepPrior (Init 2)",
+    "feedback15_renderer": "exact renderer for the synthesizer: upper bound",
+}
+RUNTIME = {"predictor": 0.07, "synthesizer": 0.8, "iteration": 1.2}
+"""Milliseconds of section 4.7; the updater's own and the whole are not printed as numbers of time."""
+CURVES_ONLY = "The paper prints curves without numbers."
 
 
 def build_section(sources: Sources) -> Section:
-    data = read_figure(tables.feedback15_figure_8a, sources)
-    stamp = sources.stamp("nyu")
     return Section(
         paper="feedback15",
         title="Training a Feedback Loop for Hand Pose Estimation",
@@ -22,31 +55,106 @@ def build_section(sources: Sources) -> Section:
             "that image with the camera's and moves the pose.",
         ),
         items=(
-            build_curves("feedback15_figure_8a", "feedback15, Fig. 8a: accuracy on NYU", data, stamp),
-            build_comparison(
-                "feedback15_figure_8a_means",
-                "Mean errors that section 4.4 gives to the curves of Fig. 8a",
-                FEEDBACK15_FIGURE_8A,
-                None if data is None else data.means,
-                sources,
-                dataset="nyu",
-                modules=MODULES,
-                stamp=stamp,
-            ),
-            Absent(
-                "feedback15_figure_8b",
-                "Fig. 8b: two initialisations",
-                f"This run: {NOT_RUN}. Printed: 27 to 16.5 mm from the simple predictor, 23 to 16 mm from DeepPrior.",
-            ),
-            Absent(
-                "feedback15_figure_10",
-                "Fig. 10: image-based optimisation",
-                f"This run: {NOT_RUN}. The paper prints curves without numbers; feedback19 5.4 has them.",
-            ),
-            Absent(
+            *_show_synthesizer(sources),
+            *_show_comparison(sources),
+            *_show_starts(sources),
+            *_show_searches(sources),
+            build_updates(
                 "feedback15_figure_12",
-                "Fig. 12: updates around the truth",
-                f"This run: {NOT_RUN}. The paper prints arrows without numbers.",
+                "feedback15, Fig. 12: updates around the truth",
+                "feedback15",
+                sources,
+                printed="The paper prints arrows without numbers.",
             ),
+            build_runtime("feedback15_section_4_7", "Section 4.7: runtime", "feedback15", sources, RUNTIME),
+        ),
+    )
+
+
+def _show_synthesizer(sources: Sources) -> tuple[Item, ...]:
+    return (
+        build_image_errors("feedback15_section_3_3", "Section 3.3: where synthesized images err", SYNTHESIZER, sources),
+        build_image_comparison(
+            "feedback15_layer_wise",
+            "Section 3.3: the synthesizer trained layer by layer and end to end",
+            {SYNTHESIZER: "layer by layer", END_TO_END: "end to end"},
+            sources,
+            printed='The paper says of layer-wise training that it "achieves lesser errors", without numbers.',
+        ),
+        build_label_noise(
+            "feedback15_figure_7", "Fig. 7: what wrong labels do to the synthesizer, ICVL", OF_LABEL_NOISE, sources
+        ),
+    )
+
+
+def _show_comparison(sources: Sources) -> tuple[Item, ...]:
+    data, stamp = read_figure(tables.feedback15_figure_8a, sources), sources.stamp("nyu")
+    return (
+        build_curves("feedback15_figure_8a", "feedback15, Fig. 8a: accuracy on NYU", data, stamp),
+        build_comparison(
+            "feedback15_figure_8a_means",
+            "Mean errors that section 4.4 gives to the curves of Fig. 8a",
+            FEEDBACK15_FIGURE_8A,
+            None if data is None else data.means,
+            sources,
+            dataset="nyu",
+            modules=MODULES,
+            stamp=stamp,
+        ),
+    )
+
+
+def _show_starts(sources: Sources) -> tuple[Item, ...]:
+    return (
+        build_two_starts(
+            "feedback15_figure_8b",
+            "feedback15, Fig. 8b: two initialisations",
+            tuple(MODULES_8B.values()),
+            sources,
+            printed="Printed: 27 to 16.5 mm from the simple predictor, 23 to 16 mm from DeepPrior.",
+        ),
+        build_comparison(
+            "feedback15_figure_8b_means",
+            "Mean errors that section 4.4 gives to the curves of Fig. 8b",
+            FIGURE_8B,
+            compare_with_print(FIGURE_8B, {}),
+            sources,
+            dataset="nyu",
+            modules=MODULES_8B,
+            stamp=stamp_printed("nyu", sources.card),
+        ),
+        build_iterations(
+            "feedback15_iterations",
+            "feedback15: error by iteration on NYU",
+            tuple(VARIANTS),
+            sources,
+            printed="The paper stops after two iterations and prints the error at both ends.",
+        ),
+        build_variants(
+            "feedback15_variants",
+            "Variants of the loop on NYU",
+            VARIANTS,
+            sources,
+            printed='Section 3.4 says of max-pooling that it gave "inferior accuracy", without numbers.',
+        ),
+    )
+
+
+def _show_searches(sources: Sources) -> tuple[Item, ...]:
+    titles = {
+        "L-BFGS-B": "feedback15, Fig. 10: image-based optimisation by L-BFGS-B",
+        "PSO": "feedback15, Section 4.5: image-based optimisation by PSO",
+    }
+    printed = {
+        "L-BFGS-B": f"{CURVES_ONLY[:-1]}; feedback19 5.4 has them.",
+        "PSO": 'The paper says that it obtained "similar results", without numbers.',
+    }
+    curves = (
+        build_search_curves(SEARCH_FIGURES[word], titles[word], word, sources, printed=printed[word]) for word in titles
+    )
+    return (
+        *curves,
+        build_search_paths(
+            "feedback15_section_4_5", "feedback15, Section 4.5: image error and pose error by iteration", sources
         ),
     )

@@ -1,0 +1,86 @@
+"""What the claims of both feedback papers share: the loop after its iterations against the pose that it starts from."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from handbench.evaluation.bootstrap import Comparison, Interval
+from handbench.evaluation.claim_rivals import describe_training, explain_shorter, explain_unfinished, find_updater
+from handbench.evaluation.claim_rules import Evidence, Finding, Outcome, judge_all, judge_difference, judge_size
+from handbench.evaluation.probes import Probe
+from handbench.evaluation.results import Result, compare_results
+
+ITERATIONS = 2
+"""After which both papers stop."""
+
+
+def judge_gain(evidence: Evidence, loop: str, predictor: str, *, at_least: float, figure: str) -> Finding:
+    """The error after two iterations is lower than the predictor's, by so many percent on average of the seeds.
+
+    The predictor is the rival: it must have been trained to its end, by no fewer updates than the updater.
+    """
+    missing = evidence.explain_missing("nyu", results=(loop, predictor)) or _explain_predictor(
+        evidence, loop, predictor
+    )
+    if missing:
+        return Finding("not-run", missing, figure=figure)
+    results = evidence.find(loop, "nyu")
+    start, end = stop_at(results, 0), stop_at(results, ITERATIONS)
+    comparison = compare_results(end, start)
+    gains = [100 * (1 - b.mean_error_mm / a.mean_error_mm) for a, b in zip(start, end, strict=True)]
+    outcome = judge_all(
+        [
+            judge_difference(
+                comparison, expect="lower", what=f"error after {ITERATIONS} iterations less before, in mm"
+            ),
+            judge_size(gains, at_least=at_least, what="the error falls in % by"),
+        ]
+    )
+    measured = f"{mean_of(start):.2f} to {mean_of(end):.2f} mm ({-sum(gains) / len(gains):+.1f} %)"
+    return make_finding(outcome, comparison.difference, measured=measured, seeds=results, figure=figure)
+
+
+def _explain_predictor(evidence: Evidence, loop: str, predictor: str) -> str:
+    found = evidence.find(predictor, "nyu")
+    if unfinished := explain_unfinished(found):
+        return unfinished
+    return explain_shorter(describe_training(predictor, found[0].settings), find_updater(evidence, loop))
+
+
+def make_finding(
+    outcome: Outcome, difference: Interval, *, measured: str, seeds: Sequence[Result] | Sequence[Probe], figure: str
+) -> Finding:
+    """A finding whose number is a difference with its interval."""
+    return Finding(
+        outcome.status,
+        outcome.reason,
+        measured=measured,
+        value=difference.mean,
+        low=difference.low,
+        high=difference.high,
+        seeds=tuple(one.seed for one in seeds),
+        figure=figure,
+    )
+
+
+def stop_at(results: Sequence[Result], step: int) -> tuple[Result, ...]:
+    """Every seed stopped after so many iterations."""
+    return tuple(one.at_step(step) for one in results)
+
+
+def mean_of(results: Sequence[Result]) -> float:
+    return sum(one.mean_error_mm for one in results) / len(results)
+
+
+def compare_gaps(
+    after: tuple[Sequence[Result], Sequence[Result]], before: tuple[Sequence[Result], Sequence[Result]]
+) -> Comparison:
+    """How much a difference between two methods has changed: that of the first pair less that of the second."""
+    compare_results(after[0], before[0])  # refuses other frames, and seeds that do not pair
+    return compare_results(_subtract(*after), _subtract(*before))
+
+
+def _subtract(ours: Sequence[Result], theirs: Sequence[Result]) -> list[Result]:
+    """The difference of two methods in the form of results, block by block."""
+    compare_results(ours, theirs)
+    rivals = {one.seed: one for one in theirs}
+    return [replace(one, block_sums_mm=one.block_sums_mm - rivals[one.seed].block_sums_mm) for one in ours]

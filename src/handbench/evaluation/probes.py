@@ -1,0 +1,128 @@
+"""What `handbench probe` measured of modules beside their joints: read from a run's folder, chosen as results are."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64
+
+from handbench.errors import BadInput
+from handbench.evaluation.bootstrap import Comparison, compare_seeds
+
+NOT_TRACKED = "probes are files in the run's folder, which the tracking store does not hold"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One module on one dataset with one seed; `numbers` are what its method's probe gave."""
+
+    dataset: str
+    module: str
+    kind: str
+    paper: str
+    seed: int
+    scale: str
+    source: str
+    centre: str
+    converged: bool
+    """As of a Result: whether training went on until its validation error had stopped falling."""
+    settings: Mapping[str, Any]
+    numbers: Mapping[str, Any]
+
+    def read(self, *keys: str) -> Any:
+        """The number behind these keys; one that an older probe lacks is a BadInput."""
+        found: Any = self.numbers
+        for key in keys:
+            if not isinstance(found, Mapping) or key not in found:
+                raise BadInput(
+                    f"the probe of {self.module} on {self.dataset}, seed {self.seed}",
+                    expected=f"{'.'.join(keys)} among its numbers",
+                    found=f"no {key}",
+                    fix="probe it again with this release",
+                )
+            found = found[key]
+        return found
+
+    @property
+    def frames(self) -> int:
+        return int(self.read("frames"))
+
+    @property
+    def images(self) -> "Probe":
+        """The same with what is known of the images it draws: a loop keeps that under `synthesizer`."""
+        inner = self.numbers.get("synthesizer")
+        return self if inner is None else replace(self, numbers=inner)
+
+    @property
+    def frame_hand_mm(self) -> Float64[np.ndarray, "frames"]:
+        """Mean image error of each frame over the pixels of the hand; NaN for a frame without any."""
+        return np.array([_number(value) for value in self.images.read("frame_hand_mm")], np.float64)
+
+
+def read_probes(run: Path) -> tuple[Probe, ...]:
+    """Every probe of a run, sorted by dataset, module and seed."""
+    paths = sorted(run.glob("probe/*/*/seed*/probe.json"))
+    if not paths:
+        return ()
+    # It loads torch, which takes seconds: only where there is something to read.
+    from handbench.training.probe import read_probe
+
+    found = []
+    for path in paths:
+        try:
+            found.append(_parse_probe(read_probe(path)))
+        except (KeyError, TypeError) as error:
+            raise BadInput(
+                path,
+                expected="a probe of this release",
+                found=f"an older one ({type(error).__name__}: {error})",
+                fix="delete it and run the pipeline again",
+            ) from None
+    return tuple(sorted(found, key=lambda one: (one.dataset, one.module, one.seed)))
+
+
+def select_probes(probes: Sequence[Probe], settings: Mapping[str, Any]) -> tuple[Probe, ...]:
+    """Those that the settings of a call ask for, by the rule of `results.select_results`."""
+    modules, use, seeds = settings["modules"], settings["use"], settings["seeds"]
+    return tuple(
+        one
+        for one in probes
+        if one.module in modules
+        and one.dataset in modules[one.module]["datasets"]
+        and one.dataset in use
+        and one.seed in seeds
+    )
+
+
+def group_probes(probes: Sequence[Probe]) -> dict[tuple[str, str], tuple[Probe, ...]]:
+    """(module, dataset): one probe a seed, in the order of the seeds."""
+    groups: dict[tuple[str, str], list[Probe]] = {}
+    for one in sorted(probes, key=lambda probe: probe.seed):
+        groups.setdefault((one.module, one.dataset), []).append(one)
+    return {key: tuple(group) for key, group in groups.items()}
+
+
+def compare_images(ours: Sequence[Probe], theirs: Sequence[Probe]) -> Comparison:
+    """The paired difference in the image error of each frame's hand; negative where the first errs less."""
+    first, second = (sorted(probes, key=lambda one: one.seed) for probes in (ours, theirs))
+    seeds, others = ([one.seed for one in probes] for probes in (first, second))
+    sequences = [tuple(one.images.read("sequences")) for one in (*first, *second)]
+    if seeds != others or len(set(sequences)) > 1:
+        raise BadInput(
+            f"the images of {first[0].module} against those of {second[0].module}",
+            expected="probes of the same frames with the same seeds",
+            found=f"seeds {seeds} against {others}" if seeds != others else "other frames",
+            fix="probe both on one test set with the same seeds",
+        )
+    return compare_seeds([one.frame_hand_mm for one in first], [one.frame_hand_mm for one in second], sequences[0])
+
+
+def _parse_probe(content: Mapping[str, Any]) -> Probe:
+    kept = ("dataset", "module", "kind", "paper", "seed", "scale", "source", "centre", "settings", "numbers")
+    return Probe(converged=content["converged"] is True, **{key: content[key] for key in kept})
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)

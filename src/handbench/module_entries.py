@@ -1,0 +1,151 @@
+"""The entry of a module in the config: what it says of itself, and which settings its kind takes."""
+
+import difflib
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from handbench.modules import (
+    Feedback15DeepPrior,
+    Feedback15Predictor,
+    Feedback15Synthesizer,
+    Feedback15Updater,
+    Feedback19Predictor,
+    Feedback19Synthesizer,
+    Feedback19Updater,
+    HandRenderer,
+    ImageSearch,
+    Loop,
+    NearestNeighbour,
+)
+
+Paper = Literal["feedback15", "feedback19", "deepmodel", "refine", "crossing"]
+DatasetName = Literal["nyu", "icvl", "msra", "msra14", "dexter"]
+Count = Annotated[int, Field(ge=1)]
+
+CENTRES = ("joint", "com", "block", "joint-<name>")
+
+
+def find_nearest(word: str, known: Sequence[str]) -> str:
+    return difflib.get_close_matches(word, known, n=1, cutoff=0.0)[0]
+
+
+def _check_centre_word(word: str) -> str:
+    if word not in CENTRES[:3] and not (word.startswith("joint-") and word.removeprefix("joint-").isidentifier()):
+        near = find_nearest(word, CENTRES)
+        raise ValueError(f"centre {word!r} where {', '.join(CENTRES)} belong; did you mean {near}?")
+    return word
+
+
+Centre = Annotated[str, AfterValidator(_check_centre_word)]
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors, and "3" is not 3."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _Module(Strict):
+    """What every trained module says of itself; each kind adds its own settings."""
+
+    title: Annotated[str, Field(min_length=1)]
+    paper: Paper
+    datasets: list[DatasetName]
+    needs: list[str] = []
+    centre: Centre | None = None
+    """Other crops than those of its paper."""
+    threads: Annotated[int, Field(ge=1, le=256)] = 1
+
+
+class NearestNeighbourModule(_Module):
+    """Nearest-neighbour search over principal components."""
+
+    kind: Literal["nearest_neighbour"]
+    settings: NearestNeighbour = NearestNeighbour()
+
+
+class Feedback15PredictorModule(_Module):
+    """The simple predictor of the feedback loop."""
+
+    kind: Literal["feedback15.predictor"]
+    settings: Feedback15Predictor = Feedback15Predictor()
+
+
+class Feedback15DeepPriorModule(_Module):
+    """DeepPrior, a better start for the loop."""
+
+    kind: Literal["feedback15.deepprior"]
+    settings: Feedback15DeepPrior = Feedback15DeepPrior()
+
+
+class Feedback15SynthesizerModule(_Module):
+    """The synthesizer of 2015."""
+
+    kind: Literal["feedback15.synthesizer"]
+    settings: Feedback15Synthesizer = Feedback15Synthesizer()
+
+
+class Feedback15UpdaterModule(_Module):
+    """The updater of 2015."""
+
+    kind: Literal["feedback15.updater"]
+    settings: Feedback15Updater = Feedback15Updater()
+
+
+class HandRendererModule(_Module):
+    """The hand model drawn in the place of a synthesizer network."""
+
+    kind: Literal["hand_renderer"]
+    settings: HandRenderer = HandRenderer()
+
+
+class ImageSearchModule(_Module):
+    """The pose whose synthesized image is most like the camera's."""
+
+    kind: Literal["image_search"]
+    settings: ImageSearch = ImageSearch()
+
+
+class LoopModule(_Module):
+    """A predictor, a synthesizer and an updater put together."""
+
+    kind: Literal["feedback_loop"]
+    settings: Loop = Loop()
+
+
+class Feedback19PredictorModule(_Module):
+    """DeepPrior++."""
+
+    kind: Literal["feedback19.predictor"]
+    settings: Feedback19Predictor = Feedback19Predictor()
+
+
+class Feedback19SynthesizerModule(_Module):
+    """The synthesizer of 2019."""
+
+    kind: Literal["feedback19.synthesizer"]
+    settings: Feedback19Synthesizer = Feedback19Synthesizer()
+
+
+class Feedback19UpdaterModule(_Module):
+    """The updater of 2019."""
+
+    kind: Literal["feedback19.updater"]
+    settings: Feedback19Updater = Feedback19Updater()
+
+
+Module = (
+    NearestNeighbourModule
+    | Feedback15PredictorModule
+    | Feedback15DeepPriorModule
+    | Feedback15SynthesizerModule
+    | Feedback15UpdaterModule
+    | HandRendererModule
+    | ImageSearchModule
+    | LoopModule
+    | Feedback19PredictorModule
+    | Feedback19SynthesizerModule
+    | Feedback19UpdaterModule
+)

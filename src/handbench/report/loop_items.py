@@ -1,0 +1,167 @@
+"""Tables and figures of the loop: error by iteration, its variants, its two initialisations, its time."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from handbench.evaluation.bootstrap import Interval, bootstrap_blocks
+from handbench.evaluation.claim_feedback15 import describe_device
+from handbench.evaluation.claim_loop import ITERATIONS, mean_of, stop_at
+from handbench.evaluation.probes import Probe
+from handbench.evaluation.results import Result, compare_results
+from handbench.report.comparisons import PRINTED, build_run_curves
+from handbench.report.items import Absent, Column, Figure, Item, Table
+from handbench.report.loop_figures import draw_iterations
+from handbench.report.probe_stamps import stamp_probes, tell_seeds
+from handbench.report.sources import NOT_RUN, Sources
+from handbench.report.stamps import stamp_results
+
+PARTS = ("predictor", "synthesizer", "updater", "loop")
+BATCHES = ("1", "64")
+
+
+def build_iterations(name: str, title: str, modules: Sequence[str], sources: Sources, *, printed: str) -> Item:
+    """The error at the start and after each iteration, of every loop that was run."""
+    found = [loop for module in modules if (loop := find_loop(sources, module))]
+    if not found:
+        return Absent(name, title, f"This run: {NOT_RUN}. {printed}")
+    errors = pd.concat([frame_iterations(loop) for loop in found], ignore_index=True)
+    results = [one for group in found for one in group]
+    last = errors.groupby("method", sort=False)["error_mm"].agg(["first", "last"])
+    words = ", ".join(f"{row.Index} {row.first:.2f} to {row.last:.2f} mm" for row in last.itertuples())
+    stamp = stamp_results(results)
+    notes = (f"{tell_results(results)} Bars are 95 % intervals.", printed, *sources.caution)
+    draw = partial(_draw_iterations, errors, title, stamp)
+    return Figure(name, title, f"Mean errors by iteration: {words}", draw, stamp, notes)
+
+
+def frame_iterations(results: Sequence[Result]) -> pd.DataFrame:
+    """method, iteration, error_mm (mean over seeds), low_mm, high_mm."""
+    steps = range(min(len(one.steps_mm) for one in results if one.steps_mm is not None))
+    rows = []
+    for step in steps:
+        interval = _pool_blocks(stop_at(results, step))
+        row = {"method": results[0].method, "iteration": step, "error_mm": interval.mean}
+        rows.append({**row, "low_mm": interval.low, "high_mm": interval.high})
+    return pd.DataFrame(rows)
+
+
+def build_variants(name: str, title: str, modules: Mapping[str, str], sources: Sources, *, printed: str) -> Item:
+    """Loops in rows: the error before, after each of two iterations, and how it differs from the first row's."""
+    found = {label: find_loop(sources, module) for module, label in modules.items()}
+    results = [one for group in found.values() for one in group]
+    if not results:
+        return Absent(name, title, f"This run: {NOT_RUN}. {printed}")
+    first = next(iter(found.values()))
+    rows = [_describe_loop(label, group, first) for label, group in found.items()]
+    group = sources.this_run
+    columns = (
+        Column("method", "loop"),
+        Column("after_0_mm", "start, mm", group, decimals=2, otherwise="status"),
+        *(Column(f"after_{step}_mm", f"after {step}, mm", group, decimals=2) for step in range(1, ITERATIONS + 1)),
+        Column("low_mm", "95 % interval, mm", group, decimals=2, high="high_mm"),
+        Column("change_percent", "change, %", group, decimals=1, signed=True),
+        Column("less_first_mm", "less the first row, mm", group, decimals=2, signed=True),
+    )
+    notes = (tell_results(results), printed, *sources.caution)
+    return Table(name, title, pd.DataFrame(rows), columns, stamp_results(results), notes)
+
+
+def _describe_loop(label: str, results: Sequence[Result], first: Sequence[Result]) -> dict[str, object]:
+    keys = [f"after_{step}_mm" for step in range(ITERATIONS + 1)]
+    if not results:
+        nothing = dict.fromkeys((*keys, "low_mm", "high_mm", "change_percent", "less_first_mm"), np.nan)
+        return {"method": label, **nothing, "status": NOT_RUN}
+    stopped = [stop_at(results, step) for step in range(ITERATIONS + 1)]
+    means, interval = [mean_of(one) for one in stopped], _pool_blocks(stopped[-1])
+    paired = results is not first and [one.seed for one in results] == [one.seed for one in first]
+    less = compare_results(stopped[-1], stop_at(first, ITERATIONS)).difference.mean if paired else np.nan
+    return {
+        "method": label,
+        **dict(zip(keys, means, strict=True)),
+        "low_mm": interval.low,
+        "high_mm": interval.high,
+        "change_percent": 100 * (means[-1] / means[0] - 1),
+        "less_first_mm": less,
+        "status": "run",
+    }
+
+
+def build_two_starts(name: str, title: str, modules: Sequence[str], sources: Sources, *, printed: str) -> Item:
+    """Accuracy curves of two predictors and of the loop from either."""
+    pooled = [one for module in modules for one in sources.pool(dataset="nyu", module=module)]
+    if not any(one.results[0].steps_mm is not None for one in pooled):
+        return Absent(name, title, f"This run: {NOT_RUN}. {printed}")
+    results = [one for group in pooled for one in group.results]
+    without = [module for module in modules if not sources.find_results(dataset="nyu", module=module)]
+    notes = [tell_results(results), printed]
+    notes += [f"Not drawn, as this run has not made them: {', '.join(without)}."] if without else []
+    return build_run_curves(name, title, pooled, (), stamp_results(results), (*notes, *sources.caution))
+
+
+def build_runtime(name: str, title: str, module: str, sources: Sources, printed: Mapping[str, float]) -> Item:
+    """Milliseconds a frame of each part, in batches of one and of many, for every device that was timed on."""
+    probes = sources.find_probes(module)
+    told = f"Printed: predictor {printed['predictor']} ms, iteration {printed['iteration']} ms, over 400 fps."
+    if not probes:
+        return Absent(name, title, f"{sources.not_probed} {told}")
+    devices = {device: [one for one in probes if describe_device(one) == device] for device in _devices(probes)}
+    labels = {
+        "predictor": "predictor, ms",
+        "iteration": "iteration: synthesizer and updater, ms",
+        "synthesizer": "of it the synthesizer, ms",
+        "updater": "of it the updater, ms",
+        "loop": "predictor and two iterations, ms",
+        "fps": "frames a second",
+    }
+    frame = pd.DataFrame({"part": list(labels.values()), "printed": [printed.get(key, np.nan) for key in labels]})
+    frame["printed_words"] = ["over 400" if key == "fps" else "" for key in labels]
+    printed_column = Column("printed", "GTX 780 Ti", PRINTED, decimals=2, otherwise="printed_words")
+    columns = [Column("part", "a frame takes"), printed_column]
+    for place, (device, timed) in enumerate(devices.items()):
+        for batch in BATCHES:
+            key = f"device_{place}_batch_{batch}"
+            numbers = _average_times(timed, batch)
+            frame[key] = [numbers[part] for part in labels]
+            columns.append(Column(key, f"batch {batch}", f"{sources.this_run}; {device}", decimals=2))
+    notes = (
+        "Medians over repeated calls; a batch's time is divided by its frames. Print gives neither its batch nor its "
+        "precision.",
+        f"Timed on the crops of {tell_seeds(probes)}",
+    )
+    return Table(name, title, frame, tuple(columns), stamp_probes(sources, probes), notes)
+
+
+def _devices(probes: Sequence[Probe]) -> list[str]:
+    return list(dict.fromkeys(describe_device(one) for one in probes))
+
+
+def _average_times(probes: Sequence[Probe], batch: str) -> dict[str, float]:
+    """Milliseconds a frame, means over seeds."""
+    parts = {part: float(np.mean([one.read("milliseconds", batch, part) for one in probes])) for part in PARTS}
+    speeds = [1000 / one.read("milliseconds", batch, "loop") for one in probes]
+    return {**parts, "iteration": parts["synthesizer"] + parts["updater"], "fps": float(np.mean(speeds))}
+
+
+def tell_results(results: Sequence[Result]) -> str:
+    """How many frames and seeds a number is the mean of."""
+    seeds = len({one.seed for one in results})
+    return f"{results[0].frames:,} test frames{f', means over {seeds} seeds' if seeds > 1 else ''}."
+
+
+def find_loop(sources: Sources, module: str) -> tuple[Result, ...]:
+    """All seeds of an iterating module on NYU; nothing where one of them has not iterated as often as the papers do."""
+    found = sources.find_results(dataset="nyu", module=module)
+    return found if all(one.steps_mm is not None and len(one.steps_mm) > ITERATIONS for one in found) else ()
+
+
+def _pool_blocks(results: Sequence[Result]) -> Interval:
+    sums_mm = np.sum([one.block_sums_mm for one in results], axis=0)
+    return bootstrap_blocks(sums_mm, np.sum([one.block_counts for one in results], axis=0))
+
+
+def _draw_iterations(errors: pd.DataFrame, title: str, stamp: str, out: Path) -> tuple[Path, ...]:
+    return draw_iterations(errors, out, title=title, stamp=stamp)

@@ -1,0 +1,103 @@
+"""The joints of a person's own frames, after every iteration, as CSV and as JSON."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from handbench.conventions import Camera
+from handbench.datasets.centres import Centre
+from handbench.datasets.files import replace_file
+from handbench.geometry.camera import project_points
+
+FORMAT, VERSION = "handbench joints", 1
+COLUMNS = ("frame", "iteration", "final", "joint", "x_mm", "y_mm", "z_mm", "u_px", "v_px")
+UNITS = {"xyz": "mm", "uv": "px", "centre": "mm", "cube": "mm"}
+AXES = {
+    "xyz": "camera: x right, y down, z forward, from the camera's centre",
+    "uv": "u right, v down in the file's image; (0, 0) is the middle of its upper left pixel",
+}
+
+
+@dataclass(frozen=True)
+class OwnJoints:
+    """What a model says of one frame."""
+
+    name: str
+    file: Path
+    camera: Camera
+    """Of a ready crop, the camera that sees its cube alone."""
+    cube: Centre
+    steps_mm: Float32[np.ndarray, "steps joints 3"]
+    """The first estimate, then the joints after each iteration; the last is the result."""
+
+    @property
+    def steps_px(self) -> Float64[np.ndarray, "steps joints 2"]:
+        """NaN for a joint that is not in front of the camera, which no pixel shows."""
+        points_mm = self.steps_mm.astype(np.float64)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(points_mm[..., 2:] > 0, project_points(points_mm, self.camera)[..., :2], np.nan)
+
+
+def write_joints_csv(path: Path, frames: Sequence[OwnJoints], joints: Sequence[str]) -> None:
+    """One row a joint, iteration and frame; micrometres and hundredths of a pixel. A joint without pixel has none."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for frame in frames:
+        writer.writerows(_list_rows(frame, joints))
+    replace_file(path, text.getvalue().encode(errors="backslashreplace"))
+
+
+def _list_rows(frame: OwnJoints, joints: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    last = len(frame.steps_mm) - 1
+    for step, (points_mm, pixels) in enumerate(zip(frame.steps_mm, frame.steps_px, strict=True)):
+        for joint, xyz, uv in zip(joints, points_mm.tolist(), pixels.tolist(), strict=True):
+            millimetres = (f"{number:.3f}" for number in xyz)
+            yield frame.name, step, int(step == last), joint, *millimetres, *("" if n != n else f"{n:.2f}" for n in uv)
+
+
+def write_joints_json(path: Path, frames: Sequence[OwnJoints], joints: Sequence[str], model: str) -> None:
+    """The same with what belongs to it: model, units, axes, and of each frame its camera and cube."""
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": model,
+        "units": UNITS,
+        "axes": AXES,
+        "joints": list(joints),
+        "frames": [_describe_frame(frame, joints) for frame in frames],
+    }
+    replace_file(path, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+
+
+def _describe_frame(frame: OwnJoints, joints: Sequence[str]) -> dict[str, Any]:
+    last = len(frame.steps_mm) - 1
+    return {
+        "name": frame.name,
+        "file": str(frame.file),
+        "camera": asdict(frame.camera),
+        "cube": {"centre": _round(frame.cube.centre_mm, 3), "edge": frame.cube.cube_mm},
+        "iterations": [
+            {
+                "iteration": step,
+                "final": step == last,
+                "joints": {
+                    joint: {"xyz": _round(xyz, 3), "uv": _round(uv, 2)}
+                    for joint, xyz, uv in zip(joints, points_mm, pixels, strict=True)
+                },
+            }
+            for step, (points_mm, pixels) in enumerate(zip(frame.steps_mm, frame.steps_px, strict=True))
+        ],
+    }
+
+
+def _round(numbers: np.ndarray, decimals: int) -> list[float] | None:
+    """JSON has no word for NaN."""
+    return [round(number, decimals) for number in numbers.tolist()] if np.isfinite(numbers).all() else None

@@ -1,0 +1,138 @@
+"""From a person's own depth files to joints and pictures: what `handbench predict` does with frames of no dataset."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from handbench.conventions import DATASETS, Camera
+from handbench.datasets.centres import Centre
+from handbench.datasets.frame_crop import Crop
+from handbench.datasets.listing import Frame
+from handbench.datasets.own_crops import read_own_crop
+from handbench.datasets.own_frames import Intrinsics, list_own_files, name_frames, parse_intrinsics, read_own_frame
+from handbench.datasets.own_hand import DEFAULT_REACH, Reach, crop_named_place, crop_own_hand
+from handbench.errors import BadInput
+from handbench.geometry.crop import unnormalise_joints
+from handbench.methods import load_method
+from handbench.report.overlay import scored_skeleton, write_overlays
+from handbench.report.own_joints import OwnJoints, write_joints_csv, write_joints_json
+from handbench.training.checkpoint import load_checkpoint
+
+JOINTS_CSV, JOINTS_JSON = "joints.csv", "joints.json"
+Iterate = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a checkpoint is to someone with a camera."""
+
+    name: str
+    """As files and pictures call it."""
+    dataset: str
+    """The one it learned from: its joints are that one's scored joints, in their order."""
+    size_px: int
+    cube_mm: float
+    """Edge of the cube around a hand that the model is to see."""
+    iterate: Iterate
+    """Depth (frames, 1, S, S) in [-1, 1] to joints (iterations + 1, frames, joints, 3) in half cube edges."""
+
+
+def load_model(folder: Path, cube_mm: float | None = None) -> Model:
+    """The model of a checkpoint; its cube is that of its dataset where none is given."""
+    checkpoint = load_checkpoint(folder)
+    card, trained = checkpoint.card, checkpoint.trained
+    predict = load_method(trained.kind).predict
+    if predict is None:
+        raise BadInput(
+            folder, expected="a checkpoint that gives joints", found=trained.kind, fix="name a loop's folder"
+        )
+    if list(scored_skeleton(card["dataset"]).names) != card["joints"]:
+        raise BadInput(folder, expected=f"the scored joints of {card['dataset']}", found="others", fix="train it again")
+    cube = DATASETS[card["dataset"]].cube_mm[""] if cube_mm is None else cube_mm
+    return Model(card["module"], card["dataset"], card["size_px"], cube, partial(predict, trained))
+
+
+def name_source(model: Model, camera: Sequence[str] | None, centre_mm: Sequence[float] | None) -> Intrinsics | Centre:
+    """What the command line says of the files: a cube's centre for ready crops, else the camera."""
+    if centre_mm is None:
+        return parse_intrinsics(camera or [model.dataset])
+    if camera:
+        found = "both"
+        raise BadInput("predict", expected="--camera or --centre", found=found, fix="a ready crop needs no --camera")
+    return Centre(np.asarray(centre_mm, np.float32), model.cube_mm)
+
+
+def predict_frames(
+    paths: Sequence[Path],
+    model: Model,
+    source: Intrinsics | Centre,
+    out: Path,
+    *,
+    reach: Reach = DEFAULT_REACH,
+    pictures: bool = True,
+) -> str:
+    """Write `joints.csv`, `joints.json` and the overlay pictures of files and folders of files to the folder `out`.
+
+    `source` is what has to be known of the files: the camera of whole frames, in which the nearest hand within `reach`
+    is found; or, of ready crops, the cube that they hold. Every file is read before anything is written: one that
+    cannot be used is an error, not a frame less.
+    """
+    files = list_own_files(paths)
+    hands = [_find_hand(_read(file, model, source), model, source, reach) for file in files]
+    joints = scored_skeleton(model.dataset)
+    steps_mm = _predict(model, [crop for crop, _ in hands], len(joints.names))
+    owns = [
+        OwnJoints(name, file, camera, Centre(crop.centre_mm, crop.cube_mm), steps_mm[:, place])
+        for place, (name, file, (crop, camera)) in enumerate(zip(name_frames(files), files, hands, strict=True))
+    ]
+    _write_joints(out, owns, joints.names, model.name)
+    for own in owns if pictures else ():
+        # Read again: thousands of whole frames would not fit into memory beside one another.
+        write_overlays(_read(own.file, model, source), own, joints, model.name, out)
+    frames, after = len(owns), len(steps_mm) - 1
+    return f"{model.name}: {frames} frame{'s' * (frames != 1)}, {after} iteration{'s' * (after != 1)}, in {out}"
+
+
+def _read(file: Path, model: Model, source: Intrinsics | Centre) -> Frame:
+    if isinstance(source, Centre):
+        return read_own_crop(file, source, model.size_px)
+    return read_own_frame(file, source)
+
+
+def _find_hand(frame: Frame, model: Model, source: Intrinsics | Centre, reach: Reach) -> tuple[Crop, Camera]:
+    convention = replace(DATASETS[model.dataset], cube_mm={"": model.cube_mm})
+    if isinstance(source, Centre):
+        return crop_named_place(frame, convention, model.size_px, source), frame.camera
+    return crop_own_hand(frame, convention, model.size_px, reach), frame.camera
+
+
+def _predict(model: Model, crops: Sequence[Crop], joint_count: int) -> Float32[np.ndarray, "steps frames joints 3"]:
+    depth = torch.from_numpy(np.stack([crop.depth for crop in crops])[:, None])
+    with torch.no_grad():
+        steps = model.iterate(depth).float().cpu().numpy()
+    if steps.shape[1:] != (len(crops), joint_count, 3) or not np.isfinite(steps).all():
+        raise BadInput(
+            model.name,
+            expected=f"finite joints of shape (steps, {len(crops)}, {joint_count}, 3)",
+            found=f"shape {steps.shape}, {np.isnan(steps).sum()} of the numbers NaN",
+            fix="train it again: its training diverged, or it is a model of other joints",
+        )
+    centre_mm = np.stack([crop.centre_mm for crop in crops])
+    cube_mm = np.array([crop.cube_mm for crop in crops], np.float32)
+    return np.stack([unnormalise_joints(joints, centre_mm, cube_mm) for joints in steps]).astype(np.float32)
+
+
+def _write_joints(out: Path, owns: Sequence[OwnJoints], joints: Sequence[str], model: str) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        write_joints_csv(out / JOINTS_CSV, owns, joints)
+        write_joints_json(out / JOINTS_JSON, owns, joints, model)
+    except OSError as error:
+        found = error.strerror or str(error)
+        raise BadInput(out, expected="a folder that can be written", found=found, fix="choose another --out") from error

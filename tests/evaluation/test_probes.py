@@ -1,0 +1,63 @@
+"""Probes are read from a run's folder, chosen as results are, and paired frame by frame."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from claim_fixtures import FRAMES, make_images, make_probe
+
+from handbench.datasets.store import seal
+from handbench.errors import BadInput
+from handbench.evaluation.probes import compare_images, read_probes, select_probes
+
+
+def write_probe(run: Path, module: str, seed: int, **changed: object) -> Path:
+    content = {"format": "handbench probe", "version": 1, "kind": "feedback15.synthesizer", "module": module}
+    content |= {"paper": "feedback15", "settings": {"epochs": 3}, "seed": seed, "dataset": "nyu", "converged": None}
+    content |= {"source": "embedded", "scale": "demo", "centre": "com", "sha256_of_checkpoint": ""}
+    path = run / "probe" / "nyu" / module / f"seed{seed}" / "probe.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(seal(content | {"numbers": {"frames": 7}} | changed)))
+    return path
+
+
+def test_probes_are_read_and_selected(tmp_path: Path) -> None:
+    assert read_probes(tmp_path) == ()
+    for module, seed in (("b", 1), ("b", 0), ("a", 0)):
+        write_probe(tmp_path, module, seed)
+    probes = read_probes(tmp_path)
+    assert [(one.module, one.seed) for one in probes] == [("a", 0), ("b", 0), ("b", 1)]
+    assert probes[0].frames == 7
+    assert probes[0].converged is False, "nobody looked: that is no end"
+    asked = {"modules": {"b": {"datasets": ["nyu", "icvl"]}, "c": {"datasets": ["nyu"]}}, "use": ["nyu"], "seeds": [1]}
+    assert [(one.module, one.seed) for one in select_probes(probes, asked)] == [("b", 1)]
+    assert select_probes(probes, asked | {"use": ["icvl"]}) == ()
+
+
+def test_a_damaged_probe_is_one_line(tmp_path: Path) -> None:
+    path = write_probe(tmp_path, "a", 0)
+    path.write_text(path.read_text().replace('"seed": 0', '"seed": 1'))
+    with pytest.raises(BadInput, match=r"found a changed one .* probe again"):
+        read_probes(tmp_path)
+    content = {"format": "handbench probe", "version": 1, "converged": True}
+    path.write_text(json.dumps(seal(content)))
+    with pytest.raises(BadInput, match="expected a probe of this release"):
+        read_probes(tmp_path)
+
+
+def test_images_are_paired_frame_by_frame() -> None:
+    ours, theirs = make_images(8.0), make_images(9.5)
+    ours["frame_hand_mm"][0] = None
+    comparison = compare_images([make_probe("a", ours)], [make_probe("b", theirs)])
+    assert comparison.difference.mean == -1.5
+    assert comparison.difference.blocks == FRAMES // 50
+    other = make_images() | {"sequences": ["a"] * (FRAMES - 1) + ["b"]}
+    with pytest.raises(BadInput, match="found other frames"):
+        compare_images([make_probe("a", ours)], [make_probe("b", other)])
+
+
+def test_frames_without_a_hand_are_left_out() -> None:
+    images = make_images()
+    images["frame_hand_mm"][3] = float("nan")
+    assert np.isnan(make_probe("a", images).frame_hand_mm).sum() == 1

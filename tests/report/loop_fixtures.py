@@ -1,0 +1,167 @@
+"""A small run of the feedback papers on disk, as the pipeline leaves one: steps, evaluations, probes."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from run_fixtures import COMMIT, DIGEST, FRAMES, make_listing
+
+from handbench.conventions import DATASETS
+from handbench.datasets.crops import build_crops
+from handbench.datasets.store import CropStore, open_store, seal
+from handbench.evaluation.evaluate import evaluate
+from handbench.evaluation.evaluation_files import save_evaluation
+from handbench.training.prediction_file import FILE, save_predictions
+
+SEEDS = (0, 1)
+LAYERS = {"batch": 64, "stage_epochs": [12, 4, 3], "epochs": 8, "label_noise_mm": 0.0}
+PREDICTORS = {
+    "feedback15_predictor": ("Simple predictor (feedback15)", 16.0),
+    "feedback15_deepprior": ("DeepPrior (feedback15's Init 2)", 13.0),
+    "feedback19_predictor": ("DeepPrior++ (feedback19)", 8.0),
+}
+LOOPS = {
+    "feedback15": ("Feedback (feedback15)", (16.0, 11.5, 10.0)),
+    "feedback15_init2": ("Feedback from DeepPrior (Init 2)", (13.0, 10.5, 9.6)),
+    "feedback15_pooling": ("Feedback with max-pooling", (16.0, 13.0, 12.5)),
+    "feedback15_renderer": ("Feedback with the renderer", (16.0, 9.0, 7.5)),
+    "feedback19": ("Generalized Feedback (feedback19)", (8.0, 7.3, 7.0)),
+    "feedback19_joint": ("Generalized Feedback, joint", (8.0, 7.4, 7.1)),
+}
+SEARCHES = {
+    "feedback15_lbfgsb": ("Image-based, L-BFGS-B", (16.0, 17.0, 18.5, 19.5, 20.0), 2),
+    "feedback15_beside_lbfgsb": ("Feedback, frames of L-BFGS-B", (16.0, 11.5, 10.0), 2),
+    "feedback15_pso": ("Image-based, PSO", (16.0, 16.5, 17.5), 4),
+    "feedback15_beside_pso": ("Feedback, frames of PSO", (16.0, 11.5, 10.0), 4),
+}
+"""Title, how far each step's coordinates stray from the truth in mm, and every how many frames."""
+
+
+def write_loop_run(run: Path) -> Path:
+    """Every module that the sections of the feedback papers know, on 120 frames of NYU and probes on ICVL."""
+    convention = DATASETS["nyu"]
+    raw = run / "synthesize" / "nyu" / "raw"
+    raw.mkdir(parents=True)
+    (raw.parent / "truth.npz").touch()
+    path = run / "crop" / "nyu" / "com" / "test"
+    build_crops(make_listing(convention, raw), centre="com", size_px=48, out=path)
+    write_call(run)
+    store = open_store(path)
+    steady = [(name, title, (spread_mm,), 1) for name, (title, spread_mm) in PREDICTORS.items()]
+    loops = [(name, title, steps_mm, 1) for name, (title, steps_mm) in LOOPS.items()]
+    for seed in SEEDS:
+        for name, title, steps_mm, stride in (*steady, *loops, *((n, *rest) for n, rest in SEARCHES.items())):
+            write_steps(run, store, name, title, steps_mm, seed, stride)
+        write_probes(run, seed)
+    return run
+
+
+def write_call(run: Path) -> None:
+    names = [*PREDICTORS, *LOOPS, *SEARCHES, "feedback15_synthesizer", "feedback15_synthesizer_end_to_end"]
+    names += [*(f"feedback15_synthesizer_noise{n}" for n in (5, 10, 20)), "feedback19_synthesizer"]
+    needs = {"feedback15_pooling": "pooling_updater"}
+    modules: dict[str, Any] = {
+        name: {"datasets": ["nyu", "icvl"], "needs": ["p", "s", needs.get(name, "updater")]} for name in names
+    }
+    updater = {"datasets": ["nyu"], "settings": {"epochs": 8, "batch": 64}}
+    modules |= {"updater": updater, "pooling_updater": updater}
+    settings = {"seeds": list(SEEDS), "scale": "demo", "source": "embedded", "use": ["nyu", "icvl"], "modules": modules}
+    call = {"call": "0" * 32, "started": "2030-01-02T03:04:05+00:00", "command": "snakemake", "scale": "demo"}
+    call |= {"source": "embedded", "commit": COMMIT, "config_digest": DIGEST, "settings": settings}
+    (run / "call.json").write_text(json.dumps(call))
+
+
+def write_steps(
+    run: Path, store: CropStore, module: str, title: str, steps_mm: Sequence[float], seed: int, stride: int
+) -> None:
+    """Predictions that stray from the truth by so much after each step, evaluated as the pipeline does."""
+    rows = np.arange(0, FRAMES, stride)
+    truth_mm = np.asarray(store.joints_mm)[rows][:, list(store.scored)]
+    rng = np.random.default_rng(seed)
+    # The same error grows or shrinks from step to step; some frames are harder than others.
+    error = rng.normal(0, 1, truth_mm.shape) * rng.gamma(4, 0.25, (len(rows), 1, 1))
+    predicted = np.stack([truth_mm + spread_mm / 1.6 * error for spread_mm in steps_mm]).astype(np.float32)
+    protocol = store.card["protocol"]
+    paper = module.partition("_")[0]
+    card = {"paper": paper, "module": module, "kind": "any", "seed": seed, "split": "test", "centre": "com"}
+    card |= {"settings": {"epochs": 12, "batch": 64}, "store": str(store.path), "protocol": protocol, "title": title}
+    card |= {"dataset": "nyu", "folds": [], "frames": len(rows), "checkpoints": [], "converged": True}
+    folder = run / "predict" / "nyu" / module / f"seed{seed}"
+    names = [store.names[row] for row in rows]
+    before = predicted[:-1] if len(predicted) > 1 else None
+    save_predictions(folder, predicted[-1], tuple(names), np.asarray(store.row)[rows], card, before)
+    out = run / "evaluate" / "nyu" / module / f"seed{seed}"
+    save_evaluation(evaluate(folder / FILE, "nyu", title, out=out, call=run / "call.json"), out)
+
+
+def write_probes(run: Path, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    layers = {"feedback15_synthesizer": 0.0, "feedback15_synthesizer_end_to_end": 1.5, "feedback19_synthesizer": -0.5}
+    for module, more_mm in layers.items():
+        write_probe(run, module, seed, make_images(rng, 8 + more_mm, 0.62), LAYERS)
+    noisy = {
+        "feedback15_synthesizer": (0, 0.6),
+        **{f"feedback15_synthesizer_noise{n}": (n, 0.6 - n / 50) for n in (5, 10, 20)},
+    }
+    for module, (noise_mm, sharpness) in noisy.items():
+        images = make_images(rng, 9 + noise_mm / 4, sharpness)
+        write_probe(run, module, seed, images, LAYERS | {"label_noise_mm": float(noise_mm)}, dataset="icvl")
+    updates = make_updates(rng)
+    write_probe(run, "feedback15", seed, updates)
+    write_probe(run, "feedback19", seed, updates)
+    write_probe(run, "feedback19_joint", seed, updates | {"synthesizer": make_images(rng, 12.0, 0.4)})
+    for module, frames, iterations in (("feedback15_lbfgsb", 60, 60), ("feedback15_pso", 30, 40)):
+        falls = np.exp(-np.arange(iterations + 1) / (iterations / 5))
+        numbers = {"frames": frames, "image_error": (300 + 700 * falls).tolist()}
+        write_probe(run, module, seed, numbers | {"pose_error_mm": (26 - 6 * falls).tolist()})
+
+
+def make_images(rng: np.random.Generator, hand_mm: float, sharpness: float) -> dict[str, Any]:
+    means = {"all": 9.4, "hand": hand_mm, "inside": hand_mm / 3, "outline": 1.4 * hand_mm, "nearest_hand": 24.0}
+    regions = {
+        word: {"median_mm": 0.6 * mean, "mean_mm": mean, "deviation_mm": 2.5 * mean, "pixels": 10_000 * (5 - place)}
+        for place, (word, mean) in enumerate(means.items())
+    }
+    frames = (hand_mm + rng.normal(0, 0.5, FRAMES)).tolist()
+    told = {
+        "frame_hand_mm": frames,
+        "frame_mm": frames,
+        "sequences": ["abcdef"[6 * k // FRAMES] for k in range(FRAMES)],
+    }
+    return {"frames": FRAMES, **regions, **told, "sharpness": sharpness}
+
+
+def make_updates(rng: np.random.Generator) -> dict[str, Any]:
+    """One update takes a poor pose two thirds of the way and adds a little to a good one."""
+    predicted_mm = 16.0 + float(rng.normal(0, 0.2))
+    around = []
+    for noise_mm in sorted((0.0, 5.0, 10.0, 20.0, 40.0, round(predicted_mm, 3))):
+        before = np.abs(rng.normal(noise_mm, 0.15 * noise_mm, FRAMES))
+        after = np.abs(rng.normal(3 + 0.4 * noise_mm, 1 + 0.12 * noise_mm, FRAMES))
+        bins = [np.bincount(np.minimum(values.astype(int), 79), minlength=80).tolist() for values in (before, after)]
+        entry = {"noise_mm": noise_mm, "before_mm": float(before.mean()), "after_mm": float(after.mean())}
+        entry |= {"moved_mm": float(after.mean()), "improved": float((after < before).mean())}
+        around.append(entry | {"before_histogram": bins[0], "after_histogram": bins[1]})
+    timed = {"1": {"predictor": 0.9, "synthesizer": 1.4, "updater": 1.1, "loop": 5.9}}
+    timed["64"] = {"predictor": 0.15, "synthesizer": 0.23, "updater": 0.14, "loop": 0.9}
+    told = {"milliseconds": timed, "threads": 2, "device": "CPU", "precision": "float32"}
+    return {"frames": FRAMES, "predictor_mm": predicted_mm, "around_truth": around, **told}
+
+
+def write_probe(
+    run: Path,
+    module: str,
+    seed: int,
+    numbers: dict[str, Any],
+    settings: dict[str, Any] | None = None,
+    *,
+    dataset: str = "nyu",
+) -> None:
+    content = {"format": "handbench probe", "version": 1, "kind": "any", "module": module, "seed": seed}
+    content |= {"paper": module.partition("_")[0], "settings": settings or {}, "dataset": dataset, "converged": True}
+    content |= {"source": "embedded", "scale": "demo", "centre": "com", "sha256_of_checkpoint": "", "numbers": numbers}
+    folder = run / "probe" / dataset / module / f"seed{seed}"
+    folder.mkdir(parents=True)
+    (folder / "probe.json").write_text(json.dumps(seal(content)))
