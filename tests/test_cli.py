@@ -91,7 +91,10 @@ def test_synthesize_hands_its_words_on(monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["synthesize", "nyu", "--out", "here", "--frames", "train=3", "test=1", "--seed", "7", "--jobs", "2"]
     assert main(words) == 0
     assert made.calls == [
-        (("nyu", Path("here")), {"frames": {"train": 3, "test": 1}, "stride": {}, "seed": 7, "jobs": 2, "renderer": "auto"})
+        (
+            ("nyu", Path("here")),
+            {"frames": {"train": 3, "test": 1}, "stride": {}, "seed": 7, "jobs": 2, "renderer": "auto"},
+        )
     ]
 
 

@@ -193,6 +193,7 @@ def test_every_key_of_the_model_is_explained_in_config_yaml() -> None:
         ({"centre": "joint-foo"}, "modules.nn_search names joint 'foo'"),
         ({"datasets": ["nyu", "msra14"]}, "msra14 has no split to train on; nyu, icvl, msra have"),
         ({"datasets": ["nyu", "nyu"]}, "a dataset stands twice in nyu, nyu"),
+        ({"needs": ["feedback15_predictor"]}, "nearest_neighbour needs nothing, not predictor"),
     ],
 )
 def test_a_wrong_module_is_one_line(values: dict, patch: dict, said: str) -> None:
@@ -206,3 +207,28 @@ def test_a_module_sees_the_crops_of_its_paper_or_its_own(values: dict) -> None:
     assert check_config(values).centre_of("nn_search") == "com"
     values["modules"]["nn_search"]["centre"] = "joint"
     assert check_config(values).centre_of("nn_search") == "joint"
+
+
+@pytest.mark.parametrize(
+    ("module", "patch", "said"),
+    [
+        ("feedback15_updater", {"needs": []}, "needs a predictor, then a synthesizer, not nothing"),
+        (
+            "feedback15_updater",
+            {"needs": ["feedback15_synthesizer", "feedback15_predictor"]},
+            "needs a predictor, then a synthesizer, not synthesizer, predictor",
+        ),
+        ("feedback15", {"datasets": ["nyu", "icvl"]}, "runs on icvl, where feedback15_predictor, which it needs, does"),
+        ("feedback15", {"centre": "joint"}, "which it needs, see crops of different centres"),
+    ],
+)
+def test_modules_that_do_not_fit_together_are_one_line(values: dict, module: str, patch: dict, said: str) -> None:
+    values["modules"][module] |= patch
+    with pytest.raises(BadInput, match=said):
+        check_config(values)
+
+
+def test_a_stride_of_a_split_that_is_not_there_is_one_line(values: dict) -> None:
+    values["datasets"]["nyu"]["stride"] = {"trian": 2}
+    with pytest.raises(BadInput, match=r"datasets\.nyu\.stride has 'trian'; the nearest that nyu has is 'train'"):
+        check_config(values)

@@ -37,7 +37,7 @@ def stage_files(stage: str, *also: str, sources: Path = SOURCES) -> list[Path]:
             continue
         seen.add(path)
         if path.suffix == ".py":
-            waiting.extend(_files_named_by(_parse(path), path, sources))
+            waiting.extend(_files_behind(path, sources))
     return sorted(seen)
 
 
@@ -67,6 +67,12 @@ def _subcommand(stage: str, sources: Path) -> ast.AST:
     raise LookupError(f"{sources / 'cli.py'}: no function run_{stage}, so the stage {stage} has no digest")
 
 
+@cache
+def _files_behind(path: Path, sources: Path) -> tuple[Path, ...]:
+    """What one file names; most stand behind several stages."""
+    return tuple(_files_named_by(_parse(path), path, sources))
+
+
 def _files_named_by(tree: ast.AST, path: Path, sources: Path) -> Iterator[Path]:
     """Modules of the package that a tree imports anywhere, and data files of the package that it names."""
     for node in ast.walk(tree):
@@ -89,14 +95,15 @@ def _absolute_name(node: ast.ImportFrom, path: Path, sources: Path) -> str:
     return ".".join((*package[: len(package) - node.level + 1], *([node.module] if node.module else [])))
 
 
-def _find_module(name: str, sources: Path) -> Iterator[Path]:
+@cache
+def _find_module(name: str, sources: Path) -> tuple[Path, ...]:
     parts = name.split(".")
     # The package's own __init__ holds the version and lazy front doors to every stage: it belongs to none.
     if parts[0] != PACKAGE or len(parts) == 1:
-        return
+        return ()
     place = sources.joinpath(*parts[1:])
     packages = [sources.joinpath(*parts[1:depth]) / "__init__.py" for depth in range(2, len(parts) + 1)]
-    yield from (candidate for candidate in (place.with_suffix(".py"), *packages) if candidate.is_file())
+    return tuple(candidate for candidate in (place.with_suffix(".py"), *packages) if candidate.is_file())
 
 
 @cache

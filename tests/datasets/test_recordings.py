@@ -118,3 +118,25 @@ def test_wrong_splits_and_counts_are_one_clear_line(dataset, frames, found):
 def test_a_split_may_stay_empty():
     takes = plan_recordings("icvl", {"train": 0, "test": 4}, 0)
     assert [(t.split, t.frames) for t in takes] == [("test", 2), ("test", 2)]
+
+
+def test_a_stride_keeps_each_nth_frame_of_a_longer_recording() -> None:
+    """The hand goes as far between kept frames as it goes in so many, and few frames show more poses."""
+    near, far = (plan_recordings("nyu", {"train": 300, "test": 1}, 0, {"train": stride})[0] for stride in (1, 10))
+    assert (near.frames, far.frames) == (300, 300)
+    assert (near.stride, far.stride) == (1, 10)
+    steps = [np.abs(np.diff(sample_poses(take)[:, 3:6], axis=0)).sum(axis=1) for take in (near, far)]
+    assert np.median(steps[1]) > 3 * np.median(steps[0])
+    spread = [sample_poses(take)[:, 6:].std(axis=0).mean() for take in (near, far)]
+    assert spread[1] > spread[0]
+
+
+def test_a_stride_of_one_split_leaves_the_other_as_it_is() -> None:
+    plain, strided = (plan_recordings("nyu", {"train": 20, "test": 30}, 0, stride) for stride in ({}, {"train": 5}))
+    assert np.array_equal(sample_poses(plain[-1]), sample_poses(strided[-1]))
+    assert not np.array_equal(sample_poses(plain[0]), sample_poses(strided[0]))
+
+
+def test_a_stride_of_a_split_that_is_not_there_is_refused() -> None:
+    with pytest.raises(BadInput, match="stride of nyu: expected train and test, found all"):
+        plan_recordings("nyu", {"train": 2, "test": 2}, 0, {"all": 2})

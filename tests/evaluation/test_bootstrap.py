@@ -12,6 +12,7 @@ from handbench.evaluation.bootstrap import (
     bootstrap_mean,
     compare_seeds,
     cut_blocks,
+    sum_blocks,
     widen,
 )
 
@@ -136,3 +137,20 @@ def test_seeds_must_agree() -> None:
 def test_the_same_seed_gives_the_same_interval() -> None:
     values = np.random.default_rng(0).gamma(2, 9, 500)
     assert bootstrap_mean(values, ["a"] * 500) == bootstrap_mean(values, ["a"] * 500)
+
+
+def test_some_frames_of_a_set_are_drawn_by_stretches_of_the_set() -> None:
+    """Every twentieth of 1,000 frames: 20 blocks of 50 frames hold 2 or 3 values each, as whole neighbours would."""
+    rows = np.arange(0, 1000, 20)
+    sums, counts = sum_blocks(np.ones(50), ["a"] * 1000, rows)
+    assert counts.tolist() == [3, 2] * 10
+    assert sums.tolist() == [3.0, 2.0] * 10
+    everything = np.random.default_rng(0).normal(size=1000)
+    assert [part.tolist() for part in sum_blocks(everything, ["a"] * 1000, np.arange(1000))] == [
+        part.tolist() for part in sum_blocks(everything, ["a"] * 1000)
+    ]
+
+
+def test_stretches_without_a_measured_frame_are_left_out() -> None:
+    sums, counts = sum_blocks(np.array([2.0, 4.0]), ["a"] * 200, np.array([0, 199]))
+    assert (sums.tolist(), counts.tolist()) == ([2.0, 4.0], [1, 1])
