@@ -36,10 +36,13 @@ def test_joints_and_pictures_of_an_image(place: Path, tmp_path: Path, capsys: py
     with (tmp_path / "joints.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 16
-    # Trained for a moment on noise, it knows no hands; but a joint's pixel and millimetres are one place.
-    for row in rows:
+    # Trained for a moment on noise, it knows no hands; but a joint's pixel and millimetres are one place. What lies
+    # behind the camera has no pixel.
+    seen = [row for row in rows if row["u_px"]]
+    assert len(seen) == sum(float(row["z_mm"]) > 0 for row in rows)
+    for row in seen:
         x, z, u = (float(row[key]) for key in ("x_mm", "z_mm", "u_px"))
-        assert u == pytest.approx(ICVL.camera.fx * x / z + ICVL.camera.cx, rel=1e-4)
+        assert u == pytest.approx(ICVL.camera.fx * x / z + ICVL.camera.cx, rel=1e-4, abs=0.05)
     assert list(tmp_path.glob("hand-iteration*.png"))
 
 

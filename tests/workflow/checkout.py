@@ -17,7 +17,7 @@ DOUBLES = {
         from handbench.datasets.double import write_slowly
 
 
-        def synthesize(dataset, out, *, frames, seed, jobs=1, renderer="auto"):
+        def synthesize(dataset, out, *, frames, seed, stride, jobs=1, renderer="auto"):
             (out / "raw").mkdir(parents=True, exist_ok=True)
             write_slowly(out / "raw" / "frames.txt", frames)
             (out / "manifest.json").write_text(json.dumps({"dataset": dataset, "frames": frames, "seed": seed}))
@@ -72,6 +72,7 @@ DOUBLES = {
             seed: int
             fold: Any
             threads: int
+            needs: Any
 
 
         def train(job, store, out, *, call=None, log_model=False):
