@@ -4,17 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from handbench.conventions import DATASETS
 from handbench.datasets.recordings import plan_recordings, sample_poses
-from handbench.fitting.inverse_kinematics import Hand, differentiate, fit_pose, linearise
-from handbench.hand.keypoints import KEYPOINTS, Keypoints, keypoint_positions
+from handbench.fitting.inverse_kinematics import differentiate, fit_pose, linearise
+from handbench.hand.keypoints import keypoint_positions
 from handbench.hand.kinematics import forward_kinematics
-from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE
-
-
-def make_hand(dataset: str) -> Hand:
-    every, scored = KEYPOINTS[dataset], list(DATASETS[dataset].scored)
-    return Hand(REFERENCE_SHAPE, Keypoints(every.bones[scored], every.fractions[scored], every.offsets_mm[scored]))
+from handbench.hand.skeleton import ANGLE_LIMITS_RAD
+from handbench.methods.hand_renderer import make_hand
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +19,7 @@ def poses() -> torch.Tensor:
 
 
 def test_every_column_is_what_differences_say(poses: torch.Tensor) -> None:
-    hand, few, step = make_hand("nyu"), poses[:4], 1e-6
+    hand, few, step = make_hand("nyu", 1.0), poses[:4], 1e-6
     rotations, origins = forward_kinematics(few, hand.shape)
     points = keypoint_positions(hand.keypoints, hand.shape, few)
     found = differentiate(hand, few, rotations, origins, points)
@@ -36,7 +31,7 @@ def test_every_column_is_what_differences_say(poses: torch.Tensor) -> None:
 
 
 def test_the_pull_is_differentiated_too(poses: torch.Tensor) -> None:
-    hand, few = make_hand("nyu"), poses[:2]
+    hand, few = make_hand("nyu", 1.0), poses[:2]
     target = keypoint_positions(hand.keypoints, hand.shape, few) + 3.0
     residual, jacobian = linearise(hand, few, target)
     moved = few.clone()
@@ -52,7 +47,7 @@ def test_joints_of_a_known_pose_are_explained(
     poses: torch.Tensor, dataset: str, middle_mm: float, most_mm: float
 ) -> None:
     """All angles start curled alike: no frame knows its neighbour's solution."""
-    hand = make_hand(dataset)
+    hand = make_hand(dataset, 1.0)
     joints_mm = keypoint_positions(hand.keypoints, hand.shape, poses)
     fitted_mm = keypoint_positions(hand.keypoints, hand.shape, fit_pose(hand, joints_mm))
     left_mm = (fitted_mm - joints_mm).norm(dim=-1).mean(1)
@@ -61,7 +56,7 @@ def test_joints_of_a_known_pose_are_explained(
 
 
 def test_more_rounds_never_fit_worse(poses: torch.Tensor) -> None:
-    hand = make_hand("nyu")
+    hand = make_hand("nyu", 1.0)
     joints_mm = keypoint_positions(hand.keypoints, hand.shape, poses)
     costs = [linearise(hand, fit_pose(hand, joints_mm, rounds), joints_mm)[0].square().sum(1) for rounds in (0, 3, 9)]
     assert (costs[1] <= costs[0]).all()
@@ -70,7 +65,7 @@ def test_more_rounds_never_fit_worse(poses: torch.Tensor) -> None:
 
 def test_angles_stay_within_the_hands_limits_whatever_the_joints_are() -> None:
     joints_mm = torch.from_numpy(np.random.default_rng(0).normal(0, 60, (20, 14, 3))) + torch.tensor([0.0, 0.0, 800.0])
-    angles = fit_pose(make_hand("nyu"), joints_mm)[:, 6:]
+    angles = fit_pose(make_hand("nyu", 1.0), joints_mm)[:, 6:]
     low, high = torch.from_numpy(np.array(ANGLE_LIMITS_RAD)).T
     assert angles.isfinite().all()
     assert (angles >= low).all()
@@ -78,7 +73,7 @@ def test_angles_stay_within_the_hands_limits_whatever_the_joints_are() -> None:
 
 
 def test_single_precision_is_enough(poses: torch.Tensor) -> None:
-    hand = make_hand("nyu")
+    hand = make_hand("nyu", 1.0)
     joints_mm = keypoint_positions(hand.keypoints, hand.shape, poses).float()
     fitted_mm = keypoint_positions(hand.keypoints, hand.shape, fit_pose(hand, joints_mm))
     assert float((fitted_mm - joints_mm).norm(dim=-1).mean(1).median()) < 0.5

@@ -53,6 +53,11 @@ class CropDataset(Dataset[dict[str, torch.Tensor]]):
         return {"depth": torch.from_numpy(depth)[:, None].to(dtype), **self._labels}
 
     @property
+    def joints(self) -> torch.Tensor:
+        """Labels of all frames (frames, joints, 3) in half cube edges, NaN where there is none."""
+        return self._labels["joints"]
+
+    @property
     def size_px(self) -> int:
         """Edge of the square patch."""
         return int(self.store.depth.shape[-1])

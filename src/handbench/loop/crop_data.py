@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 from torch import Tensor, nn
 
 from handbench.datasets.torch_dataset import CropDataset
@@ -46,12 +46,16 @@ def divide(crops: CropDataset) -> Division:
 
 def gather(crops: CropDataset) -> Data:
     """Everything that a batch needs of the labelled frames."""
-    tensors = crops.tensors(torch.float16)
-    labelled = tensors["joints"].isfinite().flatten(1).all(dim=1)
+    tensors, labelled = crops.tensors(torch.float16), find_labelled(crops)
     camera = crops.store.camera
     focal, principal = make_camera(tensors["patch_from_image"], (camera.fx, camera.fy), (camera.cx, camera.cy))
     tensors |= {"focal_px": focal, "principal_px": principal}
     return {name: tensors[name][labelled] for name in _OF_A_CROP}
+
+
+def find_labelled(crops: CropDataset) -> Bool[Tensor, "frames"]:
+    """The frames with all their joints labelled: those that `gather` takes."""
+    return crops.joints.isfinite().flatten(1).all(dim=1)
 
 
 def choose_evenly(frames: int, wanted: int | None) -> Int64[Tensor, "chosen"]:

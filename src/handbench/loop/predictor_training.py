@@ -1,12 +1,13 @@
 """How a predictor of either paper is trained: its paper's loss over augmented batches."""
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor, nn
 
 from handbench.loop.augmentation import augment
-from handbench.loop.crop_data import Data, apply, as_batch, measure_error_mm
-from handbench.loop.descent import Descent
+from handbench.loop.crop_data import Data, Division, apply, as_batch, measure_error_mm
+from handbench.loop.descent import Descent, count_steps
 from handbench.modules import Fitting
 
 Loss = Callable[[nn.Module, Tensor, Tensor], Tensor]
@@ -28,3 +29,10 @@ class PredictorTraining(Descent):
 
     def on_train_epoch_end(self) -> None:
         self.log("validation_mm", measure_error_mm(apply(self.network, self.held_back["depth"]), self.held_back))
+
+
+def fit_predictor(network: nn.Module, settings: Fitting, crops: Division, loss: Loss, fit: Callable[..., Any]) -> None:
+    """All epochs; every frame with all its joints labelled is trained on or held back."""
+    steps = count_steps(len(crops.seen["depth"]), settings.epochs, settings.batch)
+    training = PredictorTraining(network, settings, steps, loss, crops.held_back)
+    fit(training, crops.seen, epochs=settings.epochs, batch=settings.batch)

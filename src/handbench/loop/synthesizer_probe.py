@@ -13,11 +13,9 @@ from torch.nn.functional import max_pool2d
 
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.loop.augmentation import BACKGROUND
-from handbench.loop.crop_data import AT_ONCE, Data, gather
+from handbench.loop.crop_data import AT_ONCE, find_labelled, gather
 
 OUTLINE_PX = 3
-QUANTILES = 401
-"""Points of the error curve: from the smallest to the largest error in equal shares of pixels."""
 
 Images = Float[Tensor, "frames 1 size size"]
 
@@ -43,12 +41,11 @@ def probe_synthesizer(network: nn.Module, crops: CropDataset, learned: CropDatas
         "sharpness": float(measure_slope(drawn)[outline].mean() / measure_slope(depth)[outline].mean()),
         "frame_mm": average(errors_mm, torch.ones_like(hand)).tolist(),
         "frame_hand_mm": average(errors_mm, hand).tolist(),
-        "sequences": label_sequences(crops, data),
+        "sequences": label_sequences(crops),
     }
 
 
 def describe(errors_mm: Float[Tensor, "pixels"]) -> dict[str, float]:
-    # torch.quantile refuses more than 16 million numbers; a sorted middle does not.
     return {
         "median_mm": float(errors_mm.median()),
         "mean_mm": float(errors_mm.mean()),
@@ -81,8 +78,7 @@ def find_nearest_poses(poses: Float[Tensor, "frames joints 3"], known: Float[Ten
     return torch.cat(parts)
 
 
-def label_sequences(crops: CropDataset, data: Data) -> list[str]:
+def label_sequences(crops: CropDataset) -> list[str]:
     """The sequence of every frame that was measured, for intervals that draw neighbouring frames together."""
     names = [crops.store.sequences[place] for place in crops.places]
-    labelled = crops.tensors(torch.float16)["joints"].isfinite().flatten(1).all(dim=1)
-    return [name for name, whole in zip(names, labelled.tolist(), strict=True) if whole]
+    return [name for name, whole in zip(names, find_labelled(crops).tolist(), strict=True) if whole]

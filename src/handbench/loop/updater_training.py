@@ -1,5 +1,6 @@
 """How an updater of either paper is trained: the hinge over poses of T_D that the synthesizer draws."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 
 from handbench.loop.augmentation import CropBatch, Ranges, augment
 from handbench.loop.crop_data import Data, Division, apply, as_batch, measure_error_mm
-from handbench.loop.descent import Descent
+from handbench.loop.descent import Descent, count_steps
 from handbench.loop.iteration import hinge, run_loop
 from handbench.loop.pose_set import PoseSet, Shares
 from handbench.modules import UpdaterFitting
@@ -87,5 +88,16 @@ def augment_with(crops: CropBatch, pose: Tensor, ranges: Ranges) -> tuple[CropBa
     return replace(both, joints=both.joints[:, :joints]), both.joints[:, joints:]
 
 
-def number_frames(data: Data) -> Data:
-    return {**data, FRAME: torch.arange(len(data["joints"]))}
+def fit_updater(
+    network: nn.Module,
+    predictor: nn.Module,
+    synthesizer: nn.Module,
+    settings: UpdaterFitting,
+    crops: Division,
+    fit: Callable[..., Any],
+) -> None:
+    """All epochs, with predictor and synthesizer as they are."""
+    steps = count_steps(len(crops.seen["depth"]), settings.epochs, settings.batch)
+    training = UpdaterTraining(network, synthesizer, predictor, settings, steps, crops)
+    numbered = {**crops.seen, FRAME: torch.arange(len(crops.seen["joints"]))}
+    fit(training, numbered, epochs=settings.epochs, batch=settings.batch)

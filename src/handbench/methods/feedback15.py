@@ -24,11 +24,10 @@ from torch import Tensor, nn
 
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.loop.crop_data import Division, apply, divide
-from handbench.loop.descent import count_steps
-from handbench.loop.predictor_training import PredictorTraining
+from handbench.loop.predictor_training import fit_predictor
 from handbench.loop.synthesizer_probe import probe_synthesizer
 from handbench.loop.synthesizer_training import train_synthesizer
-from handbench.loop.updater_training import UpdaterTraining, number_frames
+from handbench.loop.updater_training import fit_updater
 from handbench.methods import Method, Numbers, State, Trained, TrainingRun, keep
 from handbench.modules import Feedback15DeepPrior, Feedback15Predictor, Feedback15Synthesizer, Feedback15Updater
 from handbench.networks.deepprior import DeepPrior
@@ -51,7 +50,7 @@ def predictor_loss(
 
 def train_predictor(crops: CropDataset, settings: Feedback15Predictor, run: TrainingRun) -> State:
     network = SimplePredictor(len(crops.joint_names), crops.size_px, seed=run.seed)
-    return fit_predictor(network, settings, divide(crops), run)
+    return fit(network, settings, divide(crops), run)
 
 
 def train_deepprior(crops: CropDataset, settings: Feedback15DeepPrior, run: TrainingRun) -> State:
@@ -59,20 +58,18 @@ def train_deepprior(crops: CropDataset, settings: Feedback15DeepPrior, run: Trai
     data, joints = divide(crops), len(crops.joint_names)
     network = DeepPrior(joints, crops.size_px, components=settings.components, seed=run.seed)
     network.prior.set_prior(fit_prior(data.seen["joints"], settings.components))
-    return fit_predictor(network, settings, data, run)
+    return fit(network, settings, data, run)
 
 
-def fit_predictor(
+def fit(
     network: nn.Module, settings: Feedback15Predictor | Feedback15DeepPrior, data: Division, run: TrainingRun
 ) -> State:
-    """The weights after all epochs; every frame with all its joints labelled is trained on or held back."""
+    """Eq. 5 with the settings' gamma."""
 
     def loss(network: nn.Module, depth: Tensor, joints: Tensor) -> Tensor:
         return predictor_loss(network, depth, joints, settings.weight_decay)
 
-    steps = count_steps(len(data.seen["depth"]), settings.epochs, settings.batch)
-    training = PredictorTraining(network, settings, steps, loss, data.held_back)
-    run.fit(training, data.seen, epochs=settings.epochs, batch=settings.batch)
+    fit_predictor(network, settings, data, loss, run.fit)
     return keep(network)
 
 
@@ -111,12 +108,9 @@ def probe(trained: Trained, crops: CropDataset, learned: CropDataset) -> Numbers
 
 def train_updater(crops: CropDataset, settings: Feedback15Updater, run: TrainingRun) -> State:
     """Eqs. 7 to 9, with predictor and synthesizer as they are."""
-    data = divide(crops)
     predictor, synthesizer = (need.build() for need in run.needs)
     network = Updater2015(len(crops.joint_names), crops.size_px, pooling=settings.pooling, seed=run.seed)
-    steps = count_steps(len(data.seen["depth"]), settings.epochs, settings.batch)
-    training = UpdaterTraining(network, synthesizer, predictor, settings, steps, data)
-    run.fit(training, number_frames(data.seen), epochs=settings.epochs, batch=settings.batch)
+    fit_updater(network, predictor, synthesizer, settings, divide(crops), run.fit)
     return keep(network)
 
 

@@ -21,11 +21,10 @@ from torch import Tensor, nn
 
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.loop.crop_data import apply, divide
-from handbench.loop.descent import count_steps
-from handbench.loop.predictor_training import PredictorTraining
+from handbench.loop.predictor_training import fit_predictor
 from handbench.loop.synthesizer_probe import probe_synthesizer
 from handbench.loop.synthesizer_training import train_synthesizer
-from handbench.loop.updater_training import UpdaterTraining, number_frames
+from handbench.loop.updater_training import fit_updater
 from handbench.methods import Method, Numbers, State, Trained, TrainingRun, keep
 from handbench.modules import Feedback19Predictor, Feedback19Synthesizer, Feedback19Updater
 from handbench.networks.deepprior_plus import DeepPriorPlus
@@ -60,9 +59,7 @@ def train_predictor(crops: CropDataset, settings: Feedback19Predictor, run: Trai
     data = divide(crops)
     network = make_predictor(len(crops.joint_names), crops.size_px, settings, run.seed)
     network.prior.set_prior(fit_prior(data.seen["joints"], settings.components))
-    steps = count_steps(len(data.seen["depth"]), settings.epochs, settings.batch)
-    training = PredictorTraining(network, settings, steps, predictor_loss, data.held_back)
-    run.fit(training, data.seen, epochs=settings.epochs, batch=settings.batch)
+    fit_predictor(network, settings, data, predictor_loss, run.fit)
     return keep(network)
 
 
@@ -97,12 +94,9 @@ def probe(trained: Trained, crops: CropDataset, learned: CropDataset) -> Numbers
 
 def train_updater(crops: CropDataset, settings: Feedback19Updater, run: TrainingRun) -> State:
     """Eqs. 8 to 10, with predictor and synthesizer as they are."""
-    data = divide(crops)
     predictor, synthesizer = (need.build() for need in run.needs)
     network = Updater2019(len(crops.joint_names), crops.size_px, pooling=settings.pooling, seed=run.seed)
-    steps = count_steps(len(data.seen["depth"]), settings.epochs, settings.batch)
-    training = UpdaterTraining(network, synthesizer, predictor, settings, steps, data)
-    run.fit(training, number_frames(data.seen), epochs=settings.epochs, batch=settings.batch)
+    fit_updater(network, predictor, synthesizer, settings, divide(crops), run.fit)
     return keep(network)
 
 

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.errors import BadInput
+from handbench.loop.crop_data import find_labelled
 from handbench.methods import Method, State, Trained, TrainingRun
 from handbench.modules import NearestNeighbour
 
@@ -36,7 +37,7 @@ def train(crops: CropDataset, settings: NearestNeighbour, run: TrainingRun) -> S
     """Principal components of all patches, features and poses of all labelled frames."""
     tensors = crops.tensors()
     depth, joints = tensors["depth"].flatten(1), tensors["joints"]
-    labelled = joints.isfinite().flatten(1).all(dim=1)
+    labelled = find_labelled(crops)
     if labelled.sum() < 2:
         raise BadInput(
             crops.store.path,
