@@ -109,6 +109,19 @@ def test_nothing_is_left_once_it_is_forgotten(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_products_may_be_half_as_long_and_weights_stay_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[torch.dtype] = []
+    net = Net()
+    net.layers.register_forward_hook(lambda layer, inputs, answer: seen.append(answer.dtype))
+    fit = Fit(0, tmp_path, lambda metrics, step: None)
+    fit.fit(net, make_data(), epochs=1, batch=BATCH, precision="bfloat16")
+    assert set(seen) == {torch.bfloat16}
+    assert {value.dtype for value in net.parameters()} == {torch.float32}
+    assert capsys.readouterr().err.startswith("epoch 1 of 1: loss ")
+
+
 def test_a_rate_that_a_resume_would_lose_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Net: its learning rate must be scheduled by step"):
         Fit(0, tmp_path, lambda metrics, step: None).fit(Net("epoch"), make_data(), epochs=1, batch=BATCH)

@@ -35,4 +35,4 @@ def fit_predictor(network: nn.Module, settings: Fitting, crops: Division, loss: 
     """All epochs; every frame with all its joints labelled is trained on or held back."""
     steps = count_steps(len(crops.seen["depth"]), settings.epochs, settings.batch)
     training = PredictorTraining(network, settings, steps, loss, crops.held_back)
-    fit(training, crops.seen, epochs=settings.epochs, batch=settings.batch)
+    fit(training, crops.seen, epochs=settings.epochs, batch=settings.batch, precision=settings.precision)

@@ -53,7 +53,7 @@ def train_synthesizer(
         if epochs:
             steps = count_steps(len(data["depth"]), epochs, settings.batch)
             training = SynthesizerTraining(network, settings, steps, stage, crops.held_back)
-            fit(training, data, epochs=epochs, batch=settings.batch)
+            fit(training, data, epochs=epochs, batch=settings.batch, precision=settings.precision)
 
 
 def mislabel(data: Data, noise_mm: float, seed: int) -> Data:

@@ -100,4 +100,4 @@ def fit_updater(
     steps = count_steps(len(crops.seen["depth"]), settings.epochs, settings.batch)
     training = UpdaterTraining(network, synthesizer, predictor, settings, steps, crops)
     numbered = {**crops.seen, FRAME: torch.arange(len(crops.seen["joints"]))}
-    fit(training, numbered, epochs=settings.epochs, batch=settings.batch)
+    fit(training, numbered, epochs=settings.epochs, batch=settings.batch, precision=settings.precision)

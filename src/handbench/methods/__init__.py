@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from handbench.datasets.torch_dataset import CropDataset
+from handbench.modules import Precision
 
 if TYPE_CHECKING:
     from pytorch_lightning import LightningModule
@@ -64,6 +65,7 @@ class TrainingRun(Protocol):
         *,
         epochs: int,
         batch: int,
+        precision: Precision = "float32",
     ) -> None:
         """Train a module on batches of resident tensors; after a kill it goes on from its last whole epoch."""
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from handbench.modules import Precision
+
 if TYPE_CHECKING:
     from pytorch_lightning import LightningModule
 
@@ -53,14 +55,24 @@ class Fit:
         self._log(metrics, step)
         self.shown.update(metrics)
 
-    def fit(self, module: "LightningModule", data: Mapping[str, Tensor], *, epochs: int, batch: int) -> None:
+    def fit(
+        self,
+        module: "LightningModule",
+        data: Mapping[str, Tensor],
+        *,
+        epochs: int,
+        batch: int,
+        precision: Precision = "float32",
+    ) -> None:
         """Train on batches of resident tensors; of several fits of one training each goes on by itself."""
         # Lightning takes seconds to load; what has nothing to fit does not wait for it.
         from handbench.training.lightning_loop import run_epochs
 
         self._fits += 1
         place = self._place / str(self._fits)
-        history = run_epochs(module, data, epochs=epochs, batch=batch, seed=self.seed, place=place, tell=self.log)
+        history = run_epochs(
+            module, data, epochs=epochs, batch=batch, seed=self.seed, place=place, tell=self.log, precision=precision
+        )
         held_back = [metrics[VALIDATION] for metrics in history if VALIDATION in metrics]
         if held_back:
             self._stopped.append(has_stopped_falling(held_back))

@@ -5,6 +5,7 @@ on from its last whole epoch ends with the very same numbers.
 """
 
 import logging
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from pytorch_lightning.callbacks import Checkpoint
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from handbench.modules import Precision
+
 EPOCH_FILE = "epoch.ckpt"
 Tell = Callable[[Mapping[str, float], int], None]
 _EPOCHS_APART = 1_000_003
@@ -23,7 +26,15 @@ _EPOCHS_APART = 1_000_003
 
 
 def run_epochs(
-    module: LightningModule, data: Mapping[str, Tensor], *, epochs: int, batch: int, seed: int, place: Path, tell: Tell
+    module: LightningModule,
+    data: Mapping[str, Tensor],
+    *,
+    epochs: int,
+    batch: int,
+    seed: int,
+    place: Path,
+    tell: Tell,
+    precision: Precision = "float32",
 ) -> list[dict[str, float]]:
     """Train on batches of `data` (first axis: frames), each an index into what is already in memory.
 
@@ -41,6 +52,7 @@ def run_epochs(
         accelerator="auto",
         devices=1,
         max_epochs=epochs,
+        precision="bf16-mixed" if precision == "bfloat16" else "32-true",
         callbacks=[EpochSeed(seed), ends],
         logger=False,
         enable_checkpointing=True,
@@ -143,6 +155,8 @@ class EpochEnd(Checkpoint):
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.tell(metrics, trainer.current_epoch)
         self.history.append(metrics)
+        said = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+        print(f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}: {said}", file=sys.stderr, flush=True)
         self.place.mkdir(parents=True, exist_ok=True)
         partial = self.place / f".{EPOCH_FILE}.part"
         trainer.save_checkpoint(partial)
