@@ -45,6 +45,7 @@ def make_result(module: str, dataset: str, block_means_mm: Sequence[float], seed
         curves={name: np.linspace(0, 1, 81) for name in ("frames", "joints", "frame_means")},
         block_sums_mm=100 * means,
         block_counts=np.full(len(means), 100),
+        block_sequences=("test_1",) * (len(means) // 2) + ("test_2",) * (len(means) - len(means) // 2),
         protocol={},
         settings={},
         commit=None,

@@ -46,10 +46,16 @@ def test_the_loop_gains_enough_or_not(claim: str, module: str, least: int) -> No
     assert unsure.reason.startswith("inconclusive: error after 2 iterations less before")
 
 
-def test_subjects_are_told_apart_only_where_they_are_known() -> None:
-    assert (
-        "does not tell the subject seen in training from the unseen one" in decide(make_loop(20.0, 17.0), "FB1").reason
+def test_subjects_are_told_apart_where_they_are_among_the_frames() -> None:
+    end_mm = [16.0] * (BLOCKS // 2) + [19.0] * (BLOCKS // 2)
+    loops = [make_steps("feedback15", level(20.0), level(18.0), end_mm, seed=seed) for seed in range(3)]
+    loops += [make_predictor("feedback15_predictor", seed=seed) for seed in range(3)]
+    reason = decide(loops, "FB1").reason
+    assert reason.endswith(
+        "; subject seen in training: 20.00 to 16.00 mm (-20.0 %); unseen subject: 20.00 to 19.00 mm (-5.0 %)"
     )
+    one_subject = [dataclasses.replace(one, block_sequences=("test_1",) * BLOCKS) for one in loops]
+    assert decide(one_subject, "FB1").reason.endswith("unseen subject: not among the frames")
 
 
 def test_the_loop_gains_nothing_over_a_predictor_that_was_stopped_early() -> None:

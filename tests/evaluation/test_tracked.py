@@ -56,7 +56,9 @@ def make_evaluation(seed: int, module: str = "nn_search", *, labelled: bool = Tr
         "protocol": {},
         "notes": [],
         "published": [],
-        "blocks": {"sum_mm": rng.random(165).tolist(), "count": rng.integers(1, 700, 165).tolist()},
+        "blocks": {"sum_mm": rng.random(165).tolist(), "count": rng.integers(1, 700, 165).tolist(),
+            "sequence": ["test_1"] * 50 + ["test_2"] * 114 + ["test_1"],
+        },
         "run": {
             "paper": "crossing",
             "module": module,

@@ -92,6 +92,14 @@ def sum_blocks(
     return _add_up(blocks, sums), np.bincount(blocks, counts).astype(np.int64)
 
 
+def name_blocks(sequences: Sequence[str], rows: Int64[np.ndarray, "frames"] | None = None) -> tuple[str, ...]:
+    """The sequence that each block of `sum_blocks` belongs to."""
+    blocks = cut_blocks(sequences) if rows is None else cut_blocks(sequences)[rows]
+    frames = np.arange(len(sequences)) if rows is None else rows
+    _, first = np.unique(blocks, return_index=True)
+    return tuple(sequences[int(frames[place])] for place in first)
+
+
 def bootstrap_blocks(
     sums: Float64[np.ndarray, "blocks"],
     counts: Int64[np.ndarray, "blocks"],

@@ -43,6 +43,7 @@ class Result:
     """Share of frames, joints and frame means within 0 to 80 mm."""
     block_sums_mm: Float64[np.ndarray, "blocks"]
     block_counts: Int64[np.ndarray, "blocks"]
+    block_sequences: tuple[str, ...]
     protocol: dict[str, Any]
     """As the crop store has it: joints, centre, cube, camera, size, split."""
     settings: dict[str, Any]
@@ -64,9 +65,28 @@ class Result:
                 found="none" if self.steps_mm is None else f"those after 0 to {len(self.steps_mm) - 1}",
                 fix="let the loop iterate so often",
             )
-        sums_mm = self.steps_mm[step]
-        mean_mm = float(sums_mm.sum() / self.block_counts.sum())
-        return replace(self, mean_error_mm=mean_mm, block_sums_mm=sums_mm, curves={}, joint_error_mm={})
+        return replace(self._with_sums(self.steps_mm[step], self.block_counts), steps_mm=self.steps_mm)
+
+    def of_sequence(self, name: str) -> "Result":
+        """The same method on the frames of one sequence: what blocks can tell of it."""
+        inside = np.array([sequence == name for sequence in self.block_sequences], bool)
+        if not inside.any():
+            raise BadInput(
+                f"{self.module} seed {self.seed}",
+                expected=f"frames of {name}",
+                found=f"those of {', '.join(sorted(set(self.block_sequences)))}",
+                fix="name one of these",
+            )
+        return replace(
+            self._with_sums(self.block_sums_mm[inside], self.block_counts[inside]),
+            block_sequences=(name,) * int(inside.sum()),
+            steps_mm=None if self.steps_mm is None else self.steps_mm[:, inside],
+        )
+
+    def _with_sums(self, sums_mm: Float64[np.ndarray, "some"], counts: Int64[np.ndarray, "some"]) -> "Result":
+        mean_mm = float(sums_mm.sum() / counts.sum())
+        nothing: dict[str, Any] = {"curves": {}, "joint_error_mm": {}, "steps_mm": None}
+        return replace(self, mean_error_mm=mean_mm, block_sums_mm=sums_mm, block_counts=counts, **nothing)
 
     @property
     def interval(self) -> Interval:
@@ -146,6 +166,7 @@ def parse_result(evaluation: Mapping[str, Any], folder: Path | None) -> Result:
         curves={name: np.array([_number(v) for v in evaluation["curves"][name]]) for name in CURVES},
         block_sums_mm=np.array(evaluation["blocks"]["sum_mm"], np.float64),
         block_counts=np.array(evaluation["blocks"]["count"], np.int64),
+        block_sequences=tuple(evaluation["blocks"]["sequence"]),
         protocol=run["protocol"],
         settings=run["settings"],
         commit=run["commit"],

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from handbench.evaluation.bootstrap import Interval, bootstrap_blocks, sum_blocks
+from handbench.evaluation.bootstrap import Interval, bootstrap_blocks, name_blocks, sum_blocks
 from handbench.evaluation.metrics import (
     THRESHOLDS_MM,
     Curve,
@@ -30,6 +30,8 @@ class Score:
     block_sums_mm: Float64[np.ndarray, "blocks"]
     """Sum of the errors of each block of the bootstrap; with `block_counts` enough to pool seeds and pair methods."""
     block_counts: Int64[np.ndarray, "blocks"]
+    block_sequences: tuple[str, ...]
+    """The sequence of each block: with it sequences, and subjects, are told apart."""
     joint_means_mm: Float64[np.ndarray, "joints"]
     frames_within: Curve
     joints_within: Curve
@@ -72,6 +74,7 @@ class Score:
             "blocks": {
                 "sum_mm": [plain(value) for value in self.block_sums_mm],
                 "count": self.block_counts.tolist(),
+                "sequence": list(self.block_sequences),
             },
         }
 
@@ -92,6 +95,7 @@ def score_errors(
         interval=bootstrap_blocks(block_sums_mm, block_counts, seed=seed),
         block_sums_mm=block_sums_mm,
         block_counts=block_counts,
+        block_sequences=name_blocks(sequences, rows),
         joint_means_mm=joint_means(errors_mm),
         frames_within=frames_within(errors_mm),
         joints_within=joints_within(errors_mm),

@@ -5,7 +5,8 @@ list, with the threshold or the block as its step. Words and settings travel as 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -73,12 +74,17 @@ def evaluation_to_rows(evaluation: Mapping[str, Any]) -> tuple[dict[str, str], d
 def _write_card(evaluation: Mapping[str, Any]) -> dict[str, str]:
     """What of an evaluation is no number, as JSON in as many tags as it takes."""
     card = {key: evaluation[key] for key in ("method", "dataset", "frames", "labels_missing", "run")}
-    card |= {"joints": list(evaluation["joint_error_mm"]), "blocks": len(evaluation["blocks"]["count"])}
+    card |= {"joints": list(evaluation["joint_error_mm"]), "sequences": _count_runs(evaluation["blocks"]["sequence"])}
     text = json.dumps(card)
     return {
         f"{CARD}.{part}": text[first : first + CARD_LENGTH]
         for part, first in enumerate(range(0, len(text), CARD_LENGTH))
     }
+
+
+def _count_runs(sequences: Sequence[str]) -> list[tuple[str, int]]:
+    """The sequence of each block, a run of the same told once with its length."""
+    return [(name, len(list(run))) for name, run in groupby(sequences)]
 
 
 def _read_card(tags: Mapping[str, str]) -> dict[str, Any]:
@@ -94,7 +100,8 @@ def rows_to_evaluation(tracked: Tracked) -> dict[str, Any]:
     """What `parse_result` needs of an evaluation.json, from a run of the store."""
     card, metrics = _read_card(tracked.run.tags), tracked.run.metrics
     lists = {key: dict(points) for key, points in tracked.histories.items()}
-    blocks = range(card["blocks"])
+    sequences = [name for name, length in card["sequences"] for _ in range(length)]
+    blocks = range(len(sequences))
     return {
         **{key: card[key] for key in ("method", "dataset", "frames", "labels_missing", "run")},
         "mean_error_mm": metrics.get("mean_error_mm"),
@@ -106,6 +113,7 @@ def rows_to_evaluation(tracked: Tracked) -> dict[str, Any]:
         "blocks": {
             "sum_mm": [lists[SUM_KEY][step] for step in blocks],
             "count": [int(lists[COUNT_KEY][step]) for step in blocks],
+            "sequence": sequences,
         },
     }
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from handbench.evaluation.bootstrap import Interval, bootstrap_blocks
-from handbench.evaluation.claim_feedback15 import describe_device
+from handbench.evaluation.claim_feedback15 import SUBJECTS, describe_device
 from handbench.evaluation.claim_loop import ITERATIONS, mean_of, stop_at
 from handbench.evaluation.probes import Probe
 from handbench.evaluation.results import Result, compare_results
@@ -49,6 +49,20 @@ def frame_iterations(results: Sequence[Result]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def build_subjects(name: str, title: str, module: str, sources: Sources) -> Item:
+    """One loop in rows: on all test frames, and on those of each subject."""
+    found = find_loop(sources, module)
+    known = {sequence for one in found for sequence in one.block_sequences}
+    if not found or not known >= set(SUBJECTS):
+        return Absent(name, title, f"This run: {NOT_RUN}. The paper does not tell the subjects apart.")
+    parts = {"all frames": found}
+    parts |= {words: tuple(one.of_sequence(subject) for one in found) for subject, words in SUBJECTS.items()}
+    rows = [_describe_loop(label, group, group) for label, group in parts.items()]
+    columns = tuple(column for column in _loop_columns(sources, of="frames") if column.key != "less_first_mm")
+    notes = (tell_results(found), "The paper does not tell the subjects apart.", *sources.caution)
+    return Table(name, title, pd.DataFrame(rows), columns, stamp_results(found), notes)
+
+
 def build_variants(name: str, title: str, modules: Mapping[str, str], sources: Sources, *, printed: str) -> Item:
     """Loops in rows: the error before, after each of two iterations, and how it differs from the first row's."""
     found = {label: find_loop(sources, module) for module, label in modules.items()}
@@ -57,17 +71,20 @@ def build_variants(name: str, title: str, modules: Mapping[str, str], sources: S
         return Absent(name, title, f"This run: {NOT_RUN}. {printed}")
     first = next(iter(found.values()))
     rows = [_describe_loop(label, group, first) for label, group in found.items()]
+    notes = (tell_results(results), printed, *sources.caution)
+    return Table(name, title, pd.DataFrame(rows), _loop_columns(sources, of="loop"), stamp_results(results), notes)
+
+
+def _loop_columns(sources: Sources, *, of: str) -> tuple[Column, ...]:
     group = sources.this_run
-    columns = (
-        Column("method", "loop"),
+    return (
+        Column("method", of),
         Column("after_0_mm", "start, mm", group, decimals=2, otherwise="status"),
         *(Column(f"after_{step}_mm", f"after {step}, mm", group, decimals=2) for step in range(1, ITERATIONS + 1)),
         Column("low_mm", "95 % interval, mm", group, decimals=2, high="high_mm"),
         Column("change_percent", "change, %", group, decimals=1, signed=True),
         Column("less_first_mm", "less the first row, mm", group, decimals=2, signed=True),
     )
-    notes = (tell_results(results), printed, *sources.caution)
-    return Table(name, title, pd.DataFrame(rows), columns, stamp_results(results), notes)
 
 
 def _describe_loop(label: str, results: Sequence[Result], first: Sequence[Result]) -> dict[str, object]:

@@ -8,7 +8,13 @@ from handbench.evaluation.tables import compare_with_print
 from handbench.report.comparisons import build_comparison, build_curves, read_figure
 from handbench.report.image_items import build_image_comparison, build_image_errors, build_label_noise
 from handbench.report.items import Item, Section
-from handbench.report.loop_items import build_iterations, build_runtime, build_two_starts, build_variants
+from handbench.report.loop_items import (
+    build_iterations,
+    build_runtime,
+    build_subjects,
+    build_two_starts,
+    build_variants,
+)
 from handbench.report.search_items import build_search_curves, build_search_paths
 from handbench.report.sources import Sources
 from handbench.report.stamps import stamp_printed
@@ -136,6 +142,9 @@ def _show_starts(sources: Sources) -> tuple[Item, ...]:
             VARIANTS,
             sources,
             printed='Section 3.4 says of max-pooling that it gave "inferior accuracy", without numbers.',
+        ),
+        build_subjects(
+            "feedback15_subjects", "The loop on the subject seen in training and on the other", "feedback15", sources
         ),
     )
 
