@@ -51,6 +51,8 @@ class Fitting(Settings):
     """At the start; 2019, Sec. 5.1, and of 2015's updater, Sec. 4.1."""
     last_rate_share: Annotated[float, Field(gt=0, le=1)] = 0.01
     """Ours: both papers say that the rate decays, not how far; here by the same factor each step, to this share."""
+    warm_up_steps: Annotated[int, Field(ge=0)] = 0
+    """Ours: in so many first steps the rate rises evenly to where it starts to decay."""
     precision: Precision = "float32"
     """Ours: of a step's products; bfloat16 takes half the time where a processor has it. Weights stay float32."""
     augmentation: Augmentation = Augmentation()

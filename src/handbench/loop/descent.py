@@ -4,7 +4,7 @@ import torch
 from pytorch_lightning import LightningModule
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import nn
-from torch.optim.lr_scheduler import ExponentialLR
+from torch.optim.lr_scheduler import LambdaLR
 
 from handbench.loop.augmentation import Ranges
 from handbench.modules import Augmentation, Fitting, RootMeanSquare
@@ -27,8 +27,13 @@ class Descent(LightningModule):
             optimizer = torch.optim.RMSprop(learned, lr=settings.learning_rate, alpha=settings.rms_decay)
         else:
             optimizer = torch.optim.Adam(learned, lr=settings.learning_rate, fused=True)
-        decay = ExponentialLR(optimizer, settings.last_rate_share ** (1 / self.steps))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": decay, "interval": "step"}}
+        schedule = LambdaLR(optimizer, self.rate_share)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def rate_share(self, step: int) -> float:
+        """Of the learning rate: it decays by the same factor each step, after a rise where the settings have one."""
+        rise = min((step + 1) / (self.settings.warm_up_steps + 1), 1.0)
+        return rise * float(self.settings.last_rate_share ** (step / self.steps))
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         if isinstance(self.settings, RootMeanSquare):
