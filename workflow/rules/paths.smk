@@ -32,6 +32,7 @@ except BadInput as error:
     # Snakemake prints an exception with the lines that led to it; this is one line.
     sys.exit(str(error))
 
+PAPERS = tuple(settings.papers)
 RESULTS = settings.results
 RUN = str(settings.run_folder)
 CALL_FILE = f"{RUN}/{CALL}"
@@ -132,31 +133,31 @@ def settings_of(module):
     return [f"{name}={json.dumps(value)}" for name, value in settings.modules[module].settings.model_dump().items()]
 
 
-def all_evaluations():
+def all_evaluations(papers=PAPERS):
     """Every module that gives joints, on each of its datasets in use, with every seed."""
     return [
         f"{RUN}/evaluate/{dataset}/{name}/seed{seed}/evaluation.json"
-        for name, dataset, seed in all_trainings()
+        for name, dataset, seed in all_trainings(papers)
         if KINDS[settings.modules[name].kind].predicts
     ]
 
 
-def all_probes():
+def all_probes(papers=PAPERS):
     """Every module of which there is more to know. MSRA, with a network for each subject, is not probed."""
     return [
         f"{RUN}/probe/{dataset}/{name}/seed{seed}/probe.json"
-        for name, dataset, seed in all_trainings()
+        for name, dataset, seed in all_trainings(papers)
         if KINDS[settings.modules[name].kind].probes and dataset != "msra"
     ]
 
 
-def all_trainings():
-    """Module, dataset and seed of everything that the config trains."""
+def all_trainings(papers=PAPERS):
+    """Module, dataset and seed of everything that the config trains for these papers."""
     return [
         (name, dataset, seed)
         for name, module in settings.modules.items()
         for dataset in settings.use
-        if dataset in module.datasets
+        if dataset in module.datasets and module.paper in papers
         for seed in settings.seeds
     ]
 
