@@ -21,7 +21,7 @@ EPOCH_FRAMES, BATCH = 256, 64
 
 
 def race_png() -> Race:
-    paths, centres_mm = _nyu_files()
+    paths, centres_mm = find_nyu_files()
 
     def read_ours() -> list[np.ndarray]:
         return [
@@ -66,7 +66,7 @@ def _race_epoch(read_crop: Callable[..., np.ndarray], *, tolerance: float) -> Ra
 
     crops = _open_epoch()
     depth, store = crops.tensors(torch.float16)["depth"], crops.store
-    paths, _ = _nyu_files()
+    paths, _ = find_nyu_files()
 
     def read_ours() -> None:
         # Not depth[rows]: indexing by a tensor takes three times as long as index_select does.
@@ -104,7 +104,8 @@ def race_bin() -> Race:
     return make_race(read_ours, read_theirs, len(paths), check)
 
 
-def _nyu_files() -> tuple[list[Path], list[np.ndarray]]:
+def find_nyu_files() -> tuple[list[Path], list[np.ndarray]]:
+    """A few frames and the centres of their cubes."""
     listing = embedded_listing("nyu")
     return [listing.root / name for name in listing.names], [frame.centre_mm for frame in decoded_frames()]
 

@@ -41,7 +41,7 @@ class Limit:
 
 def list_rows() -> list[Row | Limit]:
     """All rows in the order of the table."""
-    from benchmarks import commands, crops, evaluation, files, fitting, hands, networks, render, tracking
+    from benchmarks import commands, crops, evaluation, files, fitting, hands, loops, networks, render, tracking
 
     return [
         *crops.ROWS,
@@ -49,6 +49,7 @@ def list_rows() -> list[Row | Limit]:
         *render.ROWS,
         *hands.ROWS,
         *networks.ROWS,
+        *loops.ROWS,
         *fitting.ROWS,
         *evaluation.ROWS,
         *tracking.ROWS,
