@@ -182,7 +182,7 @@ class Feedback19Joint(Fitting):
     iterations: Annotated[int, Field(ge=1)] = 2
     """n of Eqs. 12 and 13, which the text leaves open: as many as the loop makes in use."""
     random_start: bool = False
-    """Whether the networks start anew, of the same sizes, and not from those trained apart: Sec. 3.6's failure."""
+    """Whether networks of the same sizes start anew in the place of those trained apart, as Sec. 3.6 tried in vain."""
 
 
 @dataclass(frozen=True)

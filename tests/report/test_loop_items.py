@@ -176,6 +176,7 @@ def test_together_stands_beside_apart_and_the_random_start_beside_both(sources: 
     assert poses.frame["less_first_mm"][1:].tolist() == pytest.approx((errors_mm[1:] - errors_mm[0]).tolist())
     assert images.frame["sharpness"].tolist() == pytest.approx([0.62, 0.4, 0.1])
     assert images.frame["less_first_mm"][2] > images.frame["less_first_mm"][1] > 0
+    assert images.frame["all_mm"].tolist() == pytest.approx([9.4] * 3)
 
 
 def test_runtime_is_split_as_printed_and_names_its_device(sources: Sources) -> None:

@@ -37,7 +37,7 @@ SECTION_5_3 = (
 MODULES_5_3 = {"DeepPrior++ (initialization)": PREDICTOR, "feedback": LOOP}
 RANDOM = "feedback19_joint_random"
 """The loop whose networks were trained together from random ones."""
-APART, TOGETHER, FAILURE = "trained apart", "fine-tuned together", "together from random networks"
+APART, TOGETHER, FROM_RANDOM = "trained apart", "fine-tuned together", "together from random networks"
 _PICTURES = "Pictures of synthesized images are not drawn yet."
 
 
@@ -73,7 +73,7 @@ def _show_training(sources: Sources) -> tuple[Item, ...]:
         build_variants(
             "feedback19_section_3_6",
             "Section 3.6: three networks trained apart and together",
-            {LOOP: APART, JOINT: TOGETHER, RANDOM: FAILURE},
+            {LOOP: APART, JOINT: TOGETHER, RANDOM: FROM_RANDOM},
             sources,
             printed="The paper says, without numbers, that fine-tuning together leads to similar accuracy, and that a "
             "random start did not converge to a satisfying solution.",
@@ -81,7 +81,7 @@ def _show_training(sources: Sources) -> tuple[Item, ...]:
         build_image_comparison(
             "feedback19_section_3_6_images",
             "Section 3.6: images of the synthesizer, trained apart and together",
-            {SYNTHESIZER: APART, JOINT: TOGETHER, RANDOM: FAILURE},
+            {SYNTHESIZER: APART, JOINT: TOGETHER, RANDOM: FROM_RANDOM},
             sources,
             printed="The paper says that the images become less readable, without numbers.",
         ),
