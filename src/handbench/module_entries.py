@@ -11,6 +11,7 @@ from handbench.modules import (
     Feedback15Predictor,
     Feedback15Synthesizer,
     Feedback15Updater,
+    Feedback19Joint,
     Feedback19Predictor,
     Feedback19Synthesizer,
     Feedback19Updater,
@@ -136,6 +137,13 @@ class Feedback19UpdaterModule(_Module):
     settings: Feedback19Updater = Feedback19Updater()
 
 
+class Feedback19JointModule(_Module):
+    """The three networks of 2019 trained together."""
+
+    kind: Literal["feedback19.joint"]
+    settings: Feedback19Joint = Feedback19Joint()
+
+
 Module = (
     NearestNeighbourModule
     | Feedback15PredictorModule
@@ -148,4 +156,5 @@ Module = (
     | Feedback19PredictorModule
     | Feedback19SynthesizerModule
     | Feedback19UpdaterModule
+    | Feedback19JointModule
 )

@@ -182,6 +182,15 @@ class Feedback19Updater(UpdaterFitting):
     """The updater of stacked images (feedback19 3.5)."""
 
 
+class Feedback19Joint(Fitting):
+    """Predictor, synthesizer and updater trained together (feedback19 3.6)."""
+
+    iterations: Annotated[int, Field(ge=1)] = 2
+    """n of Eqs. 12 and 13, which the text leaves open: as many as the loop makes in use."""
+    random_start: bool = False
+    """Whether networks of the same sizes start anew in the place of those trained apart, as Sec. 3.6 tried in vain."""
+
+
 @dataclass(frozen=True)
 class Kind:
     """What the workflow has to know of a kind."""
@@ -192,7 +201,7 @@ class Kind:
     needs: tuple[str, ...] = ()
     """The parts that its own `needs` play, in this order."""
     whole: bool = False
-    """Its checkpoint holds those of its needs as well: it is put together from them."""
+    """Its checkpoint holds those of its needs as well, as they are or trained on: it is put together from them."""
     predicts: bool = True
     """Whether it gives joints."""
     probes: bool = False
@@ -213,6 +222,7 @@ KINDS: dict[str, Kind] = {
     "feedback19.predictor": Kind(Feedback19Predictor, "predictor"),
     "feedback19.synthesizer": Kind(Feedback19Synthesizer, "synthesizer", predicts=False, probes=True),
     "feedback19.updater": Kind(Feedback19Updater, "updater", _LOOP[:2], predicts=False),
+    "feedback19.joint": Kind(Feedback19Joint, "loop", _LOOP, whole=True, probes=True),
 }
 
 

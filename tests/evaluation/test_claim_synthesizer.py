@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import pytest
-from claim_fixtures import decide, level, make_images, make_probe, make_steps
+from claim_fixtures import decide, level, make_images, make_probe, make_steps, make_updates
 
 from handbench.evaluation.claim_synthesizer import OF_LABEL_NOISE
 from handbench.evaluation.claims import Verdict
@@ -120,7 +120,7 @@ def decide_gf3(joint_mm: float, images_mm: float, *, spread_mm: float = 0.0, nes
     images = make_images(images_mm)
     probes = [
         make_probe("feedback19_synthesizer", make_images(8.0)),
-        make_probe("feedback19_joint", {"synthesizer": images} if nested else images),
+        make_probe("feedback19_joint", make_updates() | {"synthesizer": images} if nested else images),
     ]
     return decide(results, "GF3", probes=probes)
 

@@ -20,28 +20,7 @@ from handbench.training.prediction_file import read_joints, read_steps
 from handbench.training.probe import probe, read_probe
 from handbench.training.train import Job, train
 from tests.datasets.crop_fixtures import make_listing
-
-STILL = {"scale": 0.0, "shift_mm": 0.0, "turn_deg": 0.0}
-QUICK: dict[str, dict[str, Any]] = {
-    "predictor": {"epochs": 2, "batch": 8},
-    "synthesizer": {"epochs": 2, "batch": 8, "filters": 2, "stage_epochs": [1]},
-    "updater": {"epochs": 4, "batch": 8},
-}
-NARROW = {"stage_filters": [8, 8], "residual_modules": 1, "components": 5}
-
-
-def make_job(part: str, paper: str, needs: tuple[Path, ...] = (), **changes: Any) -> Job:
-    settings = QUICK[part] | ({"learning_rate": 0.0003} if paper == "feedback15" else {})
-    settings |= NARROW if (part, paper) == ("predictor", "feedback19") else {}
-    return Job(
-        kind=f"{paper}.{part}",
-        module=f"{paper}_{part}",
-        paper=paper,
-        settings=settings | changes,
-        seed=0,
-        fold=None,
-        needs=needs,
-    )
+from tests.methods.chain_fixtures import PARTS, find_parts, make_job
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +30,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build_crops(make_listing(40, split="train"), centre="joint", size_px=16, out=folder / "train")
     build_crops(make_listing(12), centre="joint", size_px=16, out=folder / "test")
     for paper in ("feedback15", "feedback19"):
-        parts = [folder / f"{paper}_{part}" for part in QUICK]
-        for part, out in zip(QUICK, parts, strict=True):
-            train(make_job(part, paper, tuple(parts[:2]) if part == "updater" else ()), folder / "train", out)
-        job = Job("feedback_loop", paper, paper, {"iterations": 3}, seed=0, fold=None, needs=tuple(parts))
+        for part in PARTS:
+            train(make_job(part, paper, find_parts(folder, paper, part)), folder / "train", folder / f"{paper}_{part}")
+        job = Job("feedback_loop", paper, paper, {"iterations": 3}, seed=0, fold=None, needs=find_parts(folder, paper))
         train(job, folder / "train", folder / paper)
+    job = make_job("joint", "feedback19", find_parts(folder, "feedback19"))
+    train(job, folder / "train", folder / "feedback19_joint")
     return folder
 
 
@@ -65,7 +45,7 @@ def test_the_loop_predicts_what_its_parts_do_one_after_the_other(place: Path, pa
     steps_mm, (joints_mm, _) = read_steps(tmp_path / "predictions.npz"), read_joints(tmp_path / "predictions.npz")
     assert steps_mm.shape == (4, 12, 16, 3)
     assert np.array_equal(steps_mm[-1], joints_mm)
-    predictor, synthesizer, updater = (load_checkpoint(place / f"{paper}_{part}").trained.build() for part in QUICK)
+    predictor, synthesizer, updater = (load_checkpoint(place / f"{paper}_{part}").trained.build() for part in PARTS)
     tensors = open_crops(store=place / "test", joints="scored").tensors()
     with torch.no_grad():
         poses = iterate(updater, synthesizer, tensors["depth"], predictor(tensors["depth"]), 3)
@@ -77,7 +57,7 @@ def test_the_loop_predicts_what_its_parts_do_one_after_the_other(place: Path, pa
 
 def test_a_loop_carries_its_parts_and_needs_no_other_folder(place: Path) -> None:
     checkpoint = load_checkpoint(place / "feedback15")
-    assert [part["module"] for part in checkpoint.card["parts"]] == [f"feedback15_{part}" for part in QUICK]
+    assert [part["module"] for part in checkpoint.card["parts"]] == [f"feedback15_{part}" for part in PARTS]
     own = load_checkpoint(place / "feedback15_updater").state
     held = checkpoint.trained.parts[2].state
     assert own.keys() == held.keys()
@@ -86,13 +66,19 @@ def test_a_loop_carries_its_parts_and_needs_no_other_folder(place: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("part", "paper"), [("synthesizer", "feedback15"), ("updater", "feedback15"), ("updater", "feedback19")]
+    ("part", "paper", "epochs"),
+    [
+        ("synthesizer", "feedback15", 3),
+        ("updater", "feedback15", 4),
+        ("updater", "feedback19", 4),
+        ("joint", "feedback19", 3),
+    ],
 )
 def test_killed_after_any_epoch_it_ends_in_the_same_bytes(
-    place: Path, part: str, paper: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: Path, part: str, paper: str, epochs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The kill comes after each epoch's file is written, as often as there are epochs in all of its fits."""
-    needs = (place / f"{paper}_predictor", place / f"{paper}_synthesizer") if part == "updater" else ()
+    job = make_job(part, paper, find_parts(place, paper, part))
     train_epoch_end = lightning_loop.EpochEnd.on_train_epoch_end
     killed = 0
 
@@ -103,15 +89,14 @@ def test_killed_after_any_epoch_it_ends_in_the_same_bytes(
     monkeypatch.setattr(lightning_loop.EpochEnd, "on_train_epoch_end", end_and_die)
     for _ in range(20):
         try:
-            train(make_job(part, paper, needs), place / "train", tmp_path / "killed")
+            train(job, place / "train", tmp_path / "killed")
         except KilledError:
             killed += 1
         else:
             break
-    assert killed == (4 if part == "updater" else 3)
-    for file in ("checkpoint.safetensors",):
-        whole = place / f"{paper}_{part}" / file
-        assert (tmp_path / "killed" / file).read_bytes() == whole.read_bytes()
+    assert killed == epochs
+    file = "checkpoint.safetensors"
+    assert (tmp_path / "killed" / file).read_bytes() == (place / f"{paper}_{part}" / file).read_bytes()
 
 
 class KilledError(BaseException):
@@ -192,7 +177,7 @@ def test_a_module_is_not_asked_for_what_it_cannot_do(place: Path, tmp_path: Path
 
 
 def test_a_loop_may_look_at_evenly_spaced_frames_only(place: Path, tmp_path: Path) -> None:
-    parts = tuple(place / f"feedback15_{part}" for part in QUICK)
+    parts = tuple(place / f"feedback15_{part}" for part in PARTS)
     job = Job("feedback_loop", "few", "feedback15", {"frames": 5}, seed=0, fold=None, needs=parts)
     train(job, place / "train", tmp_path / "few")
     predict([tmp_path / "few"], place / "test", tmp_path / "out")

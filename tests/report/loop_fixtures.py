@@ -29,6 +29,7 @@ LOOPS = {
     "feedback15_renderer": ("Feedback with the renderer", (16.0, 9.0, 7.5)),
     "feedback19": ("Generalized Feedback (feedback19)", (8.0, 7.3, 7.0)),
     "feedback19_joint": ("Generalized Feedback, joint", (8.0, 7.4, 7.1)),
+    "feedback19_joint_random": ("Generalized Feedback, random start", (22.0, 21.0, 20.0)),
 }
 SEARCHES = {
     "feedback15_lbfgsb": ("Image-based, L-BFGS-B", (16.0, 17.0, 18.5, 19.5, 20.0), 2),
@@ -112,6 +113,7 @@ def write_probes(run: Path, seed: int) -> None:
     write_probe(run, "feedback15", seed, updates)
     write_probe(run, "feedback19", seed, updates)
     write_probe(run, "feedback19_joint", seed, updates | {"synthesizer": make_images(rng, 12.0, 0.4)})
+    write_probe(run, "feedback19_joint_random", seed, updates | {"synthesizer": make_images(rng, 60.0, 0.1)})
     for module, frames, iterations in (("feedback15_lbfgsb", 60, 60), ("feedback15_pso", 30, 40)):
         falls = np.exp(-np.arange(iterations + 1) / (iterations / 5))
         numbers = {"frames": frames, "image_error": (300 + 700 * falls).tolist()}

@@ -164,6 +164,21 @@ def test_image_errors_stand_beside_print(sources: Sources) -> None:
         assert table.frame["printed_mean_mm"].isna().sum() == 4
 
 
+def test_together_stands_beside_apart_and_the_random_start_beside_both(sources: Sources) -> None:
+    rows = ["trained apart", "fine-tuned together", "together from random networks"]
+    poses, images = (list_items(sources)[f"feedback19_section_3_6{part}"] for part in ("", "_images"))
+    assert isinstance(poses, Table)
+    assert isinstance(images, Table)
+    assert poses.frame["method"].tolist() == images.frame["method"].tolist() == rows
+    # The fixture's coordinates stray by 7, 7.1 and 20 parts of one and the same error.
+    errors_mm = poses.frame["after_2_mm"]
+    assert (errors_mm / errors_mm[0]).tolist() == pytest.approx([1, 7.1 / 7, 20 / 7], rel=1e-4)
+    assert poses.frame["less_first_mm"][1:].tolist() == pytest.approx((errors_mm[1:] - errors_mm[0]).tolist())
+    assert images.frame["sharpness"].tolist() == pytest.approx([0.62, 0.4, 0.1])
+    assert images.frame["less_first_mm"][2] > images.frame["less_first_mm"][1] > 0
+    assert images.frame["all_mm"].tolist() == pytest.approx([9.4] * 3)
+
+
 def test_runtime_is_split_as_printed_and_names_its_device(sources: Sources) -> None:
     table = list_items(sources)["feedback15_section_4_7"]
     assert isinstance(table, Table)

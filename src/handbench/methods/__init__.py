@@ -4,7 +4,7 @@ Here is only what every one of them keeps to.
 """
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
@@ -75,7 +75,8 @@ class Method:
     """How one kind is trained and used; a file in methods/ makes one for each kind that it holds."""
 
     train: Callable[[CropDataset, Any, TrainingRun], State]
-    """Crops, the kind's settings and the run, to everything of its own that predicting needs."""
+    """Crops, the kind's settings and the run, to everything of its own that predicting needs, and to what has become
+    of its parts, where it trains them on."""
     build_model: Callable[[Trained], nn.Module]
     """What was trained as one module."""
     predict: Callable[[Trained, Tensor], Float[Tensor, "steps frames joints 3"]] | None = None
@@ -89,6 +90,11 @@ class Method:
 def keep(network: nn.Module) -> State:
     """What a training leaves of a network."""
     return {name: value.detach().cpu() for name, value in network.state_dict().items()}
+
+
+def keep_parts(networks: Sequence[nn.Module]) -> State:
+    """The same of networks that were trained on: each under its place among the needs, as a checkpoint has them."""
+    return {f"{place}/{name}": value for place, one in enumerate(networks) for name, value in keep(one).items()}
 
 
 def load_method(kind: str) -> Method:

@@ -10,23 +10,31 @@ M. Oberweger, P. Wohlhart, V. Lepetit, TPAMI 2019.
     updater  updater                        Eq. 4
     lambda   lam                            Eqs. 8 and 9
     T_D      PoseSet                        Sec. 3.5 and Eq. 10
+    n        iterations                     Eqs. 12 and 13
 
 Against 2015: a residual predictor behind a pose prior, a tanh at the synthesizer's end, an updater that sees both
 images as channels of one, Adam. What is alike lies in loop/, the iteration (Eq. 4) in methods/feedback_loop.py. The
 joints that P^-1 gives are compared (Eq. 6); its last layer starts at the prior and is trained with the rest.
+
+Sec. 3.6 trains all three together. It writes updater(synth(p), D) where Eq. 4 has updater(D, synth(p)): the order of
+Eq. 4 is kept. Eq. 13 is Eq. 6 with the whole loop in the predictor's place, and so it is trained: all networks in
+training mode, the predictor's dropout and batch statistics as when it learned alone.
 """
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from handbench.datasets.torch_dataset import CropDataset
-from handbench.loop.crop_data import apply, divide
+from handbench.errors import BadInput
+from handbench.loop.crop_data import Division, apply, divide
+from handbench.loop.iteration import FeedbackLoop, run_loop
+from handbench.loop.loop_probe import probe_loop
 from handbench.loop.predictor_training import fit_predictor
 from handbench.loop.synthesizer_probe import probe_synthesizer
 from handbench.loop.synthesizer_training import train_synthesizer
 from handbench.loop.updater_training import fit_updater
-from handbench.methods import Method, Numbers, State, Trained, TrainingRun, keep
-from handbench.modules import Feedback19Predictor, Feedback19Synthesizer, Feedback19Updater
+from handbench.methods import Method, Numbers, State, Trained, TrainingRun, keep, keep_parts
+from handbench.modules import Feedback19Joint, Feedback19Predictor, Feedback19Synthesizer, Feedback19Updater
 from handbench.networks.deepprior_plus import DeepPriorPlus
 from handbench.networks.pose_prior import fit_prior
 from handbench.networks.synthesizer import Synthesizer
@@ -34,6 +42,9 @@ from handbench.networks.updater import Updater2019
 
 Images = Float[Tensor, "frames 1 size size"]
 Poses = Float[Tensor, "steps frames joints 3"]
+
+OWN = ("feedback19.predictor", "feedback19.synthesizer", "feedback19.updater")
+"""What can be trained jointly."""
 
 
 def predictor_loss(
@@ -55,10 +66,17 @@ def make_predictor(joints: int, size_px: int, settings: Feedback19Predictor, see
     )
 
 
+def begin_predictor(data: Division, settings: Feedback19Predictor, seed: int) -> DeepPriorPlus:
+    """Random weights, and behind them the prior of the training poses."""
+    joints, size_px = data.seen["joints"].shape[1], data.seen["depth"].shape[-1]
+    network = make_predictor(joints, size_px, settings, seed)
+    network.prior.set_prior(fit_prior(data.seen["joints"], settings.components))
+    return network
+
+
 def train_predictor(crops: CropDataset, settings: Feedback19Predictor, run: TrainingRun) -> State:
     data = divide(crops)
-    network = make_predictor(len(crops.joint_names), crops.size_px, settings, run.seed)
-    network.prior.set_prior(fit_prior(data.seen["joints"], settings.components))
+    network = begin_predictor(data, settings, run.seed)
     fit_predictor(network, settings, data, predictor_loss, run.fit)
     return keep(network)
 
@@ -92,20 +110,77 @@ def probe(trained: Trained, crops: CropDataset, learned: CropDataset) -> Numbers
     return probe_synthesizer(trained.build(), crops, learned)
 
 
+def make_updater(joints: int, size_px: int, settings: Feedback19Updater, seed: int = 0) -> Updater2019:
+    return Updater2019(joints, size_px, pooling=settings.pooling, seed=seed)
+
+
 def train_updater(crops: CropDataset, settings: Feedback19Updater, run: TrainingRun) -> State:
     """Eqs. 8 to 10, with predictor and synthesizer as they are."""
     predictor, synthesizer = (need.build() for need in run.needs)
-    network = Updater2019(len(crops.joint_names), crops.size_px, pooling=settings.pooling, seed=run.seed)
+    network = make_updater(len(crops.joint_names), crops.size_px, settings, run.seed)
     fit_updater(network, predictor, synthesizer, settings, divide(crops), run.fit)
     return keep(network)
 
 
 def build_updater(trained: Trained) -> Updater2019:
-    return trained.load_into(Updater2019(trained.joints, trained.size_px, pooling=trained.settings.pooling))
+    return trained.load_into(make_updater(trained.joints, trained.size_px, trained.settings))
+
+
+def joint_loss(
+    loop: nn.Module, depth: Float[Tensor, "batch 1 size size"], joints: Float[Tensor, "batch joints 3"]
+) -> Float[Tensor, ""]:
+    """|p(n) - p|^2 on average over the batch (Eq. 13), p(n) what n iterations make of pred(D) (Eqs. 11 and 12)."""
+    return predictor_loss(loop, depth, joints)
+
+
+def train_jointly(crops: CropDataset, settings: Feedback19Joint, run: TrainingRun) -> State:
+    """Eqs. 11 to 13, from the networks that were trained apart or from random ones of their sizes."""
+    require_own(run.needs)
+    data = divide(crops)
+    parts = begin_parts(data, run) if settings.random_start else [need.build() for need in run.needs]
+    predictor, synthesizer, updater = parts
+    loop = FeedbackLoop(predictor, synthesizer, updater, settings.iterations)
+    fit_predictor(loop, settings, data, joint_loss, run.fit)
+    return keep_parts(parts)
+
+
+def begin_parts(data: Division, run: TrainingRun) -> list[nn.Module]:
+    """Every network as its own training would start it."""
+    predictor, synthesizer, updater = run.needs
+    return [
+        begin_predictor(data, predictor.settings, run.seed),
+        make_synthesizer(synthesizer.joints, synthesizer.size_px, synthesizer.settings, run.seed),
+        make_updater(updater.joints, updater.size_px, updater.settings, run.seed),
+    ]
+
+
+def require_own(needs: tuple[Trained, ...]) -> None:
+    """Other kinds may have no gradient, and no start that is known here."""
+    other = [need.kind for need in needs if need.kind not in OWN]
+    if other:
+        raise BadInput("feedback19.joint", expected=f"needs of {', '.join(OWN)}", found=other[0], fix="name those")
+
+
+def build_loop(trained: Trained) -> FeedbackLoop:
+    predictor, synthesizer, updater = (part.build() for part in trained.parts)
+    return FeedbackLoop(predictor, synthesizer, updater, trained.settings.iterations)
+
+
+def predict_jointly(trained: Trained, depth: Images) -> Poses:
+    """p(0) to p(n) (Eqs. 11 and 12)."""
+    loop = build_loop(trained).eval()
+    return run_loop(loop.updater, loop.synthesizer, depth, apply(loop.predictor, depth), loop.iterations)
+
+
+def probe_jointly(trained: Trained, crops: CropDataset, learned: CropDataset) -> Numbers:
+    """What updates do around the truth, how long each part takes, and how the images have changed (Sec. 3.6)."""
+    loop = build_loop(trained).eval()
+    return {**probe_loop(loop, crops), "synthesizer": probe_synthesizer(loop.synthesizer, crops, learned)}
 
 
 METHODS = {
     "predictor": Method(train_predictor, build_predictor, predict),
     "synthesizer": Method(train_synthesis, build_synthesizer, probe=probe),
     "updater": Method(train_updater, build_updater),
+    "joint": Method(train_jointly, build_loop, predict_jointly, probe_jointly),
 }

@@ -62,7 +62,7 @@ def _describe_region(probes: Sequence[Probe], region: str, printed: Mapping[str,
 def build_image_comparison(
     name: str, title: str, modules: Mapping[str, str], sources: Sources, *, printed: str
 ) -> Item:
-    """Synthesizers side by side: the error over the hand, and what training each of them took."""
+    """Synthesizers side by side: the error over the hand and over all, and what training each of them took."""
     found = {label: _find_images(sources, module) for module, label in modules.items()}
     probes = [one for group in found.values() for one in group]
     if not probes:
@@ -74,6 +74,7 @@ def build_image_comparison(
         Column("hand_mm", "error over the hand, mm", group, decimals=2, otherwise="status"),
         Column("low_mm", "95 % interval, mm", group, decimals=2, high="high_mm"),
         Column("less_first_mm", "less the first, mm", group, decimals=2, signed=True),
+        Column("all_mm", "error over all pixels, mm", group, decimals=2),
         Column("sharpness", "sharpness of the outline", group, decimals=3),
         Column("epochs", "epochs, all stages", group, decimals=0),
         Column("converged", "trained to its end", group),
@@ -98,7 +99,7 @@ def _find_images(sources: Sources, module: str) -> tuple[Probe, ...]:
 
 def _describe_images(label: str, probes: Sequence[Probe]) -> dict[str, object]:
     if not probes:
-        nothing = dict.fromkeys(("hand_mm", "low_mm", "high_mm", "sharpness", "epochs"), np.nan)
+        nothing = dict.fromkeys(("hand_mm", "low_mm", "high_mm", "all_mm", "sharpness", "epochs"), np.nan)
         return {"method": label, **nothing, "converged": "", "status": NOT_RUN}
     interval, training = _pool_hand(probes), describe_training(probes[0].module, probes[0].settings)
     return {
@@ -106,6 +107,7 @@ def _describe_images(label: str, probes: Sequence[Probe]) -> dict[str, object]:
         "hand_mm": interval.mean,
         "low_mm": interval.low,
         "high_mm": interval.high,
+        "all_mm": float(np.mean([one.images.read("all", "mean_mm") for one in probes])),
         "sharpness": average_sharpness(probes),
         "epochs": training.epochs if training else np.nan,
         "converged": "yes" if all(one.converged for one in probes) else "no",

@@ -28,7 +28,8 @@ _AGAIN = "delete the folder and train again"
 class Checkpoint:
     """What training has made; `card` holds kind, module, settings, seed, fold, dataset, centre and the protocol.
 
-    One that is put together from others holds their cards in `parts`, and their tensors under `<place>/<name>`.
+    One that is put together from others holds their cards in `parts`, and their tensors under `<place>/<name>`. Where
+    it has trained them on, the tensors are what became of them; the cards say how they are built and began.
     """
 
     folder: Path
@@ -66,7 +67,8 @@ def save_checkpoint(
     """Tensors first, the card last: a folder without a card is no checkpoint."""
     folder.mkdir(parents=True, exist_ok=True)
     card = {**card, "parts": [part.card for part in parts]}
-    state = {**state, **{f"{i}/{name}": value for i, part in enumerate(parts) for name, value in part.state.items()}}
+    # What training has made of a part stands in the place of what the part was.
+    state = {f"{i}/{name}": value for i, part in enumerate(parts) for name, value in part.state.items()} | state
     (folder / CARD).unlink(missing_ok=True)
     # Not safetensors' own writer: it knows no umask, and a full disk is an error of its own kind.
     replace_file(folder / TENSORS, save({name: tensor.contiguous() for name, tensor in state.items()}))

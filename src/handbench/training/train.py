@@ -57,7 +57,8 @@ def train(job: Job, store: Path, out: Path, *, call: Path | None = None, log_mod
         state = method.train(crops, settings, fit)
         _check_finite(state, job)
         held = needs if KINDS[job.kind].whole else []
-        converged = fit.converged and all(one.card["converged"] is True for one in held)
+        # Of what is only put together, every part must have come to its end.
+        converged = fit.converged if fit.shown else all(one.card["converged"] is True for one in held)
         save_checkpoint(out, state, card | {"converged": converged}, parts=held)
         tracked.log_file(out / CARD)
         fit.forget()

@@ -35,7 +35,9 @@ SECTION_5_3 = (
     Printed("feedback", 10.8, "nyu/generalized-feedback"),
 )
 MODULES_5_3 = {"DeepPrior++ (initialization)": PREDICTOR, "feedback": LOOP}
-APART_AND_JOINT = {LOOP: "trained apart", JOINT: "fine-tuned together"}
+RANDOM = "feedback19_joint_random"
+"""The loop whose networks were trained together from random ones."""
+APART, TOGETHER, FROM_RANDOM = "trained apart", "fine-tuned together", "together from random networks"
 _PICTURES = "Pictures of synthesized images are not drawn yet."
 
 
@@ -70,15 +72,16 @@ def _show_training(sources: Sources) -> tuple[Item, ...]:
         build_image_errors("feedback19_section_3_4", "Section 3.4: where synthesized images err", SYNTHESIZER, sources),
         build_variants(
             "feedback19_section_3_6",
-            "Section 3.6: three networks trained apart and fine-tuned together",
-            APART_AND_JOINT,
+            "Section 3.6: three networks trained apart and together",
+            {LOOP: APART, JOINT: TOGETHER, RANDOM: FROM_RANDOM},
             sources,
-            printed="The paper says that the accuracy is similar, without numbers.",
+            printed="The paper says, without numbers, that fine-tuning together leads to similar accuracy, and that a "
+            "random start did not converge to a satisfying solution.",
         ),
         build_image_comparison(
             "feedback19_section_3_6_images",
-            "Section 3.6: images of the synthesizer, apart and after fine-tuning together",
-            {SYNTHESIZER: "trained apart", JOINT: "fine-tuned together"},
+            "Section 3.6: images of the synthesizer, trained apart and together",
+            {SYNTHESIZER: APART, JOINT: TOGETHER, RANDOM: FROM_RANDOM},
             sources,
             printed="The paper says that the images become less readable, without numbers.",
         ),
