@@ -23,6 +23,7 @@ from handbench.modules import (
 
 Paper = Literal["feedback15", "feedback19", "deepmodel", "refine", "crossing"]
 DatasetName = Literal["nyu", "icvl", "msra", "msra14", "dexter"]
+Subject = Literal["P0", "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8"]
 Count = Annotated[int, Field(ge=1)]
 
 CENTRES = ("joint", "com", "block", "joint-<name>")
@@ -37,6 +38,12 @@ def _check_centre_word(word: str) -> str:
         near = find_nearest(word, CENTRES)
         raise ValueError(f"centre {word!r} where {', '.join(CENTRES)} belong; did you mean {near}?")
     return word
+
+
+def _check_once(subjects: list[str]) -> list[str]:
+    if len(set(subjects)) < len(subjects):
+        raise ValueError(f"{', '.join(subjects)} where each subject may stand once")
+    return subjects
 
 
 Centre = Annotated[str, AfterValidator(_check_centre_word)]
@@ -58,6 +65,8 @@ class _Module(Strict):
     centre: Centre | None = None
     """Other crops than those of its paper."""
     threads: Annotated[int, Field(ge=1, le=256)] = 1
+    folds: Annotated[list[Subject], Field(min_length=1), AfterValidator(_check_once)] | None = None
+    """MSRA's subjects that are left out, a training each; null for all nine."""
 
 
 class NearestNeighbourModule(_Module):

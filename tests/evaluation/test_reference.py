@@ -12,8 +12,9 @@ from handbench.evaluation.published import Record
 REFERENCE = Path(__file__).resolve().parents[2] / "results" / "reference"
 
 
-def test_the_rows_of_the_record_are_those_of_this_code(shared: Path) -> None:
-    with (REFERENCE / "claims.csv").open(newline="") as file:
+@pytest.mark.parametrize("claims", sorted(REFERENCE.glob("*/claims.csv")), ids=lambda path: path.parent.name)
+def test_the_rows_of_the_record_are_those_of_this_code(claims: Path, shared: Path) -> None:
+    with claims.open(newline="") as file:
         kept = {row["id"]: row for row in csv.DictReader(file)}
     now = claims_frame(decide_claims([], Record(shared / "published"), scale="claims", source="embedded"))
     assert list(kept) == now["id"].tolist()

@@ -114,7 +114,8 @@ def checkpoints_needed(wildcards):
 
 def checkpoints_of_folds(wildcards):
     """All that predicts the test frames of a dataset: one checkpoint, or one for each subject left out."""
-    folds = [f"{os.sep}fold-{subject}" for subject in MSRA_SUBJECTS] if wildcards.dataset == "msra" else [""]
+    left_out = settings.modules[wildcards.module].folds or MSRA_SUBJECTS
+    folds = [f"{os.sep}fold-{subject}" for subject in left_out] if wildcards.dataset == "msra" else [""]
     return [trained(wildcards.dataset, wildcards.module, wildcards.seed, fold) for fold in folds]
 
 

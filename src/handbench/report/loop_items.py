@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from handbench.conventions import DATASETS
 from handbench.evaluation.bootstrap import Interval, bootstrap_blocks
 from handbench.evaluation.claim_feedback15 import SUBJECTS, describe_device
 from handbench.evaluation.claim_loop import ITERATIONS, mean_of, stop_at
@@ -21,6 +22,7 @@ from handbench.report.stamps import stamp_results
 
 PARTS = ("predictor", "synthesizer", "updater", "loop")
 BATCHES = ("1", "64")
+LOOP_DATASETS = ("nyu", "icvl", "msra")
 
 
 def build_iterations(name: str, title: str, modules: Sequence[str], sources: Sources, *, printed: str) -> Item:
@@ -61,6 +63,18 @@ def build_subjects(name: str, title: str, module: str, sources: Sources) -> Item
     columns = tuple(column for column in _loop_columns(sources, of="frames") if column.key != "less_first_mm")
     notes = (tell_results(found), "The paper does not tell the subjects apart.", *sources.caution)
     return Table(name, title, pd.DataFrame(rows), columns, stamp_results(found), notes)
+
+
+def build_datasets(name: str, title: str, module: str, sources: Sources, *, printed: str) -> Item:
+    """One loop in rows: on each data set that it was run on. Frames differ, so that no row is set against another."""
+    found = {dataset: loop for dataset in LOOP_DATASETS if (loop := find_loop(sources, module, dataset))}
+    results = [one for group in found.values() for one in group]
+    if not results:
+        return Absent(name, title, f"This run: {NOT_RUN}. {printed}")
+    rows = [_describe_loop(DATASETS[dataset].title, group, group) for dataset, group in found.items()]
+    columns = tuple(column for column in _loop_columns(sources, of="data set") if column.key != "less_first_mm")
+    frames = "; ".join(f"{DATASETS[dataset].title}: {tell_results(group)}" for dataset, group in found.items())
+    return Table(name, title, pd.DataFrame(rows), columns, stamp_results(results), (frames, printed, *sources.caution))
 
 
 def build_variants(name: str, title: str, modules: Mapping[str, str], sources: Sources, *, printed: str) -> Item:
@@ -169,9 +183,9 @@ def tell_results(results: Sequence[Result]) -> str:
     return f"{results[0].frames:,} test frames{f', means over {seeds} seeds' if seeds > 1 else ''}."
 
 
-def find_loop(sources: Sources, module: str) -> tuple[Result, ...]:
-    """All seeds of an iterating module on NYU; nothing where one of them has not iterated as often as the papers do."""
-    found = sources.find_results(dataset="nyu", module=module)
+def find_loop(sources: Sources, module: str, dataset: str = "nyu") -> tuple[Result, ...]:
+    """All seeds of an iterating module; nothing where one of them has not iterated as often as the papers do."""
+    found = sources.find_results(dataset=dataset, module=module)
     return found if all(one.steps_mm is not None and len(one.steps_mm) > ITERATIONS for one in found) else ()
 
 

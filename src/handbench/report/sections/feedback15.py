@@ -9,6 +9,7 @@ from handbench.report.comparisons import build_comparison, build_curves, read_fi
 from handbench.report.image_items import build_image_comparison, build_image_errors, build_label_noise
 from handbench.report.items import Item, Section
 from handbench.report.loop_items import (
+    build_datasets,
     build_iterations,
     build_runtime,
     build_subjects,
@@ -145,6 +146,13 @@ def _show_starts(sources: Sources) -> tuple[Item, ...]:
         ),
         build_subjects(
             "feedback15_subjects", "The loop on the subject seen in training and on the other", "feedback15", sources
+        ),
+        build_datasets(
+            "feedback15_datasets",
+            "The loop on other data sets",
+            "feedback15",
+            sources,
+            printed="The paper prints numbers for NYU alone.",
         ),
     )
 
