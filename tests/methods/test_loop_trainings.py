@@ -17,7 +17,8 @@ from handbench.training import lightning_loop
 from handbench.training.checkpoint import load_checkpoint
 from handbench.training.predict import predict
 from handbench.training.prediction_file import read_joints, read_steps
-from handbench.training.probe import probe, read_probe
+from handbench.training.probe import probe
+from handbench.training.probe_file import read_probe
 from handbench.training.train import Job, train
 from tests.datasets.crop_fixtures import make_listing
 
