@@ -24,8 +24,8 @@ def make_impossible(poses: Poses, joints: JointSet) -> dict[str, Poses]:
     swapped = poses.clone()
     swapped[:, ring + middle] = poses[:, middle + ring]
     made = {
-        "ring and middle swapped": swapped,
-        "ring and middle flipped": flip(poses, ring + middle, centre, ring + middle),
+        "fingers swapped": swapped,
+        "fingers flipped": flip(poses, ring + middle, centre, ring + middle),
     }
     if wrist:
         made["wrist flipped"] = flip(poses, wrist, centre, ring + middle)

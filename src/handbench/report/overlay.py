@@ -88,11 +88,12 @@ def _colour_hand(
     cube = own.cube
     patch, patch_from_image = crop_cube(frame.depth_mm, cube.centre_mm, cube.cube_mm, frame.camera, size_px=tile_px)
     depth_mm = sample_window(frame.depth_mm, patch_from_image, tile_px)
-    near_mm, far_mm = _find_range(depth_mm[np.abs(patch) < 1], cube.cube_mm)
+    near_mm, far_mm = find_range(depth_mm[np.abs(patch) < 1], cube.cube_mm)
     return colour_depth(depth_mm, near_mm, far_mm), patch_from_image
 
 
-def _find_range(inside_mm: Float32[np.ndarray, "pixels"], cube_mm: float) -> tuple[float, float]:
+def find_range(inside_mm: Float32[np.ndarray, "pixels"], cube_mm: float) -> tuple[float, float]:
+    """Where the colours of what lies inside a cube begin and end."""
     near_mm, far_mm = np.percentile(inside_mm, OUTLIERS).tolist()
     # The colours of a flat surface would be those of its noise.
     return near_mm, max(far_mm, near_mm + cube_mm / 4)

@@ -3,6 +3,7 @@
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64, UInt8
@@ -50,7 +51,7 @@ def as_levels(depth: Float[np.ndarray, "*images size size"]) -> UInt8[np.ndarray
     return np.round((np.clip(depth, -1, 1) + 1) * (LEVELS / 2)).astype(np.uint8)
 
 
-def as_depth_mm(levels: UInt8[np.ndarray, "size size"], cube_mm: float) -> Float32[np.ndarray, "size size"]:
+def as_depth_mm(levels: UInt8[np.ndarray, "*shape"], cube_mm: float) -> Float32[np.ndarray, "*shape"]:
     """Behind the near face of the cube."""
     return levels.astype(np.float32) * np.float32(cube_mm / LEVELS)
 
@@ -72,8 +73,8 @@ def read_pictures(path: Path, sha256: str) -> Pictures:
     with np.load(path, allow_pickle=False) as file:
         if missing := {*ARRAYS, *WORDS} - {*file}:
             raise _refuse(path, f"no {min(missing)} in it")
-        words = {name: tuple(file[name].tolist()) for name in WORDS}
-        return Pictures(**{name: file[name] for name in ARRAYS}, **words)
+        read: dict[str, Any] = {name: file[name] for name in ARRAYS}
+        return Pictures(**read | {name: tuple(file[name].tolist()) for name in WORDS})
 
 
 def _refuse(path: Path, found: str) -> BadInput:

@@ -22,7 +22,7 @@ from handbench.training.picture_file import EVEN, Pictures, as_levels
 
 SHARES = (0.1, 0.5, 0.9)
 """Of the frames that lie below in the error of the start: easy, median and hard ones."""
-EVENLY_OF_START, EVENLY_OF_TRUTH = 9, 8
+EVENLY_OF_START, EVENLY_OF_TRUTH = 7, 8
 FIRST_ITERATIONS = (0, 1, 2)
 """These and the last one are shown of an iteration."""
 TRUTH = "truth"
@@ -70,11 +70,12 @@ def choose_even(frames: int, wanted: int) -> Choice:
 
 
 def choose_by_start(start_mm: Float[Tensor, "frames"]) -> Choice:
-    """A frame at each share of the order of their errors, then those at even distances."""
+    """A frame at each share of the order of their errors, then those at even distances that are not among them."""
     order, even = start_mm.argsort(stable=True), choose_even(len(start_mm), EVENLY_OF_START)
     at_shares = order[[round(share * (len(order) - 1)) for share in SHARES]]
-    words = tuple(f"{share:.0%}" for share in SHARES)
-    return Choice(torch.cat([at_shares, even.places]), words + even.words)
+    others = even.places[~torch.isin(even.places, at_shares)]
+    words = tuple(f"{100 * share:.0f} %" for share in SHARES)
+    return Choice(torch.cat([at_shares, others]), words + (EVEN,) * len(others))
 
 
 def take(data: Data, places: Int64[Tensor, "chosen"]) -> Data:
