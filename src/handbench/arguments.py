@@ -220,13 +220,13 @@ def _add_export(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_probe(commands: argparse._SubParsersAction) -> None:
-    words = "measure what a network does beside its joints: images drawn, updates from noise, time"
+    words = "measure what a network does beside its joints: images drawn, updates from noise, time; and keep pictures"
     parser = _add_command(commands, "probe", words)
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="folder of `handbench train`")
     parser.add_argument("--store", type=Path, required=True, metavar="DIR", help="crop store to try it on")
     parser.add_argument("--learned", type=Path, required=True, metavar="DIR", help="crop store of its training")
     parser.add_argument("--threads", type=_parse_positive, default=1, metavar="N", help="of what is timed (default 1)")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for probe.json")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for probe.json and pictures.npz")
 
 
 def _add_mlflow(commands: argparse._SubParsersAction) -> None:

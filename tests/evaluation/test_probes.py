@@ -46,6 +46,16 @@ def test_a_damaged_probe_is_one_line(tmp_path: Path) -> None:
         read_probes(tmp_path)
 
 
+def test_an_older_probe_says_that_it_left_no_pictures(tmp_path: Path) -> None:
+    write_probe(tmp_path, "a", 0)
+    [probe] = read_probes(tmp_path)
+    with pytest.raises(BadInput, match=r"a on nyu, seed 0: .* found none, as an older release left it; probe it"):
+        probe.open_pictures()
+    write_probe(tmp_path, "b", 0, sha256_of_pictures="0" * 64)
+    with pytest.raises(BadInput, match="found no such file"):
+        read_probes(tmp_path)[1].open_pictures()
+
+
 def test_images_are_paired_frame_by_frame() -> None:
     ours, theirs = make_images(8.0), make_images(9.5)
     ours["frame_hand_mm"][0] = None

@@ -15,9 +15,11 @@ from handbench.loop.iteration import iterate
 from handbench.methods.feedback_loop import build_model
 from handbench.training import lightning_loop
 from handbench.training.checkpoint import load_checkpoint
+from handbench.training.picture_file import read_pictures
 from handbench.training.predict import predict
 from handbench.training.prediction_file import read_joints, read_steps
-from handbench.training.probe import probe, read_probe
+from handbench.training.probe import probe
+from handbench.training.probe_file import read_probe
 from handbench.training.train import Job, train
 from tests.datasets.crop_fixtures import make_listing
 from tests.methods.chain_fixtures import PARTS, find_parts, make_job
@@ -126,6 +128,9 @@ def test_a_synthesizer_is_probed_against_the_camera(place: Path, tmp_path: Path)
     numbers = read_probe(tmp_path / "probe.json")["numbers"]
     assert numbers["frames"] == len(numbers["frame_hand_mm"]) == len(numbers["sequences"]) == 12
     assert numbers["inside"]["pixels"] + numbers["outline"]["pixels"] == numbers["hand"]["pixels"]
+    # Whatever else is timed, the pictures are the same in every byte.
+    probe(place / "feedback15_synthesizer", place / "test", place / "train", tmp_path / "again")
+    assert (tmp_path / "again" / "pictures.npz").read_bytes() == (tmp_path / "pictures.npz").read_bytes()
     # The first frames are those of the training: the nearest pose's image is the very one.
     assert numbers["nearest_hand"]["median_mm"] == 0.0
 
@@ -133,6 +138,8 @@ def test_a_synthesizer_is_probed_against_the_camera(place: Path, tmp_path: Path)
 def test_a_loop_is_probed_around_the_truth(place: Path, tmp_path: Path) -> None:
     probe(place / "feedback19", place / "test", place / "train", tmp_path)
     numbers = read_probe(tmp_path / "probe.json")["numbers"]
+    pictures = read_pictures(tmp_path / "pictures.npz", read_probe(tmp_path / "probe.json")["sha256_of_pictures"])
+    assert pictures.steps == ("0", "1", "2", "3")
     around = {row["noise_mm"]: row for row in numbers["around_truth"]}
     assert around[0.0]["before_mm"] == 0.0
     assert around[20.0]["before_mm"] == pytest.approx(20.0, rel=0.1)

@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from picture_fixtures import make_pictures
 from run_fixtures import COMMIT, DIGEST, FRAMES, make_listing
 
 from handbench.conventions import DATASETS
 from handbench.datasets.crops import build_crops
-from handbench.datasets.store import CropStore, open_store, seal
+from handbench.datasets.store import CropStore, open_store
 from handbench.evaluation.evaluate import evaluate
 from handbench.evaluation.evaluation_files import save_evaluation
 from handbench.training.prediction_file import FILE, save_predictions
+from handbench.training.probe_file import save_probe
 
 SEEDS = (0, 1)
 LAYERS = {"batch": 64, "stage_epochs": [12, 4, 3], "epochs": 8, "label_noise_mm": 0.0}
@@ -111,6 +113,7 @@ def write_probes(run: Path, seed: int) -> None:
         write_probe(run, module, seed, images, LAYERS | {"label_noise_mm": float(noise_mm)}, dataset="icvl")
     updates = make_updates(rng)
     write_probe(run, "feedback15", seed, updates)
+    write_probe(run, "feedback15_beside_lbfgsb", seed, updates)
     write_probe(run, "feedback19", seed, updates)
     write_probe(run, "feedback19_joint", seed, updates | {"synthesizer": make_images(rng, 12.0, 0.4)})
     write_probe(run, "feedback19_joint_random", seed, updates | {"synthesizer": make_images(rng, 60.0, 0.1)})
@@ -161,9 +164,7 @@ def write_probe(
     *,
     dataset: str = "nyu",
 ) -> None:
-    content = {"format": "handbench probe", "version": 1, "kind": "any", "module": module, "seed": seed}
+    content = {"kind": "any", "module": module, "seed": seed}
     content |= {"paper": module.partition("_")[0], "settings": settings or {}, "dataset": dataset, "converged": True}
     content |= {"source": "embedded", "scale": "demo", "centre": "com", "sha256_of_checkpoint": "", "numbers": numbers}
-    folder = run / "probe" / dataset / module / f"seed{seed}"
-    folder.mkdir(parents=True)
-    (folder / "probe.json").write_text(json.dumps(seal(content)))
+    save_probe(run / "probe" / dataset / module / f"seed{seed}", content, make_pictures(module, dataset))

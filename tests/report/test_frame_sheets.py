@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import pytest
 
-from handbench.conventions import DATASETS
 from handbench.errors import BadInput
 from handbench.evaluation.results import read_results
 from handbench.report.frame_data import open_frames
@@ -16,7 +15,6 @@ from handbench.report.frame_sheets import (
     TILES,
     TRUTH,
     WIDTH_PX,
-    _list_bones,
     choose_frames,
     draw_sheet,
     save_sheet,
@@ -39,14 +37,6 @@ def test_fewer_frames_than_tiles_are_all_shown():
     assert choose_frames(errors_mm, "best").tolist() == [1, 2, 0]
     assert choose_frames(errors_mm, "median").tolist() == [1, 2, 0]
     assert choose_frames(errors_mm, "worst").tolist() == [0, 2, 1]
-
-
-@pytest.mark.parametrize("dataset", sorted(DATASETS))
-def test_bones_connect_scored_joints(dataset):
-    joints = len(DATASETS[dataset].scored)
-    bones = _list_bones(dataset)
-    assert all(0 <= a < joints and 0 <= b < joints for a, b in bones)
-    assert len(bones) == (0 if dataset == "dexter" else joints - 1)
 
 
 def count_pixels(picture: np.ndarray, colour: tuple[int, int, int]) -> int:

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from handbench.conventions import DATASETS, DEXTER, ICVL, NYU_SCORED_JOINTS
+from handbench.conventions import ICVL
 from handbench.datasets.centres import Centre
 from handbench.datasets.own_frames import unlabelled_frame
-from handbench.report.overlay import scored_skeleton, write_overlays
+from handbench.report.overlay import write_overlays
 from handbench.report.own_joints import OwnJoints
 from handbench.report.skeleton import CASING, PART_COLOURS
 
@@ -103,18 +103,3 @@ def test_any_name_can_be_a_title(tmp_path, name):
     renamed = OwnJoints(name, own.file, own.camera, own.cube, own.steps_mm)
     [path] = write_overlays(make_frame(), renamed, ICVL.joints, name, tmp_path)
     assert path.stat().st_size > 1000
-
-
-@pytest.mark.parametrize("dataset", sorted(DATASETS))
-def test_bones_join_scored_joints(dataset):
-    joints, convention = scored_skeleton(dataset), DATASETS[dataset]
-    assert joints.names == tuple(convention.joints.names[joint] for joint in convention.scored)
-    assert len(joints.parts) == len(joints.names)
-    assert all(max(edge) < len(joints.names) for edge in joints.edges)
-
-
-def test_scored_skeletons_by_hand():
-    assert scored_skeleton("nyu") == NYU_SCORED_JOINTS
-    assert scored_skeleton("icvl") == ICVL.joints
-    assert scored_skeleton("dexter").names == DEXTER.joints.names[:5]
-    assert scored_skeleton("dexter").edges == ()

@@ -12,9 +12,9 @@ from handbench.conventions import DATASETS, NYU
 from handbench.datasets.centres import Centre
 from handbench.datasets.own_frames import Intrinsics, parse_intrinsics
 from handbench.datasets.own_hand import Reach
+from handbench.datasets.scored_skeleton import scored_skeleton
 from handbench.errors import BadInput
 from handbench.geometry.camera import back_project_points
-from handbench.report.overlay import scored_skeleton
 from handbench.report.own_prediction import Model, predict_frames
 
 CAMERA = Intrinsics(240.0, 240.0, 160.0, 120.0)

@@ -1,4 +1,4 @@
-# What a network does beside its joints: the images it draws, its updates around the truth, its time.
+# What a network does beside its joints: the images it draws, its updates around the truth, its time; with pictures.
 rule probe:
     input:
         checkpoint=lambda wildcards: trained(wildcards.dataset, wildcards.module, wildcards.seed),
@@ -6,6 +6,7 @@ rule probe:
         learned=lambda wildcards: store_of(wildcards.dataset, wildcards.module, "train"),
     output:
         card=f"{RUN}/probe/{{dataset}}/{{module}}/seed{{seed}}/probe.json",
+        pictures=f"{RUN}/probe/{{dataset}}/{{module}}/seed{{seed}}/pictures.npz",
     log:
         f"{LOGS}/probe/{{dataset}}/{{module}}/seed{{seed}}.log",
     benchmark:

@@ -10,6 +10,9 @@ from jaxtyping import Float64
 
 from handbench.errors import BadInput
 from handbench.evaluation.bootstrap import Comparison, compare_seeds
+from handbench.training.picture_file import FILE as PICTURES
+from handbench.training.picture_file import Pictures, read_pictures
+from handbench.training.probe_file import FILE, read_probe
 
 NOT_TRACKED = "probes are files in the run's folder, which the tracking store does not hold"
 
@@ -30,6 +33,10 @@ class Probe:
     """As of a Result: whether training went on until its validation error had stopped falling."""
     settings: Mapping[str, Any]
     numbers: Mapping[str, Any]
+    folder: Path | None = None
+    """Where its files lie, if there are any."""
+    sha256_of_pictures: str = ""
+    """Empty of an older probe, which left none."""
 
     def read(self, *keys: str) -> Any:
         """The number behind these keys; one that an older probe lacks is a BadInput."""
@@ -55,6 +62,17 @@ class Probe:
         inner = self.numbers.get("synthesizer")
         return self if inner is None else replace(self, numbers=inner)
 
+    def open_pictures(self) -> Pictures:
+        """The pictures beside its numbers; BadInput where it has none, or not those that it left."""
+        if self.folder is None or not self.sha256_of_pictures:
+            raise BadInput(
+                f"the probe of {self.module} on {self.dataset}, seed {self.seed}",
+                expected="pictures beside it",
+                found="none, as an older release left it",
+                fix="probe it again with this release",
+            )
+        return read_pictures(self.folder / PICTURES, self.sha256_of_pictures)
+
     @property
     def frame_hand_mm(self) -> Float64[np.ndarray, "frames"]:
         """Mean image error of each frame over the pixels of the hand; NaN for a frame without any."""
@@ -63,16 +81,10 @@ class Probe:
 
 def read_probes(run: Path) -> tuple[Probe, ...]:
     """Every probe of a run, sorted by dataset, module and seed."""
-    paths = sorted(run.glob("probe/*/*/seed*/probe.json"))
-    if not paths:
-        return ()
-    # It loads torch, which takes seconds: only where there is something to read.
-    from handbench.training.probe import read_probe
-
     found = []
-    for path in paths:
+    for path in sorted(run.glob(f"probe/*/*/seed*/{FILE}")):
         try:
-            found.append(_parse_probe(read_probe(path)))
+            found.append(_parse_probe(read_probe(path), path.parent))
         except (KeyError, TypeError) as error:
             raise BadInput(
                 path,
@@ -119,9 +131,14 @@ def compare_images(ours: Sequence[Probe], theirs: Sequence[Probe]) -> Comparison
     return compare_seeds([one.frame_hand_mm for one in first], [one.frame_hand_mm for one in second], sequences[0])
 
 
-def _parse_probe(content: Mapping[str, Any]) -> Probe:
+def _parse_probe(content: Mapping[str, Any], folder: Path) -> Probe:
     kept = ("dataset", "module", "kind", "paper", "seed", "scale", "source", "centre", "settings", "numbers")
-    return Probe(converged=content["converged"] is True, **{key: content[key] for key in kept})
+    return Probe(
+        converged=content["converged"] is True,
+        folder=folder,
+        sha256_of_pictures=content.get("sha256_of_pictures", ""),
+        **{key: content[key] for key in kept},
+    )
 
 
 def _number(value: float | None) -> float:

@@ -149,7 +149,7 @@ def sample_window(
 def colour_depth(depth_mm: Float32[np.ndarray, "size size"], near_mm: float, far_mm: float) -> Picture:
     """Light is near; what lies behind `far_mm` fades to slate, what was not measured is dark grey."""
     nearness = np.clip((far_mm - depth_mm) / (far_mm - near_mm), 0, 1)
-    picture = _depth_colours()(nearness)[..., :3] * 255
+    picture = depth_colours()(nearness)[..., :3] * 255
     behind = depth_mm > far_mm
     fade = np.exp((far_mm - depth_mm[behind]) / 300)[:, None]
     picture[behind] = fade * FIRST_SLATE + (1 - fade) * LAST_SLATE
@@ -158,7 +158,8 @@ def colour_depth(depth_mm: Float32[np.ndarray, "size size"], near_mm: float, far
 
 
 @lru_cache(maxsize=1)
-def _depth_colours() -> "Colormap":
+def depth_colours() -> "Colormap":
+    """From 0, far, to 1, near."""
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("depth", COLOURS)
@@ -175,7 +176,7 @@ def _write_header(figure: "Figure", listing: Listing) -> None:
     draw_legend(axes, convention.joints, right, 76)
     ramp = np.linspace(0, 1, 180, dtype=np.float32)[None].repeat(12, axis=0)
     axes.text(right - 246, 40, "near", color=FAINT_INK, fontsize=12, va="center", ha="right")
-    axes.imshow(_depth_colours()(1 - ramp), extent=(right - 234, right - 50, 48, 34), aspect="auto")
+    axes.imshow(depth_colours()(1 - ramp), extent=(right - 234, right - 50, 48, 34), aspect="auto")
     axes.text(right - 38, 40, "far", color=FAINT_INK, fontsize=12, va="center")
     axes.set_xlim(-0.5, WIDTH_PX - 0.5)
     axes.set_ylim(HEADER_PX - 0.5, -0.5)

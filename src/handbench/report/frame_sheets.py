@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Int64, UInt8
 
-from handbench.conventions import DATASETS, NYU, NYU_SCORED_JOINTS
+from handbench.conventions import DATASETS
 from handbench.datasets.files import replace_file
+from handbench.datasets.scored_skeleton import scored_skeleton
 from handbench.evaluation.metrics import frame_means
 from handbench.geometry.crop import points_to_patch
 from handbench.report.frame_data import FrameData
@@ -85,6 +86,7 @@ def _draw_tile(data: FrameData, frame: int) -> Picture:
     tile = _shade_depth(np.asarray(store.depth[place], np.float32))
     scale = TILE_PX / store.depth.shape[1]
     truth_mm = np.asarray(store.joints_mm[place])[list(store.scored)]
+    bones = scored_skeleton(data.result.dataset).edges
     for joints_mm, colour, square in ((truth_mm, TRUTH, False), (data.predicted_mm[frame], PREDICTION, True)):
         pixels = points_to_patch(
             joints_mm.astype(np.float64),
@@ -93,7 +95,7 @@ def _draw_tile(data: FrameData, frame: int) -> Picture:
             float(store.cube_mm[place]),
             store.camera,
         )
-        _draw_skeleton(tile, (pixels[:, :2] + 0.5) * scale - 0.5, _list_bones(data.result.dataset), colour, square)
+        _draw_skeleton(tile, (pixels[:, :2] + 0.5) * scale - 0.5, bones, colour, square)
     return tile
 
 
@@ -136,14 +138,6 @@ def _draw_skeleton(
                 cv2.fillPoly(tile, [np.array(corners)], ink, cv2.LINE_AA, SHIFT)
             else:
                 cv2.circle(tile, (x, y), reach, ink, -1, cv2.LINE_AA, SHIFT)
-
-
-def _list_bones(dataset: str) -> tuple[tuple[int, int], ...]:
-    """Bones between scored joints, by their place in a prediction."""
-    if dataset == NYU.name:
-        return NYU_SCORED_JOINTS.edges
-    place = {joint: number for number, joint in enumerate(DATASETS[dataset].scored)}
-    return tuple((place[a], place[b]) for a, b in DATASETS[dataset].joints.edges if a in place and b in place)
 
 
 def _write_words(page: Picture, title: str, captions: Sequence[tuple[int, int, str, str]], stamp: str) -> Picture:

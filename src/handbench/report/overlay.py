@@ -1,7 +1,6 @@
 """The hand of one frame with what a model sees in it: one picture an iteration, and one of all side by side."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Float32, Float64, UInt8
 
-from handbench.conventions import DATASETS, NYU, NYU_SCORED_JOINTS, JointSet
+from handbench.conventions import JointSet
 from handbench.datasets.listing import Frame
 from handbench.geometry.crop import crop_cube, points_to_patch
 from handbench.report.contact_sheet import (
@@ -36,20 +35,6 @@ MOST_COLUMNS = 4
 MARGIN_PX, GAP_PX, HEADER_PX, CAPTION_PX, FOOTER_PX = 24, 20, 76, 32, 44
 OUTLIERS = (1, 99)
 """Percentiles of the depth in the cube: between them lie the colours, so that a flying pixel does not dull them."""
-
-
-@lru_cache(maxsize=8)
-def scored_skeleton(dataset: str) -> JointSet:
-    """The scored joints, as a model predicts them, and the bones between two of them."""
-    if dataset == NYU.name:
-        return NYU_SCORED_JOINTS
-    joints, scored = DATASETS[dataset].joints, DATASETS[dataset].scored
-    place = {joint: number for number, joint in enumerate(scored)}
-    return JointSet(
-        names=tuple(joints.names[joint] for joint in scored),
-        parts=tuple(joints.parts[joint] for joint in scored),
-        edges=tuple((place[a], place[b]) for a, b in joints.edges if a in place and b in place),
-    )
 
 
 def write_overlays(frame: Frame, own: OwnJoints, joints: JointSet, model: str, folder: Path) -> list[Path]:
@@ -103,11 +88,12 @@ def _colour_hand(
     cube = own.cube
     patch, patch_from_image = crop_cube(frame.depth_mm, cube.centre_mm, cube.cube_mm, frame.camera, size_px=tile_px)
     depth_mm = sample_window(frame.depth_mm, patch_from_image, tile_px)
-    near_mm, far_mm = _find_range(depth_mm[np.abs(patch) < 1], cube.cube_mm)
+    near_mm, far_mm = find_range(depth_mm[np.abs(patch) < 1], cube.cube_mm)
     return colour_depth(depth_mm, near_mm, far_mm), patch_from_image
 
 
-def _find_range(inside_mm: Float32[np.ndarray, "pixels"], cube_mm: float) -> tuple[float, float]:
+def find_range(inside_mm: Float32[np.ndarray, "pixels"], cube_mm: float) -> tuple[float, float]:
+    """Where the colours of what lies inside a cube begin and end."""
     near_mm, far_mm = np.percentile(inside_mm, OUTLIERS).tolist()
     # The colours of a flat surface would be those of its noise.
     return near_mm, max(far_mm, near_mm + cube_mm / 4)

@@ -17,10 +17,11 @@ from handbench.datasets.listing import Frame
 from handbench.datasets.own_crops import read_own_crop
 from handbench.datasets.own_frames import Intrinsics, list_own_files, name_frames, parse_intrinsics, read_own_frame
 from handbench.datasets.own_hand import DEFAULT_REACH, Reach, crop_named_place, crop_own_hand
+from handbench.datasets.scored_skeleton import scored_skeleton
 from handbench.errors import BadInput
 from handbench.geometry.crop import unnormalise_joints
 from handbench.methods import load_method
-from handbench.report.overlay import scored_skeleton, write_overlays
+from handbench.report.overlay import write_overlays
 from handbench.report.own_joints import OwnJoints, write_joints_csv, write_joints_json
 from handbench.training.checkpoint import load_checkpoint
 

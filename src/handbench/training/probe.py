@@ -1,25 +1,20 @@
 """What is to be known of a module beside its joints: what `handbench probe` does."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from handbench.datasets.files import replace_file
 from handbench.datasets.lock import hold_alone
-from handbench.datasets.store import is_sealed, seal
 from handbench.datasets.torch_dataset import open_crops
 from handbench.errors import BadInput
 from handbench.methods import load_method
 from handbench.modules import KINDS
 from handbench.provenance import read_place
 from handbench.training.checkpoint import load_checkpoint
+from handbench.training.pictures import take_pictures
 from handbench.training.predict import check_store, check_unseen
+from handbench.training.probe_file import save_probe
 
-FORMAT = "handbench probe"
-VERSION = 1
-FILE = "probe.json"
 _OF_THE_CHECKPOINT = ("kind", "module", "paper", "settings", "seed", "dataset", "converged")
 
 
@@ -40,32 +35,14 @@ def probe(folder: Path, store: Path, learned: Path, out: Path, *, threads: int =
         torch.set_num_threads(threads)
         with torch.no_grad():
             numbers = ask(checkpoint.trained, crops, known_crops)
+            pictures = take_pictures(checkpoint.trained, crops)
         place = read_place(out)
-        content = {"format": FORMAT, "version": VERSION, **{key: card[key] for key in _OF_THE_CHECKPOINT}}
-        content |= {
+        content = {key: card[key] for key in _OF_THE_CHECKPOINT} | {
             "source": card["source"],
             "scale": place.scale if place else "",
             "centre": crops.store.card["protocol"]["centre"]["strategy"],
             "sha256_of_checkpoint": card["sha256"],
             "numbers": numbers,
         }
-        out.mkdir(parents=True, exist_ok=True)
-        replace_file(out / FILE, (json.dumps(seal(content)) + "\n").encode())
+        save_probe(out, content, pictures)
     return f"{card['module']}: probed on {len(crops):,} frames of {store}"
-
-
-def read_probe(path: Path) -> dict[str, Any]:
-    """What `probe` has written."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise _refuse(path, str(error)) from None
-    if not isinstance(content, dict) or (content.get("format"), content.get("version")) != (FORMAT, VERSION):
-        raise _refuse(path, "another format")
-    if not is_sealed(content):
-        raise _refuse(path, "a changed one (its own sha256 differs)")
-    return content
-
-
-def _refuse(path: Path, found: str) -> BadInput:
-    return BadInput(path, expected="a probe as `handbench probe` left it", found=found, fix="probe again")

@@ -16,6 +16,13 @@ from handbench.report.loop_items import (
     build_two_starts,
     build_variants,
 )
+from handbench.report.picture_items import (
+    build_impossible,
+    build_loop_pictures,
+    build_noise_pictures,
+    build_samples,
+    build_search_pictures,
+)
 from handbench.report.search_items import build_search_curves, build_search_paths
 from handbench.report.sources import Sources
 from handbench.report.stamps import stamp_printed
@@ -47,6 +54,9 @@ VARIANTS = {
     "feedback15_init2": "from DeepPrior (Init 2)",
     "feedback15_renderer": "exact renderer for the synthesizer: upper bound",
 }
+LABELS = dict(
+    zip(OF_LABEL_NOISE, ("correct\nlabels", *(f"labels\n{noise_mm} mm off" for noise_mm in (5, 10, 20))), strict=True)
+)
 RUNTIME = {"predictor": 0.07, "synthesizer": 0.8, "iteration": 1.2}
 """Milliseconds of section 4.7; the updater's own and the whole are not printed as numbers of time."""
 CURVES_ONLY = "The paper prints curves without numbers."
@@ -66,6 +76,9 @@ def build_section(sources: Sources) -> Section:
             *_show_comparison(sources),
             *_show_starts(sources),
             *_show_searches(sources),
+            build_loop_pictures(
+                "feedback15_figure_11", "feedback15, Fig. 11: poses before and after the loop", "feedback15", sources
+            ),
             build_updates(
                 "feedback15_figure_12",
                 "feedback15, Fig. 12: updates around the truth",
@@ -80,6 +93,12 @@ def build_section(sources: Sources) -> Section:
 
 def _show_synthesizer(sources: Sources) -> tuple[Item, ...]:
     return (
+        build_samples(
+            "feedback15_figure_2", "feedback15, Fig. 2: images drawn of different poses", SYNTHESIZER, sources
+        ),
+        build_impossible(
+            "feedback15_figure_3", "feedback15, Fig. 3: images drawn of impossible poses", SYNTHESIZER, sources
+        ),
         build_image_errors("feedback15_section_3_3", "Section 3.3: where synthesized images err", SYNTHESIZER, sources),
         build_image_comparison(
             "feedback15_layer_wise",
@@ -90,6 +109,12 @@ def _show_synthesizer(sources: Sources) -> tuple[Item, ...]:
         ),
         build_label_noise(
             "feedback15_figure_7", "Fig. 7: what wrong labels do to the synthesizer, ICVL", OF_LABEL_NOISE, sources
+        ),
+        build_noise_pictures(
+            "feedback15_figure_7_pictures",
+            "feedback15, Fig. 7: images drawn by synthesizers of wrong labels, ICVL",
+            LABELS,
+            sources,
         ),
     )
 
@@ -169,7 +194,14 @@ def _show_searches(sources: Sources) -> tuple[Item, ...]:
     curves = (
         build_search_curves(SEARCH_FIGURES[word], titles[word], word, sources, printed=printed[word]) for word in titles
     )
+    pictures = build_search_pictures(
+        "feedback15_figure_9",
+        "feedback15, Fig. 9: image-based optimisation and the loop in pictures",
+        sources,
+        even=False,
+    )
     return (
+        pictures,
         *curves,
         build_search_paths(
             "feedback15_section_4_5", "feedback15, Section 4.5: image error and pose error by iteration", sources

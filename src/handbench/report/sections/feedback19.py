@@ -14,8 +14,9 @@ from handbench.evaluation.paper_numbers import (
 from handbench.evaluation.tables import ROUNDING_MM, compare_with_print
 from handbench.report.comparisons import PRINTED, build_comparison
 from handbench.report.image_items import build_image_comparison, build_image_errors
-from handbench.report.items import Absent, Column, Item, Section, Table
+from handbench.report.items import Column, Item, Section, Table
 from handbench.report.loop_items import build_iterations, build_variants
+from handbench.report.picture_items import build_impossible, build_samples, build_search_pictures
 from handbench.report.search_items import build_search_table
 from handbench.report.sources import DASH, NOT_RUN, Sources
 from handbench.report.stamps import stamp_printed
@@ -38,7 +39,6 @@ MODULES_5_3 = {"DeepPrior++ (initialization)": PREDICTOR, "feedback": LOOP}
 RANDOM = "feedback19_joint_random"
 """The loop whose networks were trained together from random ones."""
 APART, TOGETHER, FROM_RANDOM = "trained apart", "fine-tuned together", "together from random networks"
-_PICTURES = "Pictures of synthesized images are not drawn yet."
 
 
 def build_section(sources: Sources) -> Section:
@@ -48,13 +48,23 @@ def build_section(sources: Sources) -> Section:
         citation="Oberweger, Wohlhart and Lepetit, TPAMI 2019",
         intro=("The feedback loop with a localizer, a stronger predictor, and a second loop for the held object.",),
         items=(
-            Absent("feedback19_figure_2", "Fig. 2: images synthesized of different poses", _PICTURES),
-            Absent("feedback19_figure_3", "Fig. 3: images synthesized of impossible poses", _PICTURES),
+            build_samples(
+                "feedback19_figure_2", "feedback19, Fig. 2: images drawn of different poses", SYNTHESIZER, sources
+            ),
+            build_impossible(
+                "feedback19_figure_3", "feedback19, Fig. 3: images drawn of impossible poses", SYNTHESIZER, sources
+            ),
             *_show_training(sources),
             _build_table_1(sources),
             *_show_loop(sources),
             build_search_table("feedback19_section_5_4", "Section 5.4: image-based optimisation", sources),
-            Absent("feedback19_figure_11", "Fig. 11: image-based optimisation in pictures", _PICTURES),
+            build_search_pictures(
+                "feedback19_figure_11",
+                "feedback19, Fig. 11: image-based optimisation and the loop in pictures",
+                sources,
+                even=True,
+                notes=("This run optimises through the predictor and the synthesizer of feedback15.",),
+            ),
             build_histograms(
                 "feedback19_figure_13",
                 "feedback19, Fig. 13: errors before and after updates from noisy poses",

@@ -1,0 +1,81 @@
+"""Pictures of a few test frames on disk: small, the same bytes for the same pictures, and drawn from without torch."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float32, Int64, UInt8
+
+from handbench.datasets.files import digest_file, replace_file
+from handbench.errors import BadInput
+
+FILE = "pictures.npz"
+LEVELS = 255
+"""Of depth in a picture: steps of 1.2 mm in NYU's cube. 0 is the cube's near face, 255 its far one and all behind."""
+EVEN = "even"
+"""How a frame was chosen that stands at an even distance from the next; others name their share of the frames."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Test frames as the camera saw them, and of each some poses with the image that the synthesizer draws of them."""
+
+    rows: Int64[np.ndarray, "frames"]
+    """Places in the published list."""
+    chosen: tuple[str, ...]
+    """How each frame was chosen: evenly, or as the one below whose first error lie so many of the frames."""
+    steps: tuple[str, ...]
+    """What the poses are: an iteration each, "0" the start; or the truth, then poses made of it that no hand takes."""
+    camera: UInt8[np.ndarray, "frames size size"]
+    drawn: UInt8[np.ndarray, "frames steps size size"]
+    truth_px: Float32[np.ndarray, "frames joints 3"]
+    """Column, row and depth in the patch; NaN for a joint that is not in front of the camera."""
+    poses_px: Float32[np.ndarray, "frames steps joints 3"]
+    pose_mm: Float32[np.ndarray, "frames steps"]
+    """Mean joint error."""
+    hand_mm: Float32[np.ndarray, "frames steps"]
+    """Mean absolute difference of the drawn from the camera's image over the pixels of the hand."""
+    image_mm: Float32[np.ndarray, "frames steps"]
+    """Root mean square of the difference over the whole patch: what image-based optimisation makes small."""
+    cube_mm: Float32[np.ndarray, "frames"]
+
+
+ARRAYS = ("rows", "camera", "drawn", "truth_px", "poses_px", "pose_mm", "hand_mm", "image_mm", "cube_mm")
+WORDS = ("chosen", "steps")
+
+
+def as_levels(depth: Float[np.ndarray, "*images size size"]) -> UInt8[np.ndarray, "*images size size"]:
+    """Depth of -1 to 1 in a byte."""
+    return np.round((np.clip(depth, -1, 1) + 1) * (LEVELS / 2)).astype(np.uint8)
+
+
+def as_depth_mm(levels: UInt8[np.ndarray, "*shape"], cube_mm: float) -> Float32[np.ndarray, "*shape"]:
+    """Behind the near face of the cube."""
+    return levels.astype(np.float32) * np.float32(cube_mm / LEVELS)
+
+
+def save_pictures(path: Path, pictures: Pictures) -> None:
+    arrays = {name: getattr(pictures, name) for name in ARRAYS}
+    words = {name: np.array(getattr(pictures, name)) for name in WORDS}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays, **words)
+    replace_file(path, buffer.getvalue())
+
+
+def read_pictures(path: Path, sha256: str) -> Pictures:
+    """The pictures that the probe with this digest of them has left."""
+    if not path.is_file():
+        raise _refuse(path, "no such file")
+    if digest_file(path) != sha256:
+        raise _refuse(path, "a file that its probe does not describe")
+    with np.load(path, allow_pickle=False) as file:
+        if missing := {*ARRAYS, *WORDS} - {*file}:
+            raise _refuse(path, f"no {min(missing)} in it")
+        read: dict[str, Any] = {name: file[name] for name in ARRAYS}
+        return Pictures(**read | {name: tuple(file[name].tolist()) for name in WORDS})
+
+
+def _refuse(path: Path, found: str) -> BadInput:
+    return BadInput(path, expected="pictures as `handbench probe` left them", found=found, fix="probe again")

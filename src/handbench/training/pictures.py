@@ -1,0 +1,134 @@
+"""What a module's pictures are made of: a few test frames, the poses it takes on them, and the image of each pose.
+
+Frames are not picked by hand. Some stand at even distances; of a module that starts from a predictor come with them
+those at fixed shares of the frames, ordered by the error of the predictor.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from handbench.datasets.scored_skeleton import scored_skeleton
+from handbench.datasets.torch_dataset import CropDataset
+from handbench.loop.augmentation import BACKGROUND
+from handbench.loop.crop_data import Data, apply, choose_evenly, find_labelled, gather
+from handbench.loop.impossible_poses import make_impossible
+from handbench.methods import Trained, load_method
+from handbench.modules import KINDS
+from handbench.training.picture_file import EVEN, Pictures, as_levels
+
+SHARES = (0.1, 0.5, 0.9)
+"""Of the frames that lie below in the error of the start: easy, median and hard ones."""
+EVENLY_OF_START, EVENLY_OF_TRUTH = 7, 8
+FIRST_ITERATIONS = (0, 1, 2)
+"""These and the last one are shown of an iteration."""
+TRUTH = "truth"
+
+Poses = Float[Tensor, "steps frames joints 3"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Places among the labelled frames, and how each was chosen."""
+
+    places: Int64[Tensor, "chosen"]
+    words: tuple[str, ...]
+
+
+def take_pictures(trained: Trained, crops: CropDataset) -> Pictures:
+    """Those of a synthesizer, or of a module that takes steps from a predictor's pose."""
+    data, places = gather(crops), crops.places[find_labelled(crops).numpy()]
+    draws_only = KINDS[trained.kind].gives == "synthesizer"
+    if draws_only:
+        choice, synthesizer = choose_even(len(places), EVENLY_OF_TRUTH), trained.build()
+    else:
+        # As the module's own frames are chosen: a search does not look at all of them.
+        known = choose_evenly(len(places), getattr(trained.settings, "frames", None))
+        data, places = take(data, known), places[known.numpy()]
+        predictor, synthesizer = (build_part(trained, part) for part in ("predictor", "synthesizer"))
+        choice = choose_by_start(measure_poses(apply(predictor, data["depth"])[None], data)[0])
+    shown, rows = take(data, choice.places), np.asarray(crops.store.row)[places[choice.places.numpy()]]
+    if draws_only:
+        joints = scored_skeleton(crops.store.card["protocol"]["dataset"])
+        poses = {TRUTH: shown["joints"], **make_impossible(shown["joints"], joints)}
+    else:
+        poses = take_steps(trained, shown["depth"])
+    return assemble(rows.astype(np.int64), choice.words, poses, synthesizer, shown)
+
+
+def build_part(trained: Trained, part: str) -> nn.Module:
+    """One of those that it is put together from."""
+    return trained.parts[KINDS[trained.kind].needs.index(part)].build()
+
+
+def choose_even(frames: int, wanted: int) -> Choice:
+    places = choose_evenly(frames, wanted)
+    return Choice(places, (EVEN,) * len(places))
+
+
+def choose_by_start(start_mm: Float[Tensor, "frames"]) -> Choice:
+    """A frame at each share of the order of their errors, then those at even distances that are not among them."""
+    order, even = start_mm.argsort(stable=True), choose_even(len(start_mm), EVENLY_OF_START)
+    at_shares = order[[round(share * (len(order) - 1)) for share in SHARES]]
+    others = even.places[~torch.isin(even.places, at_shares)]
+    words = tuple(f"{100 * share:.0f} %" for share in SHARES)
+    return Choice(torch.cat([at_shares, others]), words + (EVEN,) * len(others))
+
+
+def take(data: Data, places: Int64[Tensor, "chosen"]) -> Data:
+    return {name: values[places] for name, values in data.items()}
+
+
+def take_steps(trained: Trained, depth: Tensor) -> dict[str, Tensor]:
+    """The poses at the start, after the first iterations, and at the end."""
+    predict = load_method(trained.kind).predict
+    assert predict is not None, "what starts from a predictor gives joints"
+    poses = predict(trained, depth.float())
+    last = len(poses) - 1
+    return {str(step): poses[step] for step in sorted({*FIRST_ITERATIONS, last}) if step <= last}
+
+
+def assemble(
+    rows: Int64[np.ndarray, "frames"],
+    chosen: tuple[str, ...],
+    poses: dict[str, Tensor],
+    synthesizer: nn.Module,
+    shown: Data,
+) -> Pictures:
+    """Frames first, with what is to be read below each picture."""
+    steps = torch.stack([*poses.values()])
+    drawn = torch.stack([apply(synthesizer, pose)[:, 0] for pose in steps])
+    depth, half_mm = shown["depth"][:, 0].float(), shown["cube_mm"][:, None, None] / 2
+    difference_mm = (drawn - depth) * half_mm
+    hand = depth < BACKGROUND
+    hand_mm = (difference_mm.abs() * hand).sum(dim=(2, 3)) / hand.sum(dim=(1, 2))
+    image_mm = difference_mm.square().mean(dim=(2, 3)).sqrt()
+    return Pictures(
+        rows=rows,
+        chosen=chosen,
+        steps=tuple(poses),
+        camera=as_levels(depth.numpy()),
+        drawn=as_levels(drawn.transpose(0, 1).numpy()),
+        truth_px=project(shown["joints"][None], shown)[0].numpy(),
+        poses_px=project(steps, shown).transpose(0, 1).numpy(),
+        pose_mm=measure_poses(steps, shown).T.numpy(),
+        hand_mm=hand_mm.T.numpy(),
+        image_mm=image_mm.T.numpy(),
+        cube_mm=shown["cube_mm"].numpy(),
+    )
+
+
+def measure_poses(steps: Poses, data: Data) -> Float[Tensor, "steps frames"]:
+    """Mean joint error of each frame."""
+    return (steps - data["joints"]).norm(dim=-1).mean(dim=-1) * data["cube_mm"] / 2
+
+
+def project(steps: Poses, data: Data) -> Poses:
+    """Column, row and depth in the patch."""
+    points_mm = steps * (data["cube_mm"] / 2)[:, None, None] + data["centre_mm"][:, None]
+    z = points_mm[..., 2:].where(points_mm[..., 2:] > 0, torch.nan)
+    pixels = points_mm[..., :2] / z * data["focal_px"][:, None] + data["principal_px"][:, None]
+    return torch.cat([pixels, steps[..., 2:].where(z.isfinite(), torch.nan)], dim=-1)

@@ -1,0 +1,22 @@
+"""Scored joints and the bones between them: those of the dataset, renumbered."""
+
+import pytest
+
+from handbench.conventions import DATASETS, DEXTER, ICVL, NYU_SCORED_JOINTS
+from handbench.datasets.scored_skeleton import scored_skeleton
+
+
+@pytest.mark.parametrize("dataset", sorted(DATASETS))
+def test_bones_join_scored_joints(dataset: str) -> None:
+    joints, convention = scored_skeleton(dataset), DATASETS[dataset]
+    assert joints.names == tuple(convention.joints.names[joint] for joint in convention.scored)
+    assert len(joints.parts) == len(joints.names)
+    assert all(0 <= joint < len(joints.names) for edge in joints.edges for joint in edge)
+    assert len(joints.edges) == (0 if dataset == "dexter" else len(joints.names) - 1)
+
+
+def test_scored_skeletons_by_hand() -> None:
+    assert scored_skeleton("nyu") == NYU_SCORED_JOINTS
+    assert scored_skeleton("icvl") == ICVL.joints
+    assert scored_skeleton("dexter").names == DEXTER.joints.names[:5]
+    assert scored_skeleton("dexter").edges == ()

@@ -1,0 +1,43 @@
+"""Made-up pictures of a module: a square hand before nothing, and poses around its middle."""
+
+import numpy as np
+
+from handbench.datasets.scored_skeleton import scored_skeleton
+from handbench.training.picture_file import LEVELS, Pictures
+
+SIZE_PX = 16
+OF_TRUTH = ("truth", "fingers swapped", "fingers flipped", "wrist flipped")
+OF_LOOP = ("0", "1", "2")
+OF_SEARCH = ("0", "1", "2", "60")
+BY_START = ("10 %", "50 %", "90 %", *["even"] * 7)
+
+
+def make_pictures(module: str, dataset: str) -> Pictures:
+    """The kind that the module's name tells; those that start from a predictor are of the same frames."""
+    if "synthesizer" in module:
+        return assemble(dataset, OF_TRUTH if dataset == "nyu" else OF_TRUTH[:3], ("even",) * 8)
+    steps = OF_SEARCH if module.endswith(("_lbfgsb", "_pso")) and "beside" not in module else OF_LOOP
+    return assemble(dataset, steps, BY_START)
+
+
+def assemble(dataset: str, steps: tuple[str, ...], chosen: tuple[str, ...]) -> Pictures:
+    frames, joints = len(chosen), len(scored_skeleton(dataset).names)
+    rng = np.random.default_rng(frames)
+    camera = np.full((frames, SIZE_PX, SIZE_PX), LEVELS, np.uint8)
+    camera[:, 4:-4, 4:-4] = rng.integers(60, 180, (frames, SIZE_PX - 8, SIZE_PX - 8))
+    drawn = np.stack([np.roll(camera, step, axis=2) for step in range(len(steps))], axis=1)
+    truth_px = rng.uniform(3, 12, (frames, joints, 3)).astype(np.float32)
+    errors_mm = np.arange(frames * len(steps), dtype=np.float32).reshape(frames, len(steps))
+    return Pictures(
+        rows=7 * np.arange(frames),
+        chosen=chosen,
+        steps=steps,
+        camera=camera,
+        drawn=drawn,
+        truth_px=truth_px,
+        poses_px=np.stack([truth_px + step for step in range(len(steps))], axis=1).astype(np.float32),
+        pose_mm=errors_mm,
+        hand_mm=errors_mm + 0.25,
+        image_mm=errors_mm + 0.5,
+        cube_mm=np.full(frames, 300, np.float32),
+    )
