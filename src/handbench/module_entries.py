@@ -11,6 +11,7 @@ from handbench.modules import (
     Feedback15Predictor,
     Feedback15Synthesizer,
     Feedback15Updater,
+    Feedback19Localizer,
     Feedback19Predictor,
     Feedback19Synthesizer,
     Feedback19Updater,
@@ -24,7 +25,9 @@ Paper = Literal["feedback15", "feedback19", "deepmodel", "refine", "crossing"]
 DatasetName = Literal["nyu", "icvl", "msra", "msra14", "dexter"]
 Count = Annotated[int, Field(ge=1)]
 
-CENTRES = ("joint", "com", "block", "joint-<name>")
+LOCALIZED = "localized"
+"""The centre that a module of kind feedback19.localizer finds."""
+CENTRES = ("joint", "com", "block", LOCALIZED, "joint-<name>")
 
 
 def find_nearest(word: str, known: Sequence[str]) -> str:
@@ -32,7 +35,7 @@ def find_nearest(word: str, known: Sequence[str]) -> str:
 
 
 def _check_centre_word(word: str) -> str:
-    if word not in CENTRES[:3] and not (word.startswith("joint-") and word.removeprefix("joint-").isidentifier()):
+    if word not in CENTRES[:-1] and not (word.startswith("joint-") and word.removeprefix("joint-").isidentifier()):
         near = find_nearest(word, CENTRES)
         raise ValueError(f"centre {word!r} where {', '.join(CENTRES)} belong; did you mean {near}?")
     return word
@@ -115,6 +118,13 @@ class LoopModule(_Module):
     settings: Loop = Loop()
 
 
+class Feedback19LocalizerModule(_Module):
+    """The localizer of 2019."""
+
+    kind: Literal["feedback19.localizer"]
+    settings: Feedback19Localizer = Feedback19Localizer()
+
+
 class Feedback19PredictorModule(_Module):
     """DeepPrior++."""
 
@@ -145,6 +155,7 @@ Module = (
     | HandRendererModule
     | ImageSearchModule
     | LoopModule
+    | Feedback19LocalizerModule
     | Feedback19PredictorModule
     | Feedback19SynthesizerModule
     | Feedback19UpdaterModule
