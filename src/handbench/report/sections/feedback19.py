@@ -3,7 +3,14 @@
 import pandas as pd
 
 from handbench.evaluation import tables
-from handbench.evaluation.claim_feedback19 import JOINT, LOOP, PREDICTOR, SYNTHESIZER
+from handbench.evaluation.claim_feedback19 import (
+    JOINT,
+    LOCALIZED_PREDICTOR,
+    LOCALIZER,
+    LOOP,
+    PREDICTOR,
+    SYNTHESIZER,
+)
 from handbench.evaluation.paper_numbers import (
     FEEDBACK19_TABLE_1,
     FEEDBACK19_TABLE_2,
@@ -15,6 +22,7 @@ from handbench.evaluation.tables import ROUNDING_MM, compare_with_print
 from handbench.report.comparisons import PRINTED, build_comparison
 from handbench.report.image_items import build_image_comparison, build_image_errors
 from handbench.report.items import Absent, Column, Item, Section, Table
+from handbench.report.localizer_items import build_centres
 from handbench.report.loop_items import build_iterations, build_variants
 from handbench.report.search_items import build_search_table
 from handbench.report.sources import DASH, NOT_RUN, Sources
@@ -48,6 +56,14 @@ def build_section(sources: Sources) -> Section:
         items=(
             Absent("feedback19_figure_2", "Fig. 2: images synthesized of different poses", _PICTURES),
             Absent("feedback19_figure_3", "Fig. 3: images synthesized of impossible poses", _PICTURES),
+            build_centres(
+                "feedback19_section_3_2",
+                "Section 3.2: the centre of mass and the localizer",
+                LOCALIZER,
+                {"first": PREDICTOR, "localized": LOCALIZED_PREDICTOR},
+                sources,
+                printed="The paper says that the localizer improves the final accuracy, without numbers.",
+            ),
             *_show_training(sources),
             _build_table_1(sources),
             *_show_loop(sources),
