@@ -198,6 +198,17 @@ def test_doctor_prints_its_verdict_and_its_status_says_whether_the_folder_is_usa
     assert json.loads(said.removeprefix("a dataset\n")) == {"usable": False}
 
 
+def test_localized_crops_have_a_function_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the digest of other crops knows no network."""
+    listed = stand_in(monkeypatch, "handbench.datasets.importers", "list_frames", Recorder(answer="frames"))
+    made = stand_in(monkeypatch, "handbench.training.localize", "crop_localized", Recorder())
+    words = ["crop", "nyu", "--root", "raw", "--split", "test", "--centre", "localized", "--out", "there"]
+    assert main([*words, "--localizer", "loc", "--store", "com", "--size", "64", "--jobs", "2"]) == 0
+    assert listed.calls == [(("nyu", Path("raw"), "test"), {})]
+    told = {"size_px": 64, "out": Path("there"), "allow_skips": 0, "jobs": 2}
+    assert made.calls == [(("frames", Path("loc"), Path("com")), told)]
+
+
 def test_crop_of_an_empty_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = [
         "crop",

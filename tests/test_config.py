@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from handbench import arguments
 from handbench.config import Config, check_config, lay_over, load_config, schema
 from handbench.conventions import DATASETS
 from handbench.errors import BadInput
+from handbench.module_entries import LOCALIZED
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT = ROOT / "config.yaml"
@@ -119,7 +121,7 @@ def test_splits_are_those_of_the_dataset(values: dict) -> None:
 @pytest.mark.parametrize("centre", ["cmo", "joint-", "joint-../x", "joint-a/b", ""])
 def test_a_centre_is_a_known_word(values: dict, centre: str) -> None:
     values["datasets"]["nyu"]["centres"] = [centre]
-    assert f"centre {centre!r} where joint, com, block, joint-<name> belong" in refuse(values)
+    assert f"centre {centre!r} where joint, com, block, localized, joint-<name> belong" in refuse(values)
 
 
 def test_a_centre_joint_is_one_of_the_dataset(values: dict) -> None:
@@ -226,6 +228,71 @@ def test_modules_that_do_not_fit_together_are_one_line(values: dict, module: str
     values["modules"][module] |= patch
     with pytest.raises(BadInput, match=said):
         check_config(values)
+
+
+LOCALIZER = {"datasets": ["nyu"]}
+PREDICTOR = {"datasets": ["nyu"], "centre": "localized"}
+
+
+def test_localized_crops_have_one_localizer(values: dict) -> None:
+    values["datasets"]["nyu"]["centres"].append(LOCALIZED)
+    values["modules"]["feedback19_localizer"] |= LOCALIZER
+    values["modules"]["feedback19_predictor_localized"] |= PREDICTOR
+    config = check_config(values)
+    assert config.localizers_of("nyu") == ["feedback19_localizer"]
+    assert config.localizers_of("icvl") == []
+    # Where every module of the paper sees localized crops, the localizer itself sees others.
+    values["papers"]["feedback19"]["centre"] = LOCALIZED
+    values["modules"]["feedback19_localizer"]["centre"] = "com"
+    assert check_config(values).centre_of("feedback19_predictor") == LOCALIZED
+
+
+@pytest.mark.parametrize(
+    ("patches", "said"),
+    [
+        (
+            {"feedback19_predictor_localized": PREDICTOR},
+            "modules.feedback19_predictor_localized: localized crops of nyu need one module of kind "
+            "feedback19.localizer, not none",
+        ),
+        (
+            {
+                "feedback19_localizer": LOCALIZER,
+                "feedback19_predictor_localized": PREDICTOR,
+                "nn_search": {**LOCALIZER, "kind": "feedback19.localizer", "settings": {}},
+            },
+            "need one module of kind feedback19.localizer, not nn_search and feedback19_localizer;",
+        ),
+        (
+            {"feedback19_localizer": PREDICTOR},
+            "modules.feedback19_localizer: a localizer cannot learn from the crops that it is to make",
+        ),
+        (
+            {"feedback19_localizer": {**LOCALIZER, "settings": {"joint": "F3_KNU1_C"}}},
+            "modules.feedback19_localizer names joint 'F3_KNU1_C'; the nearest that nyu has is 'F3_KNU1_",
+        ),
+        (
+            {"nn_search": {"centre": "localized", "datasets": ["msra"]}},
+            "modules.nn_search: msra has no split that a localizer could learn from, so no localized crops",
+        ),
+    ],
+    ids=["none", "two", "its own", "joint", "folds"],
+)
+def test_localized_crops_that_cannot_be_made_are_one_line(values: dict, patches: dict, said: str) -> None:
+    for module, patch in patches.items():
+        values["modules"][module] |= patch
+    assert said in refuse(values)
+
+
+def test_the_centres_of_a_dataset_ask_for_a_localizer_too(values: dict) -> None:
+    values["datasets"]["nyu"]["centres"] = [LOCALIZED]
+    assert "datasets.nyu.centres: localized crops of nyu need one module" in refuse(values)
+
+
+def test_one_word_says_localized_everywhere() -> None:
+    from handbench.training.localize import WORD
+
+    assert LOCALIZED == arguments.LOCALIZED == WORD
 
 
 def test_a_stride_of_a_split_that_is_not_there_is_one_line(values: dict) -> None:

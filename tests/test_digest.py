@@ -151,6 +151,13 @@ def test_every_stage_of_the_pipeline_reaches_its_room() -> None:
     assert "report" not in rooms["crop"]
 
 
+def test_crops_of_other_centres_know_no_network() -> None:
+    rooms = {path.parent.name for path in stage_files("crop")}
+    assert not rooms & {"networks", "loop", "methods", "training"}
+    localized = {path.name for path in stage_files("crop_localized", "methods/feedback19.py")}
+    assert {"localize.py", "localizer.py", "localization.py", "crops.py"} <= localized
+
+
 def test_the_digests_of_all_stages_take_under_a_second() -> None:
     code = (
         "import time; start = time.process_time(); from handbench.digest import stage_digest; "

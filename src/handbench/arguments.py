@@ -9,6 +9,8 @@ from handbench.conventions import DATASETS
 TRACEBACK = "HANDBENCH_TRACEBACK"
 LEAST_PX, MOST_PX = 16, 512
 """Bounds of a patch's edge, the same as in the configuration."""
+LOCALIZED = "localized"
+"""The centre that a localizer finds, as in the configuration."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -95,7 +97,10 @@ def _add_crop(commands: argparse._SubParsersAction) -> None:
     _add_dataset(parser)
     parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="folder of the dataset's own files")
     parser.add_argument("--split", required=True, metavar="S", help="train, test or all, as the dataset has them")
-    parser.add_argument("--centre", required=True, metavar="C", help="joint, joint-<name>, com or block")
+    parser.add_argument("--centre", required=True, metavar="C", help="joint, joint-<name>, com, block or localized")
+    learned = parser.add_argument_group("with --centre localized")
+    learned.add_argument("--localizer", type=Path, metavar="CHECKPOINT", help="folder of a trained localizer")
+    learned.add_argument("--store", type=Path, metavar="DIR", help="crops of the same frames that it looks at")
     parser.add_argument(
         "--size",
         type=_parse_size,
@@ -207,6 +212,12 @@ def _add_predict(commands: argparse._SubParsersAction) -> None:
     )
     own.add_argument("--centre", type=float, nargs=3, metavar=("X", "Y", "Z"), help="of a ready crop's cube, mm")
     own.add_argument("--cube", type=float, metavar="MM", help="edge of the cube around the hand (default: the model's)")
+    own.add_argument(
+        "--localizer",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="of a model that learned from localized crops: the localizer",
+    )
     own.add_argument("--near", type=float, metavar="MM", help="nearest depth at which a hand is looked for (200)")
     own.add_argument("--far", type=float, metavar="MM", help="farthest (1500)")
     own.add_argument("--no-pictures", action="store_true", help="joints alone")

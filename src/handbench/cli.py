@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from handbench.arguments import TRACEBACK, build_parser
+from handbench.arguments import LOCALIZED, TRACEBACK, build_parser
 from handbench.conventions import DATASETS
 from handbench.errors import BadInput
 
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     options = build_parser().parse_args(arguments)
     try:
-        status = globals()[f"run_{options.command}"](options) or 0
+        status = globals()[f"run_{name_function(options)}"](options) or 0
     except BrokenPipeError:
         # The reader (`| head`) has seen enough. What only tells may end there; work that stops half done is no success.
         _drop_stdout()
@@ -55,6 +55,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"handbench: {_tell(error)}", file=sys.stderr)
         return 1
     return status
+
+
+def name_function(options: argparse.Namespace) -> str:
+    """The word of the function that runs a subcommand.
+
+    With a localizer that is one of its own: its digest knows networks, on which no other crop may depend.
+    """
+    asked = {"crop": ("localizer", "store"), "predict": ("localizer",)}.get(options.command, ())
+    localized = getattr(options, "centre", None) == LOCALIZED or any(getattr(options, name) for name in asked)
+    return f"{options.command}_localized" if localized else str(options.command)
 
 
 def _tell(error: BaseException) -> str:
@@ -115,6 +125,29 @@ def run_crop(options: argparse.Namespace) -> None:
     )
 
 
+def run_crop_localized(options: argparse.Namespace) -> None:
+    if options.centre != LOCALIZED or not (options.localizer and options.store):
+        given = [f"--{name}" for name in ("localizer", "store") if getattr(options, name)]
+        raise BadInput(
+            "crop",
+            expected="--localizer and --store with --centre localized, and with no other",
+            found=" and ".join([*given, f"--centre {options.centre}"]),
+            fix="--localizer names a checkpoint of feedback19.localizer, --store the crops it looks at",
+        )
+    from handbench.datasets.importers import list_frames
+    from handbench.training.localize import crop_localized
+
+    crop_localized(
+        list_frames(options.dataset, options.root, options.split),
+        options.localizer,
+        options.store,
+        size_px=options.size,
+        out=options.out,
+        allow_skips=options.allow_skips,
+        jobs=options.jobs,
+    )
+
+
 def run_show(options: argparse.Namespace) -> None:
     split = options.split or DATASETS[options.dataset].splits[-1]
     root = options.root or Path("results", "demo-embedded", "synthesize", options.dataset, "raw")
@@ -160,11 +193,18 @@ def run_predict(options: argparse.Namespace) -> None:
     print(predict(options.paths, options.store, options.out))
 
 
+def run_predict_localized(options: argparse.Namespace) -> None:
+    if not options.model:
+        fix = "crop with --localizer; the store's crops are localized already"
+        raise BadInput("predict", expected="--model with --localizer", found="--store", fix=fix)
+    _predict_own(options)
+
+
 def _predict_own(options: argparse.Namespace) -> None:
     from handbench.datasets.own_hand import choose_reach
     from handbench.report.own_prediction import load_model, name_source, predict_frames
 
-    model = load_model(options.model, options.cube)
+    model = load_model(options.model, options.cube, options.localizer)
     source = name_source(model, options.camera, options.centre)
     reach = choose_reach(options.near, options.far)
     print(predict_frames(options.paths, model, source, options.out, reach=reach, pictures=not options.no_pictures))

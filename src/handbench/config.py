@@ -13,7 +13,17 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from handbench.conventions import DATASETS
 from handbench.errors import BadInput
-from handbench.module_entries import Centre, Count, DatasetName, Module, Paper, Strict, find_nearest
+from handbench.module_entries import (
+    LOCALIZED,
+    Centre,
+    Count,
+    DatasetName,
+    Feedback19LocalizerModule,
+    Module,
+    Paper,
+    Strict,
+    find_nearest,
+)
 from handbench.modules import KINDS
 
 Seed = Annotated[int, Field(ge=0)]
@@ -83,12 +93,22 @@ class Config(Strict):
                 _check_centre(name, centre)
         for word, module in self.modules.items():
             _check_module(word, module, self)
+        for name in self.datasets:
+            _check_localized(name, self)
         return self
 
     def centre_of(self, module: str) -> str:
         """The crops that a module sees: its own choice, else that of its paper."""
         asked = self.modules[module]
         return asked.centre or self.papers[asked.paper].centre
+
+    def localizers_of(self, dataset: str) -> list[str]:
+        """The modules that find the centre of a dataset's localized crops: one, where there are such crops."""
+        return [
+            word
+            for word, module in self.modules.items()
+            if isinstance(module, Feedback19LocalizerModule) and dataset in module.datasets
+        ]
 
     @property
     def run_folder(self) -> Path:
@@ -231,6 +251,8 @@ def _check_module(word: str, module: Module, config: Config) -> None:
     for name in module.datasets:
         if name in config.datasets:
             _check_centre(name, config.centre_of(word), where=f"modules.{word}")
+            if isinstance(module, Feedback19LocalizerModule):
+                _check_centre(name, f"joint-{module.settings.joint}", where=f"modules.{word}")
     for needed in module.needs:
         if needed not in config.modules:
             near = find_nearest(needed, list(config.modules))
@@ -259,6 +281,28 @@ def _check_no_circle(word: str, modules: Mapping[str, Module], seen: tuple[str, 
         raise ValueError(f"modules need one another in a circle: {' -> '.join((*seen, word))}")
     for needed in modules[word].needs if word in modules else ():
         _check_no_circle(needed, modules, (*seen, word))
+
+
+def _check_localized(name: DatasetName, config: Config) -> None:
+    """Localized crops are cut around what one localizer finds in crops of another centre."""
+    asking = [f"datasets.{name}.centres"] if LOCALIZED in config.datasets[name].centres else []
+    asking += [
+        f"modules.{word}"
+        for word, module in config.modules.items()
+        if name in module.datasets and config.centre_of(word) == LOCALIZED
+    ]
+    if not asking:
+        return
+    if "train" not in DATASETS[name].splits:
+        raise ValueError(f"{asking[0]}: {name} has no split that a localizer could learn from, so no localized crops")
+    localizers = config.localizers_of(name)
+    if len(localizers) != 1:
+        found = " and ".join(localizers) or "none"
+        raise ValueError(
+            f"{asking[0]}: localized crops of {name} need one module of kind feedback19.localizer, not {found}"
+        )
+    if config.centre_of(localizers[0]) == LOCALIZED:
+        raise ValueError(f"modules.{localizers[0]}: a localizer cannot learn from the crops that it is to make")
 
 
 def _check_centre(name: str, centre: str, *, where: str = "") -> None:

@@ -12,6 +12,7 @@ from handbench.modules import (
     Feedback15Synthesizer,
     Feedback15Updater,
     Feedback19Joint,
+    Feedback19Localizer,
     Feedback19Predictor,
     Feedback19Synthesizer,
     Feedback19Updater,
@@ -26,7 +27,9 @@ DatasetName = Literal["nyu", "icvl", "msra", "msra14", "dexter"]
 Subject = Literal["P0", "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8"]
 Count = Annotated[int, Field(ge=1)]
 
-CENTRES = ("joint", "com", "block", "joint-<name>")
+LOCALIZED = "localized"
+"""The centre that a module of kind feedback19.localizer finds."""
+CENTRES = ("joint", "com", "block", LOCALIZED, "joint-<name>")
 
 
 def find_nearest(word: str, known: Sequence[str]) -> str:
@@ -34,7 +37,7 @@ def find_nearest(word: str, known: Sequence[str]) -> str:
 
 
 def _check_centre_word(word: str) -> str:
-    if word not in CENTRES[:3] and not (word.startswith("joint-") and word.removeprefix("joint-").isidentifier()):
+    if word not in CENTRES[:-1] and not (word.startswith("joint-") and word.removeprefix("joint-").isidentifier()):
         near = find_nearest(word, CENTRES)
         raise ValueError(f"centre {word!r} where {', '.join(CENTRES)} belong; did you mean {near}?")
     return word
@@ -125,6 +128,13 @@ class LoopModule(_Module):
     settings: Loop = Loop()
 
 
+class Feedback19LocalizerModule(_Module):
+    """The localizer of 2019."""
+
+    kind: Literal["feedback19.localizer"]
+    settings: Feedback19Localizer = Feedback19Localizer()
+
+
 class Feedback19PredictorModule(_Module):
     """DeepPrior++."""
 
@@ -162,6 +172,7 @@ Module = (
     | HandRendererModule
     | ImageSearchModule
     | LoopModule
+    | Feedback19LocalizerModule
     | Feedback19PredictorModule
     | Feedback19SynthesizerModule
     | Feedback19UpdaterModule

@@ -161,6 +161,13 @@ class Feedback15Updater(UpdaterFitting, RootMeanSquare):
     """The Siamese updater (feedback15 3.4)."""
 
 
+class Feedback19Localizer(Fitting):
+    """The localizer (feedback19 3.2)."""
+
+    joint: Annotated[str, Field(min_length=1)] = "F3_KNU1_A"
+    """Where the cube goes: the middle finger's MCP (Sec. 3.2), on NYU index 16. The authors' program takes PALM_3."""
+
+
 class Feedback19Predictor(Fitting):
     """DeepPrior++ (feedback19 3.3)."""
 
@@ -219,6 +226,7 @@ KINDS: dict[str, Kind] = {
     "feedback_loop": Kind(Loop, "loop", _LOOP, whole=True, probes=True),
     "image_search": Kind(ImageSearch, "search", _LOOP[:2], whole=True, probes=True),
     "hand_renderer": Kind(HandRenderer, "synthesizer", predicts=False),
+    "feedback19.localizer": Kind(Feedback19Localizer, "localizer", predicts=False, probes=True),
     "feedback19.predictor": Kind(Feedback19Predictor, "predictor"),
     "feedback19.synthesizer": Kind(Feedback19Synthesizer, "synthesizer", predicts=False, probes=True),
     "feedback19.updater": Kind(Feedback19Updater, "updater", _LOOP[:2], predicts=False),

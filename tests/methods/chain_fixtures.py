@@ -12,6 +12,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "synthesizer": {"epochs": 2, "batch": 8, "filters": 2, "stage_epochs": [1]},
     "updater": {"epochs": 4, "batch": 8},
     "joint": {"epochs": 3, "batch": 8, "iterations": 3},
+    "localizer": {"epochs": 3, "batch": 8, "joint": "middle_root"},
 }
 NARROW = {"stage_filters": [8, 8], "residual_modules": 1, "components": 5}
 

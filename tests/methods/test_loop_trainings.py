@@ -38,6 +38,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         train(job, folder / "train", folder / paper)
     job = make_job("joint", "feedback19", find_parts(folder, "feedback19"))
     train(job, folder / "train", folder / "feedback19_joint")
+    train(make_job("localizer", "feedback19"), folder / "train", folder / "feedback19_localizer")
     return folder
 
 
@@ -74,6 +75,7 @@ def test_a_loop_carries_its_parts_and_needs_no_other_folder(place: Path) -> None
         ("updater", "feedback15", 4),
         ("updater", "feedback19", 4),
         ("joint", "feedback19", 3),
+        ("localizer", "feedback19", 3),
     ],
 )
 def test_killed_after_any_epoch_it_ends_in_the_same_bytes(
@@ -135,6 +137,27 @@ def test_a_synthesizer_is_probed_against_the_camera(place: Path, tmp_path: Path)
     assert numbers["nearest_hand"]["median_mm"] == 0.0
 
 
+def test_a_localizer_is_probed_against_the_first_centre(place: Path, tmp_path: Path) -> None:
+    probe(place / "feedback19_localizer", place / "test", place / "train", tmp_path)
+    content = read_probe(tmp_path / "probe.json")
+    numbers = content["numbers"]
+    assert (content["kind"], numbers["joint"]) == ("feedback19.localizer", "middle_root")
+    for name in ("first", "shifted", "localized"):
+        distances_mm = numbers[f"frame_{name}_mm"]
+        assert len(distances_mm) == len(numbers["sequences"]) == numbers["frames"] == 12
+        assert numbers[name]["mean_mm"] == pytest.approx(np.mean(distances_mm), rel=1e-5)
+    pictures = read_pictures(tmp_path / "pictures.npz", content["sha256_of_pictures"])
+    assert (pictures.steps, pictures.drawn.shape) == ((), (8, 0, 16, 16)), "it draws nothing: frames alone"
+
+
+def test_a_localizer_learns_the_offset_of_its_joint_alone(place: Path, tmp_path: Path) -> None:
+    train(make_job("localizer", "feedback19", joint="palm"), place / "train", tmp_path)
+    states = [load_checkpoint(folder).state for folder in (tmp_path, place / "feedback19_localizer")]
+    assert not torch.equal(states[0]["output.bias"], states[1]["output.bias"])
+    with pytest.raises(BadInput, match="joint: expected a joint of icvl, found 'F3_KNU1_A'"):
+        train(make_job("localizer", "feedback19", joint="F3_KNU1_A"), place / "train", tmp_path / "out")
+
+
 def test_a_loop_is_probed_around_the_truth(place: Path, tmp_path: Path) -> None:
     probe(place / "feedback19", place / "test", place / "train", tmp_path)
     numbers = read_probe(tmp_path / "probe.json")["numbers"]
@@ -172,6 +195,10 @@ def test_parts_of_other_crops_are_refused(place: Path, tmp_path: Path) -> None:
     ("call", "said"),
     [
         (lambda place, out: predict([place / "feedback15_updater"], place / "test", out), "a module that gives joints"),
+        (
+            lambda place, out: predict([place / "feedback19_localizer"], place / "test", out),
+            "found feedback19.localizer; name one of those",
+        ),
         (
             lambda place, out: probe(place / "feedback15_predictor", place / "test", place / "train", out),
             "more to tell",

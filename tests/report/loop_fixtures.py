@@ -23,6 +23,7 @@ PREDICTORS = {
     "feedback15_predictor": ("Simple predictor (feedback15)", 16.0),
     "feedback15_deepprior": ("DeepPrior (feedback15's Init 2)", 13.0),
     "feedback19_predictor": ("DeepPrior++ (feedback19)", 8.0),
+    "feedback19_predictor_localized": ("DeepPrior++ on localized crops (feedback19)", 7.0),
 }
 LOOPS = {
     "feedback15": ("Feedback (feedback15)", (16.0, 11.5, 10.0)),
@@ -33,6 +34,8 @@ LOOPS = {
     "feedback19_joint": ("Generalized Feedback, joint", (8.0, 7.4, 7.1)),
     "feedback19_joint_random": ("Generalized Feedback, random start", (22.0, 21.0, 20.0)),
 }
+SEQUENCES = ["abcdef"[6 * k // FRAMES] for k in range(FRAMES)]
+"""Of a probe's frames."""
 SEARCHES = {
     "feedback15_lbfgsb": ("Image-based, L-BFGS-B", (16.0, 17.0, 18.5, 19.5, 20.0), 2),
     "feedback15_beside_lbfgsb": ("Feedback, frames of L-BFGS-B", (16.0, 11.5, 10.0), 2),
@@ -63,6 +66,7 @@ def write_loop_run(run: Path) -> Path:
 
 def write_call(run: Path) -> None:
     names = [*PREDICTORS, *LOOPS, *SEARCHES, "feedback15_synthesizer", "feedback15_synthesizer_end_to_end"]
+    names += ["feedback19_localizer"]
     names += [*(f"feedback15_synthesizer_noise{n}" for n in (5, 10, 20)), "feedback19_synthesizer"]
     needs = {"feedback15_pooling": "pooling_updater"}
     modules: dict[str, Any] = {
@@ -111,6 +115,7 @@ def write_probes(run: Path, seed: int) -> None:
     for module, (noise_mm, sharpness) in noisy.items():
         images = make_images(rng, 9 + noise_mm / 4, sharpness)
         write_probe(run, module, seed, images, LAYERS | {"label_noise_mm": float(noise_mm)}, dataset="icvl")
+    write_probe(run, "feedback19_localizer", seed, make_distances(rng), {"epochs": 20, "batch": 64})
     updates = make_updates(rng)
     write_probe(run, "feedback15", seed, updates)
     write_probe(run, "feedback15_beside_lbfgsb", seed, updates)
@@ -123,6 +128,16 @@ def write_probes(run: Path, seed: int) -> None:
         write_probe(run, module, seed, numbers | {"pose_error_mm": (26 - 6 * falls).tolist()})
 
 
+def make_distances(rng: np.random.Generator) -> dict[str, Any]:
+    """A localizer's numbers: 50 mm from the joint at first, 30 moved by the mean offset, 12 localized."""
+    numbers: dict[str, Any] = {"frames": FRAMES, "joint": "F3_KNU1_A", "not_moved": 0, "sequences": SEQUENCES}
+    for name, mean_mm in (("first", 50.0), ("shifted", 30.0), ("localized", 12.0)):
+        distances_mm = mean_mm + rng.normal(0, 2, FRAMES)
+        numbers[f"frame_{name}_mm"] = distances_mm.tolist()
+        numbers[name] = {"mean_mm": distances_mm.mean(), "median_mm": float(np.median(distances_mm))}
+    return numbers
+
+
 def make_images(rng: np.random.Generator, hand_mm: float, sharpness: float) -> dict[str, Any]:
     means = {"all": 9.4, "hand": hand_mm, "inside": hand_mm / 3, "outline": 1.4 * hand_mm, "nearest_hand": 24.0}
     regions = {
@@ -133,7 +148,7 @@ def make_images(rng: np.random.Generator, hand_mm: float, sharpness: float) -> d
     told = {
         "frame_hand_mm": frames,
         "frame_mm": frames,
-        "sequences": ["abcdef"[6 * k // FRAMES] for k in range(FRAMES)],
+        "sequences": SEQUENCES,
     }
     return {"frames": FRAMES, **regions, **told, "sharpness": sharpness}
 

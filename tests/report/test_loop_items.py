@@ -25,7 +25,7 @@ DRAWN_19 = ("feedback19_iterations", "feedback19_figure_13")
 TABLES = (
     *(f"feedback15_{word}" for word in ("section_3_3", "layer_wise", "figure_7", "figure_8b_means", "variants")),
     *("feedback15_section_4_7", "feedback19_section_3_4", "feedback19_section_3_6", "feedback19_section_3_6_images"),
-    *("feedback19_section_5_3", "feedback19_section_5_4"),
+    *("feedback19_section_3_2", "feedback19_section_5_3", "feedback19_section_5_4"),
 )
 
 
@@ -70,7 +70,7 @@ def test_every_figure_and_table_is_there_and_stamped(loop_report: Path) -> None:
 
 def test_the_claims_are_decided_and_link_to_what_shows_them(loop_report: Path) -> None:
     claims = pd.read_csv(loop_report / "claims.csv").set_index("id")
-    ids = [*(f"FB{k}" for k in range(1, 11)), "GF2", "GF3"]
+    ids = [*(f"FB{k}" for k in range(1, 11)), "GF1", "GF2", "GF3"]
     assert set(claims.loc[ids, "status"]) == {"holds"}, claims.loc[ids, ["status", "reason"]].to_dict("index")
     page = (loop_report / "claims.html").read_text()
     names = [
@@ -85,7 +85,7 @@ def test_the_claims_are_decided_and_link_to_what_shows_them(loop_report: Path) -
     ]
     for name in (*names, "figure_7", "section_4_7"):
         assert f'href="index.html#feedback15_{name}"' in page, name
-    for name in ("section_5_3", "section_3_6"):
+    for name in ("section_3_2", "section_5_3", "section_3_6"):
         assert f'href="index.html#feedback19_{name}"' in page, name
 
 
@@ -179,6 +179,38 @@ def test_together_stands_beside_apart_and_the_random_start_beside_both(sources: 
     assert images.frame["all_mm"].tolist() == pytest.approx([9.4] * 3)
 
 
+def test_the_table_of_centres_by_hand(sources: Sources) -> None:
+    table = list_items(sources)["feedback19_section_3_2"]
+    assert isinstance(table, Table)
+    rows = table.frame.set_index("centre")
+    first, shifted, localized = (rows.iloc[place] for place in range(3))
+    probes = sources.find_probes("feedback19_localizer")
+    by_hand = np.mean([one.read("frame_localized_mm") for one in probes])
+    assert localized["distance_mm"] == pytest.approx(by_hand)
+    assert localized["distance_low_mm"] < by_hand < localized["distance_high_mm"]
+    assert localized["median_mm"] == pytest.approx(np.mean([one.read("localized", "median_mm") for one in probes]))
+    assert localized["distance_less_mm"] == pytest.approx(by_hand - first["distance_mm"])
+    assert shifted["distance_less_mm"] == pytest.approx(shifted["distance_mm"] - first["distance_mm"])
+    # The fixture's coordinates stray by 8 and 7 parts of one error; no network saw crops of the second row.
+    assert localized["pose_mm"] / first["pose_mm"] == pytest.approx(7 / 8, rel=1e-4)
+    assert localized["pose_less_mm"] == pytest.approx(localized["pose_mm"] - first["pose_mm"])
+    assert np.isnan(shifted["pose_mm"])
+    assert table.notes[0] == "The joint is F3_KNU1_A; 120 test frames, means over 2 seeds."
+
+
+def test_a_part_of_the_centres_is_shown(sources: Sources) -> None:
+    without = dataclasses.replace(sources, probes=())
+    table = list_items(without)["feedback19_section_3_2"]
+    assert isinstance(table, Table)
+    assert table.frame["distance_status"].tolist() == ["not run at this scale"] * 3
+    assert table.frame["pose_mm"].notna().tolist() == [True, False, True]
+    kept = tuple(one for one in sources.results if one.module != "feedback19_predictor_localized")
+    table = list_items(dataclasses.replace(sources, results=kept))["feedback19_section_3_2"]
+    assert isinstance(table, Table)
+    assert table.frame["pose_status"].tolist() == ["", "", "not run at this scale"]
+    assert isinstance(list_items(dataclasses.replace(without, results=kept))["feedback19_section_3_2"], Absent)
+
+
 def test_runtime_is_split_as_printed_and_names_its_device(sources: Sources) -> None:
     table = list_items(sources)["feedback15_section_4_7"]
     assert isinstance(table, Table)
@@ -190,7 +222,8 @@ def test_runtime_is_split_as_printed_and_names_its_device(sources: Sources) -> N
 def test_without_runs_every_place_says_so() -> None:
     card = RunCard("demo", "embedded", (0,), "abc", "123", None)
     items = list_items(Sources(Path("run"), card, (), None))
-    for name in (*DRAWN, *DRAWN_19, "feedback15_section_3_3", "feedback15_variants", "feedback19_section_5_4"):
+    tables = ("feedback15_section_3_3", "feedback15_variants", "feedback19_section_3_2", "feedback19_section_5_4")
+    for name in (*DRAWN, *DRAWN_19, *tables):
         item = items[name]
         assert isinstance(item, Absent), name
         assert item.why.startswith("This run: not run at this scale."), name

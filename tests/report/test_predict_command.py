@@ -1,15 +1,20 @@
 """`handbench predict --model` from the command line: a checkpoint, somebody's images, and what is refused."""
 
 import csv
+import json
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from handbench.cli import main
-from handbench.conventions import ICVL
+from handbench.conventions import ICVL, Camera
 from handbench.datasets.crops import build_crops
+from handbench.geometry.crop import crop_cube, patch_to_points
+from handbench.training.checkpoint import load_checkpoint
+from handbench.training.localize import crop_localized
 from handbench.training.train import Job, train
 from tests.datasets.crop_fixtures import make_listing
 
@@ -81,6 +86,75 @@ def test_words_of_own_images_do_not_go_with_a_store(
     words = ["predict", str(place / "model"), "--store", str(place / "store"), "--out", str(tmp_path), "--cube", "200"]
     assert main(words) == 1
     assert "expected --model with --cube, found --store" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def localized(place: Path) -> Path:
+    """A localizer, and a predictor that learned from the crops around what it finds."""
+    listing = make_listing(20, split="train")
+    build_crops(listing, centre="com", size_px=16, out=place / "com")
+    settings = {"epochs": 1, "batch": 8}
+    for seed in (0, 1):
+        job = Job("feedback19.localizer", "loc", "feedback19", settings | {"joint": "middle_root"}, seed, None)
+        train(job, place / "com", place / f"localizer{seed}")
+    crop_localized(listing, place / "localizer0", place / "com", size_px=16, out=place / "cut")
+    train(Job("feedback15.predictor", "sharp", "feedback15", settings, 0, None), place / "cut", place / "sharp")
+    return place
+
+
+def test_a_model_of_localized_crops_is_given_its_localizer(localized: Path, tmp_path: Path) -> None:
+    """The cube that is written lies where the localizer points, in the crop around the centre of mass."""
+    hand, words = localized / "hand.png", ["--no-pictures", "--camera", "240", "240", "160", "120", "--cube", "200"]
+    model = ["predict", "--model", str(localized / "sharp"), "--localizer", str(localized / "localizer0"), *words]
+    assert main([*model, "--out", str(tmp_path), "--", str(hand)]) == 0
+    cube = json.loads((tmp_path / "joints.json").read_text())["frames"][0]["cube"]
+    camera = Camera(240.0, 240.0, 160.0, 120.0, 320, 240)
+    # The hand covers 60 pixels, 120 mm, at 480 mm; of the wall behind it nothing lies within reach of the cube.
+    depth_mm = np.full((240, 320), 1200, np.float32)
+    depth_mm[90:150, 130:190] = 480
+    first_mm = np.float32([-1, -1, 480])
+    depth, patch_from_image = crop_cube(depth_mm, first_mm, 200.0, camera, size_px=16)
+    network = load_checkpoint(localized / "localizer0").trained.build()
+    with torch.no_grad():
+        u, v, d = network(torch.from_numpy(depth)[None, None])[0].tolist()
+    pixel = np.array([8 * u + 7.5, 8 * v + 7.5, d])
+    found_mm = patch_to_points(pixel, patch_from_image, first_mm, 200.0, camera)
+    assert np.abs(found_mm - first_mm).max() > 0.5
+    assert cube["edge"] == 200
+    np.testing.assert_allclose(cube["centre"], found_mm, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--model", "sharp"], "expected --localizer with the checkpoint that made its crops (sha256 "),
+        (["--model", "sharp", "--localizer", "localizer1"], "found one of localized-"),
+        (["--model", "model", "--localizer", "localizer0"], "found one of joint crops; leave --localizer out"),
+        (
+            ["--model", "sharp", "--localizer", "model"],
+            "expected a checkpoint of feedback19.localizer, found feedback15",
+        ),
+        (["--store", "com", "--localizer", "localizer0"], "expected --model with --localizer, found --store"),
+    ],
+)
+def test_the_wrong_localizer_is_one_line(
+    localized: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    named = [word if word.startswith("-") else str(localized / word) for word in words]
+    assert main(["predict", str(localized / "hand.png"), *named, "--out", str(tmp_path / "out")]) == 1
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_ready_crop_needs_no_localizer(localized: Path, tmp_path: Path) -> None:
+    """Where its cube lies is for the person to say."""
+    patch = np.full((16, 16), 255, np.uint8)
+    patch[4:12, 4:12] = 127
+    assert cv2.imwrite(str(tmp_path / "crop.png"), patch)
+    words = ["--centre", "0", "0", "500", "--cube", "200", "--no-pictures", "--out", str(tmp_path / "out")]
+    assert main(["predict", "--model", str(localized / "sharp"), *words, "--", str(tmp_path / "crop.png")]) == 0
 
 
 def test_a_model_without_joints_is_refused(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,8 +14,8 @@ from checkout import Checkout
 MADE = {"crop": 16, "show": 7, "train": 16, "predict": 6, "evaluate": 6, "probe": 2, "report": 1}
 EMBEDDED = {"synthesize": 5, **MADE}
 REAL = {"download": 5, **MADE}
-CLAIMS = {"train": 111, "predict": 51, "evaluate": 51, "probe": 54}
-PAPER = {"train": 69, "predict": 33, "evaluate": 33, "probe": 21}
+CLAIMS = {"crop_localized": 2, "train": 138, "predict": 66, "evaluate": 66, "probe": 60}
+PAPER = {"crop_localized": 2, "train": 195, "predict": 48, "evaluate": 48, "probe": 30}
 """Three seeds of every module that the config names."""
 ONE_MODULE = {"train": 1, "predict": 1, "evaluate": 1, "report": 1}
 TINY = ("--configfile", "tiny.yaml")
@@ -44,6 +44,21 @@ def test_data_at_hand_are_not_downloaded(checkout: Checkout) -> None:
     assert checkout.planned("--configfile", "mine.yaml") == {"crop": 4, "show": 2, **ONE_MODULE}
     done = checkout.snakemake("--dry-run", "--configfile", "mine.yaml")
     assert "--root 'my icvl' --split test --centre joint" in done.stdout + done.stderr
+
+
+def test_localized_crops_are_cut_by_the_localizer_of_the_first_seed(checkout: Checkout) -> None:
+    (checkout.root / "mine.yaml").write_text(
+        "seeds: [3, 1]\nuse: [nyu]\nmodules:\n  feedback19_localizer: {datasets: [nyu]}\n"
+        "  feedback19_predictor_localized: {datasets: [nyu]}\n"
+    )
+    target = "results/demo-embedded/train/nyu/feedback19_predictor_localized/seed1/checkpoint.json"
+    done = checkout.snakemake("--dry-run", target, "--configfile", "mine.yaml")
+    said = done.stdout + done.stderr
+    run = "results/demo-embedded"
+    [command] = [line for line in said.splitlines() if "--centre localized" in line]
+    assert f"--localizer {run}/train/nyu/feedback19_localizer/seed3 --store {run}/crop/nyu/com/train" in command
+    assert f"--store {run}/crop/nyu/localized/train" in said
+    assert "feedback19_localizer/seed1" not in said
 
 
 @pytest.mark.parametrize(

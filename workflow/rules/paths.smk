@@ -104,6 +104,16 @@ def trained(dataset, module, seed, fold=""):
     return f"{RUN}/train/{dataset}/{module}/seed{seed}{fold}/checkpoint.json"
 
 
+def localizer_module(dataset):
+    """The module that finds the centre of a dataset's localized crops; the config holds exactly one."""
+    return settings.localizers_of(dataset)[0]
+
+
+def localizer_of(dataset):
+    """Its checkpoint with the first seed: the crops are the same for every seed of what learns from them."""
+    return trained(dataset, localizer_module(dataset), settings.seeds[0])
+
+
 def checkpoints_needed(wildcards):
     """What a module starts from: the checkpoints of those it needs, of the same data and seed."""
     return [

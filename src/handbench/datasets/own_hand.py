@@ -50,7 +50,7 @@ def choose_reach(near_mm: float | None, far_mm: float | None) -> Reach:
 
 def crop_own_hand(frame: Frame, convention: Convention, size_px: int, reach: Reach) -> Crop:
     """The crop around the nearest hand; the cube is the convention's, depth out of reach counts as not measured."""
-    near = _keep_reach(frame, reach)
+    near = keep_reach(frame, reach)
     region_mm = find_nearest_region(near.depth_mm, near.camera)
     if region_mm is None:
         raise BadInput(
@@ -72,7 +72,8 @@ def crop_own_hand(frame: Frame, convention: Convention, size_px: int, reach: Rea
     return crop
 
 
-def _keep_reach(frame: Frame, reach: Reach) -> Frame:
+def keep_reach(frame: Frame, reach: Reach) -> Frame:
+    """The frame without what was measured out of reach."""
     if not 0 < reach.near_mm < reach.far_mm:
         found = f"{reach.near_mm:g} to {reach.far_mm:g} mm"
         raise BadInput("range", expected="0 < --near < --far", found=found, fix="give both in millimetres")

@@ -1,15 +1,21 @@
 """Claims of feedback19: a decider a claim; see `claim_list` for what each asks."""
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from handbench.evaluation.bootstrap import Interval
 from handbench.evaluation.claim_loop import judge_gain, make_finding, mean_of
-from handbench.evaluation.claim_rivals import explain_unfinished
+from handbench.evaluation.claim_rivals import describe_training, explain_shorter, explain_unfinished
 from handbench.evaluation.claim_rules import Evidence, Finding, Outcome, judge_all, judge_difference, judge_likeness
 from handbench.evaluation.paper_numbers import FEEDBACK19_TABLE_1
-from handbench.evaluation.probes import compare_images
+from handbench.evaluation.probes import Probe, compare_centres, compare_images
 from handbench.evaluation.results import compare_results
 from handbench.evaluation.tables import feedback19_table_1
 
 LOOP, PREDICTOR, SYNTHESIZER = "feedback19", "feedback19_predictor", "feedback19_synthesizer"
+LOCALIZER, LOCALIZED_PREDICTOR = "feedback19_localizer", "feedback19_predictor_localized"
+"""The second sees crops around what the first finds, and is the predictor in all else."""
 JOINT = "feedback19_joint"
 """The loop whose three networks were fine-tuned together."""
 GAIN_PERCENT = 5.0
@@ -17,6 +23,39 @@ ALIKE_SHARE = 0.05
 NEAR_PRINT_MM = 0.3
 ROWS_NEAR_PRINT = 7
 _FIGURE = "feedback19_table_1"
+
+
+def decide_gf1(evidence: Evidence) -> Finding:
+    """The cube's distance from the joint, and the pose of DeepPrior++ on crops of either centre, frame by frame."""
+    figure = "feedback19_section_3_2"
+    missing = evidence.explain_missing("nyu", results=(LOCALIZED_PREDICTOR, PREDICTOR), probes=(LOCALIZER,))
+    localized, plain = evidence.find(LOCALIZED_PREDICTOR, "nyu"), evidence.find(PREDICTOR, "nyu")
+    missing = missing or explain_unfinished(plain)
+    missing = missing or explain_shorter(
+        *(describe_training(found[0].module, found[0].settings) for found in (plain, localized))
+    )
+    if missing:
+        return Finding("not-run", missing, figure=figure)
+    probes = evidence.find_probes(LOCALIZER, "nyu")
+    places, poses = compare_centres(probes, "localized", "first"), compare_results(localized, plain)
+    outcome = judge_all(
+        [
+            judge_difference(places, expect="lower", what="distance from the joint, localized less first, in mm"),
+            judge_difference(poses, expect="lower", what="pose error on localized crops less that on others, in mm"),
+        ]
+    )
+    shifted = f"the first centre moved by the mean offset of training: {average_distance_mm(probes, 'shifted'):.2f} mm"
+    measured = (
+        f"{average_distance_mm(probes, 'first'):.2f} to {average_distance_mm(probes, 'localized'):.2f} mm from the "
+        f"joint; pose {mean_of(plain):.2f} to {mean_of(localized):.2f} mm"
+    )
+    told = Outcome(outcome.holds, f"{outcome.reason}; {shifted}")
+    return make_finding(told, poses.difference, measured=measured, seeds=localized, figure=figure)
+
+
+def average_distance_mm(probes: Sequence[Probe], centre: str) -> float:
+    """Mean over frames and seeds."""
+    return float(np.mean([one.frame_distances_mm(centre) for one in probes]))
 
 
 def decide_gf2(evidence: Evidence) -> Finding:
@@ -72,4 +111,4 @@ def decide_gf10(evidence: Evidence) -> Finding:
     )
 
 
-DECIDERS = {"GF2": decide_gf2, "GF3": decide_gf3, "GF10": decide_gf10}
+DECIDERS = {"GF1": decide_gf1, "GF2": decide_gf2, "GF3": decide_gf3, "GF10": decide_gf10}

@@ -1,7 +1,6 @@
 """What each claim without a decider waits for; a row goes when the paper's file gains the decider."""
 
 WAITING = {
-    "GF1": "localizer on nyu, and the predictor on crops centred by it and by the centre of mass",
     "GF4": "hand and object loops on dexter, the initialisation and the final pose of each sequence",
     "GF5": "single network for hand and object on dexter, beside the loops",
     "GF6": "hand and object loops on dexter after 0, 2 and 3 iterations",

@@ -78,6 +78,10 @@ class Probe:
         """Mean image error of each frame over the pixels of the hand; NaN for a frame without any."""
         return np.array([_number(value) for value in self.images.read("frame_hand_mm")], np.float64)
 
+    def frame_distances_mm(self, centre: str) -> Float64[np.ndarray, "frames"]:
+        """How far from its joint a localizer's probe found each frame's centre: `first`, `shifted` or `localized`."""
+        return np.array(self.read(f"frame_{centre}_mm"), np.float64)
+
 
 def read_probes(run: Path) -> tuple[Probe, ...]:
     """Every probe of a run, sorted by dataset, module and seed."""
@@ -129,6 +133,20 @@ def compare_images(ours: Sequence[Probe], theirs: Sequence[Probe]) -> Comparison
             fix="probe both on one test set with the same seeds",
         )
     return compare_seeds([one.frame_hand_mm for one in first], [one.frame_hand_mm for one in second], sequences[0])
+
+
+def compare_centres(probes: Sequence[Probe], ours: str, theirs: str) -> Comparison:
+    """The paired difference of two centres' distances from the joint over all seeds of a localizer."""
+    sequences = [tuple(one.read("sequences")) for one in probes]
+    if len(set(sequences)) > 1:
+        raise BadInput(
+            f"the probes of {probes[0].module}",
+            expected="the same frames with every seed",
+            found="others",
+            fix="probe all seeds on one test set",
+        )
+    first, second = ([one.frame_distances_mm(centre) for one in probes] for centre in (ours, theirs))
+    return compare_seeds(first, second, sequences[0])
 
 
 def _parse_probe(content: Mapping[str, Any], folder: Path) -> Probe:

@@ -4,6 +4,7 @@ M. Oberweger, P. Wohlhart, V. Lepetit, TPAMI 2019.
 
     D        depth        (batch, 1, S, S)  patch in [-1, 1]
     p        joints       (batch, J, 3)     in units of half the cube's edge around its centre
+    loc      localizer                      Eq. 5, its offset l in loop/localization.py
     P        PosePrior                      30 principal components of the training poses, Sec. 3.3
     pred     predictor                      DeepPrior++, Eqs. 1 and 6
     synth    synthesizer                    Eqs. 2 and 7
@@ -12,9 +13,10 @@ M. Oberweger, P. Wohlhart, V. Lepetit, TPAMI 2019.
     T_D      PoseSet                        Sec. 3.5 and Eq. 10
     n        iterations                     Eqs. 12 and 13
 
-Against 2015: a residual predictor behind a pose prior, a tanh at the synthesizer's end, an updater that sees both
-images as channels of one, Adam. What is alike lies in loop/, the iteration (Eq. 4) in methods/feedback_loop.py. The
-joints that P^-1 gives are compared (Eq. 6); its last layer starts at the prior and is trained with the rest.
+Against 2015: a localizer that puts the cube on a joint, a residual predictor behind a pose prior, a tanh at the
+synthesizer's end, an updater that sees both images as channels of one, Adam. What is alike lies in loop/, the iteration
+(Eq. 4) in methods/feedback_loop.py. The joints that P^-1 gives are compared (Eq. 6); its last layer starts at the prior
+and is trained with the rest. How l is scaled is not said: ours, half patches and half cube edges.
 
 Sec. 3.6 trains all three together. It writes updater(synth(p), D) where Eq. 4 has updater(D, synth(p)): the order of
 Eq. 4 is kept. Eq. 13 is Eq. 6 with the whole loop in the predictor's place, and so it is trained: all networks in
@@ -28,14 +30,24 @@ from handbench.datasets.torch_dataset import CropDataset
 from handbench.errors import BadInput
 from handbench.loop.crop_data import Division, apply, divide
 from handbench.loop.iteration import FeedbackLoop, run_loop
+from handbench.loop.localization import select_joint
+from handbench.loop.localizer_probe import probe_localizer
+from handbench.loop.localizer_training import fit_localizer
 from handbench.loop.loop_probe import probe_loop
 from handbench.loop.predictor_training import fit_predictor
 from handbench.loop.synthesizer_probe import probe_synthesizer
 from handbench.loop.synthesizer_training import train_synthesizer
 from handbench.loop.updater_training import fit_updater
 from handbench.methods import Method, Numbers, State, Trained, TrainingRun, keep, keep_parts
-from handbench.modules import Feedback19Joint, Feedback19Predictor, Feedback19Synthesizer, Feedback19Updater
+from handbench.modules import (
+    Feedback19Joint,
+    Feedback19Localizer,
+    Feedback19Predictor,
+    Feedback19Synthesizer,
+    Feedback19Updater,
+)
 from handbench.networks.deepprior_plus import DeepPriorPlus
+from handbench.networks.localizer import Localizer
 from handbench.networks.pose_prior import fit_prior
 from handbench.networks.synthesizer import Synthesizer
 from handbench.networks.updater import Updater2019
@@ -45,6 +57,29 @@ Poses = Float[Tensor, "steps frames joints 3"]
 
 OWN = ("feedback19.predictor", "feedback19.synthesizer", "feedback19.updater")
 """What can be trained jointly."""
+
+
+def localizer_loss(
+    network: nn.Module, depth: Float[Tensor, "batch 1 size size"], offsets: Float[Tensor, "batch 3"]
+) -> Float[Tensor, ""]:
+    """|loc(D) - l|^2 on average over the batch (Eq. 5)."""
+    return (network(depth) - offsets).square().sum(dim=1).mean()
+
+
+def train_localizer(crops: CropDataset, settings: Feedback19Localizer, run: TrainingRun) -> State:
+    network = Localizer(crops.size_px, seed=run.seed)
+    fit_localizer(network, settings, divide(select_joint(crops, settings.joint)), localizer_loss, run.fit)
+    return keep(network)
+
+
+def build_localizer(trained: Trained) -> Localizer:
+    return trained.load_into(Localizer(trained.size_px))
+
+
+def probe_centres(trained: Trained, crops: CropDataset, learned: CropDataset) -> Numbers:
+    """How far off the joint the first centre and the localizer's are (Sec. 3.2)."""
+    test, known = (select_joint(one, trained.settings.joint) for one in (crops, learned))
+    return probe_localizer(trained.build(), test, known)
 
 
 def predictor_loss(
@@ -179,6 +214,7 @@ def probe_jointly(trained: Trained, crops: CropDataset, learned: CropDataset) ->
 
 
 METHODS = {
+    "localizer": Method(train_localizer, build_localizer, probe=probe_centres),
     "predictor": Method(train_predictor, build_predictor, predict),
     "synthesizer": Method(train_synthesis, build_synthesizer, probe=probe),
     "updater": Method(train_updater, build_updater),

@@ -67,7 +67,7 @@ def _read_errors(path: Path, frames: int) -> Float[np.ndarray, "frames joints"]:
 
 def _find_store(named: Path, run: Path, result: Result) -> Path:
     """Where the predictions say the crops lie; a moved results folder has them at the same place below the run."""
-    below = run / "crop" / result.dataset / result.centre / named.name
+    below = run / "crop" / result.dataset / named.parent.name / named.name
     place = next((folder for folder in (named, below) if folder.is_dir()), None)
     if place is None:
         raise _missing("the crop store", "the crops that were predicted on", "no such folder")

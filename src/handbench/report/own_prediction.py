@@ -16,14 +16,16 @@ from handbench.datasets.frame_crop import Crop
 from handbench.datasets.listing import Frame
 from handbench.datasets.own_crops import read_own_crop
 from handbench.datasets.own_frames import Intrinsics, list_own_files, name_frames, parse_intrinsics, read_own_frame
-from handbench.datasets.own_hand import DEFAULT_REACH, Reach, crop_named_place, crop_own_hand
+from handbench.datasets.own_hand import DEFAULT_REACH, Reach, crop_named_place, crop_own_hand, keep_reach
 from handbench.datasets.scored_skeleton import scored_skeleton
 from handbench.errors import BadInput
 from handbench.geometry.crop import unnormalise_joints
+from handbench.loop.localization import place_crops, refine_centres
 from handbench.methods import load_method
 from handbench.report.overlay import write_overlays
 from handbench.report.own_joints import OwnJoints, write_joints_csv, write_joints_json
 from handbench.training.checkpoint import load_checkpoint
+from handbench.training.localize import WORD, TrainedLocalizer, load_localizer
 
 JOINTS_CSV, JOINTS_JSON = "joints.csv", "joints.json"
 Iterate = Callable[[Tensor], Tensor]
@@ -42,10 +44,17 @@ class Model:
     """Edge of the cube around a hand that the model is to see."""
     iterate: Iterate
     """Depth (frames, 1, S, S) in [-1, 1] to joints (iterations + 1, frames, joints, 3) in half cube edges."""
+    centre: str = "com"
+    """Of the crops that it learned from."""
+    localizer: TrainedLocalizer | None = None
+    """What moves the cube from the centre of mass to where the model expects it; of whole frames alone."""
 
 
-def load_model(folder: Path, cube_mm: float | None = None) -> Model:
-    """The model of a checkpoint; its cube is that of its dataset where none is given."""
+def load_model(folder: Path, cube_mm: float | None = None, localizer: Path | None = None) -> Model:
+    """The model of a checkpoint; its cube is that of its dataset where none is given.
+
+    `localizer` is the checkpoint that made its crops, if it learned from localized ones.
+    """
     checkpoint = load_checkpoint(folder)
     card, trained = checkpoint.card, checkpoint.trained
     predict = load_method(trained.kind).predict
@@ -56,7 +65,12 @@ def load_model(folder: Path, cube_mm: float | None = None) -> Model:
     if list(scored_skeleton(card["dataset"]).names) != card["joints"]:
         raise BadInput(folder, expected=f"the scored joints of {card['dataset']}", found="others", fix="train it again")
     cube = DATASETS[card["dataset"]].cube_mm[""] if cube_mm is None else cube_mm
-    return Model(card["module"], card["dataset"], card["size_px"], cube, partial(predict, trained))
+    centre, loaded = card["centre"]["strategy"], load_localizer(localizer) if localizer else None
+    if loaded and loaded.word != centre:
+        fix = "name the localizer of its crops" if centre.startswith(f"{WORD}-") else "leave --localizer out"
+        raise BadInput(folder, expected=f"a model of {loaded.word} crops", found=f"one of {centre} crops", fix=fix)
+    iterate = partial(predict, trained)
+    return Model(card["module"], card["dataset"], card["size_px"], cube, iterate, centre, loaded)
 
 
 def name_source(model: Model, camera: Sequence[str] | None, centre_mm: Sequence[float] | None) -> Intrinsics | Centre:
@@ -84,6 +98,7 @@ def predict_frames(
     is found; or, of ready crops, the cube that they hold. Every file is read before anything is written: one that
     cannot be used is an error, not a frame less.
     """
+    _check_localizer(model, source)
     files = list_own_files(paths)
     hands = [_find_hand(_read(file, model, source), model, source, reach) for file in files]
     joints = scored_skeleton(model.dataset)
@@ -110,7 +125,36 @@ def _find_hand(frame: Frame, model: Model, source: Intrinsics | Centre, reach: R
     convention = replace(DATASETS[model.dataset], cube_mm={"": model.cube_mm})
     if isinstance(source, Centre):
         return crop_named_place(frame, convention, model.size_px, source), frame.camera
-    return crop_own_hand(frame, convention, model.size_px, reach), frame.camera
+    if model.localizer is None:
+        return crop_own_hand(frame, convention, model.size_px, reach), frame.camera
+    first = crop_own_hand(frame, convention, model.localizer.card["size_px"], reach)
+    cube = Centre(_refine_centre(model.localizer, first, frame.camera), first.cube_mm)
+    return crop_named_place(keep_reach(frame, reach), convention, model.size_px, cube), frame.camera
+
+
+def _check_localizer(model: Model, source: Intrinsics | Centre) -> None:
+    """A cube that a person has placed is where the model expects it; a frame has to be localized first."""
+    word, _, sha256 = model.centre.partition("-")
+    if word == WORD and model.localizer is None and not isinstance(source, Centre):
+        raise BadInput(
+            model.name,
+            expected=f"--localizer with the checkpoint that made its crops (sha256 {sha256}...)",
+            found="none",
+            fix="name the localizer's folder: the model knows hands in localized crops only",
+        )
+
+
+def _refine_centre(localizer: TrainedLocalizer, crop: Crop, camera: Camera) -> Float32[np.ndarray, "3"]:
+    with torch.no_grad():
+        placed = place_crops(
+            torch.from_numpy(crop.depth)[None, None],
+            torch.from_numpy(crop.centre_mm)[None],
+            torch.tensor([crop.cube_mm], dtype=torch.float32),
+            torch.from_numpy(crop.patch_from_image.astype(np.float32))[None],
+            camera,
+        )
+        centre_mm: np.ndarray = refine_centres(localizer.network, placed).centre_mm[0].numpy()
+    return centre_mm
 
 
 def _predict(model: Model, crops: Sequence[Crop], joint_count: int) -> Float32[np.ndarray, "steps frames joints 3"]:

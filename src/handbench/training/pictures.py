@@ -39,11 +39,14 @@ class Choice:
 
 
 def take_pictures(trained: Trained, crops: CropDataset) -> Pictures:
-    """Those of a synthesizer, or of a module that takes steps from a predictor's pose."""
+    """Those of a synthesizer, or of a module that takes steps from a predictor's pose; of others the frames alone."""
     data, places = gather(crops), crops.places[find_labelled(crops).numpy()]
     draws_only = KINDS[trained.kind].gives == "synthesizer"
+    synthesizer: nn.Module | None = None
     if draws_only:
         choice, synthesizer = choose_even(len(places), EVENLY_OF_TRUTH), trained.build()
+    elif not trained.parts:
+        choice = choose_even(len(places), EVENLY_OF_TRUTH)
     else:
         # As the module's own frames are chosen: a search does not look at all of them.
         known = choose_evenly(len(places), getattr(trained.settings, "frames", None))
@@ -55,7 +58,7 @@ def take_pictures(trained: Trained, crops: CropDataset) -> Pictures:
         joints = scored_skeleton(crops.store.card["protocol"]["dataset"])
         poses = {TRUTH: shown["joints"], **make_impossible(shown["joints"], joints)}
     else:
-        poses = take_steps(trained, shown["depth"])
+        poses = take_steps(trained, shown["depth"]) if trained.parts else {}
     return assemble(rows.astype(np.int64), choice.words, poses, synthesizer, shown)
 
 
@@ -95,13 +98,16 @@ def assemble(
     rows: Int64[np.ndarray, "frames"],
     chosen: tuple[str, ...],
     poses: dict[str, Tensor],
-    synthesizer: nn.Module,
+    synthesizer: nn.Module | None,
     shown: Data,
 ) -> Pictures:
     """Frames first, with what is to be read below each picture."""
-    steps = torch.stack([*poses.values()])
-    drawn = torch.stack([apply(synthesizer, pose)[:, 0] for pose in steps])
     depth, half_mm = shown["depth"][:, 0].float(), shown["cube_mm"][:, None, None] / 2
+    if synthesizer is None:
+        steps, drawn = shown["joints"][None][:0], depth[None][:0]
+    else:
+        steps = torch.stack([*poses.values()])
+        drawn = torch.stack([apply(synthesizer, pose)[:, 0] for pose in steps])
     difference_mm = (drawn - depth) * half_mm
     hand = depth < BACKGROUND
     hand_mm = (difference_mm.abs() * hand).sum(dim=(2, 3)) / hand.sum(dim=(1, 2))

@@ -3,7 +3,14 @@
 import pandas as pd
 
 from handbench.evaluation import tables
-from handbench.evaluation.claim_feedback19 import JOINT, LOOP, PREDICTOR, SYNTHESIZER
+from handbench.evaluation.claim_feedback19 import (
+    JOINT,
+    LOCALIZED_PREDICTOR,
+    LOCALIZER,
+    LOOP,
+    PREDICTOR,
+    SYNTHESIZER,
+)
 from handbench.evaluation.paper_numbers import (
     FEEDBACK19_TABLE_1,
     FEEDBACK19_TABLE_2,
@@ -15,6 +22,7 @@ from handbench.evaluation.tables import ROUNDING_MM, compare_with_print
 from handbench.report.comparisons import PRINTED, build_comparison
 from handbench.report.image_items import build_image_comparison, build_image_errors
 from handbench.report.items import Column, Item, Section, Table
+from handbench.report.localizer_items import build_centres
 from handbench.report.loop_items import build_iterations, build_variants
 from handbench.report.picture_items import build_impossible, build_samples, build_search_pictures
 from handbench.report.search_items import build_search_table
@@ -53,6 +61,14 @@ def build_section(sources: Sources) -> Section:
             ),
             build_impossible(
                 "feedback19_figure_3", "feedback19, Fig. 3: images drawn of impossible poses", SYNTHESIZER, sources
+            ),
+            build_centres(
+                "feedback19_section_3_2",
+                "Section 3.2: the centre of mass and the localizer",
+                LOCALIZER,
+                {"first": PREDICTOR, "localized": LOCALIZED_PREDICTOR},
+                sources,
+                printed="The paper says that the localizer improves the final accuracy, without numbers.",
             ),
             *_show_training(sources),
             _build_table_1(sources),
