@@ -41,6 +41,8 @@ SEARCHES = {
     "feedback15_beside_lbfgsb": ("Feedback, frames of L-BFGS-B", (16.0, 11.5, 10.0), 2),
     "feedback15_pso": ("Image-based, PSO", (16.0, 16.5, 17.5), 4),
     "feedback15_beside_pso": ("Feedback, frames of PSO", (16.0, 11.5, 10.0), 4),
+    "feedback19_lbfgsb": ("Image-based, L-BFGS-B (feedback19)", (8.0, 9.0, 11.0), 2),
+    "feedback19_beside_lbfgsb": ("Generalized Feedback, frames of L-BFGS-B", (8.0, 7.3, 7.0), 2),
 }
 """Title, how far each step's coordinates stray from the truth in mm, and every how many frames."""
 
@@ -122,7 +124,9 @@ def write_probes(run: Path, seed: int) -> None:
     write_probe(run, "feedback19", seed, updates)
     write_probe(run, "feedback19_joint", seed, updates | {"synthesizer": make_images(rng, 12.0, 0.4)})
     write_probe(run, "feedback19_joint_random", seed, updates | {"synthesizer": make_images(rng, 60.0, 0.1)})
-    for module, frames, iterations in (("feedback15_lbfgsb", 60, 60), ("feedback15_pso", 30, 40)):
+    write_probe(run, "feedback19_beside_lbfgsb", seed, updates)
+    searches = (("feedback15_lbfgsb", 60, 60), ("feedback15_pso", 30, 40), ("feedback19_lbfgsb", 60, 60))
+    for module, frames, iterations in searches:
         falls = np.exp(-np.arange(iterations + 1) / (iterations / 5))
         numbers = {"frames": frames, "image_error": (300 + 700 * falls).tolist()}
         write_probe(run, module, seed, numbers | {"pose_error_mm": (26 - 6 * falls).tolist()})

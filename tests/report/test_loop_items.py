@@ -12,7 +12,7 @@ from loop_fixtures import LOOPS, SEEDS, write_loop_run
 from run_fixtures import FRAMES
 
 from handbench.evaluation.probes import read_probes
-from handbench.evaluation.results import read_results
+from handbench.evaluation.results import Result, read_results
 from handbench.report.build import build_report
 from handbench.report.items import Absent, Figure, Table
 from handbench.report.run_card import RunCard
@@ -26,6 +26,7 @@ TABLES = (
     *(f"feedback15_{word}" for word in ("section_3_3", "layer_wise", "figure_7", "figure_8b_means", "variants")),
     *("feedback15_section_4_7", "feedback19_section_3_4", "feedback19_section_3_6", "feedback19_section_3_6_images"),
     *("feedback19_section_3_2", "feedback19_section_5_3", "feedback19_section_5_4"),
+    *("feedback15_section_4_5_means", "feedback15_datasets"),
 )
 
 
@@ -125,16 +126,43 @@ def test_the_initialisation_is_drawn_from_predictions_and_on_the_same_frames(sou
 
 
 def test_the_table_of_searches_by_hand(sources: Sources) -> None:
-    table = list_items(sources)["feedback19_section_5_4"]
+    items = list_items(sources)
+    of_2019, table = items["feedback19_section_5_4"], items["feedback15_section_4_5_means"]
+    assert isinstance(of_2019, Table)
     assert isinstance(table, Table)
+    assert of_2019.frame[["printed_before_mm", "printed_after_mm"]].to_numpy().tolist() == [[12.2, 32.3]]
+    assert of_2019.frame["after_mm"][0] / of_2019.frame["before_mm"][0] == pytest.approx(11 / 8, rel=1e-4)
     rows = table.frame.set_index("method")
     first = rows.loc["L-BFGS-B"]
-    assert (first["printed_before_mm"], first["printed_after_mm"], first["frames"]) == (12.2, 32.3, 60)
+    assert first["frames"] == 60
     # The fixture's coordinates stray by 16, 20 and 10 parts of one and the same error.
     assert first["after_mm"] / first["before_mm"] == pytest.approx(20 / 16, rel=1e-4)
     assert first["loop_mm"] / first["before_mm"] == pytest.approx(10 / 16, rel=1e-4)
     assert first["image_percent"] == pytest.approx(100 * (300 + 700 * np.exp(-5)) / 1000)
     assert np.isnan(rows.loc["PSO", "printed_after_mm"])
+
+
+def test_one_loop_in_rows_of_subjects_and_of_data_sets(sources: Sources) -> None:
+    items = list_items(sources)
+    assert isinstance(items["feedback15_subjects"], Absent), "the fixture's frames show neither subject"
+    sets = items["feedback15_datasets"]
+    assert isinstance(sets, Table)
+    assert sets.frame["method"].tolist() == ["NYU Hand Pose"]
+    assert sets.frame["change_percent"][0] == pytest.approx(100 * (10 / 16 - 1), rel=1e-3)
+
+    def split(one: Result) -> Result:
+        half = len(one.block_counts) // 2
+        return dataclasses.replace(
+            one, block_sequences=("test_1",) * half + ("test_2",) * (len(one.block_counts) - half)
+        )
+
+    known = dataclasses.replace(sources, results=tuple(split(one) for one in sources.results))
+    subjects = list_items(known)["feedback15_subjects"]
+    assert isinstance(subjects, Table)
+    rows = subjects.frame.set_index("method")
+    assert [*rows.index] == ["all frames", "subject seen in training", "unseen subject"]
+    low, high = sorted(rows["after_2_mm"][1:])
+    assert low < rows["after_2_mm"].iloc[0] < high
 
 
 def test_updates_and_their_histograms_pool_the_seeds(sources: Sources, tmp_path: Path) -> None:

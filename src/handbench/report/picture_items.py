@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from handbench.errors import BadInput
-from handbench.evaluation.claim_feedback15 import LOOP_BESIDE, SEARCHES
 from handbench.report.items import Absent, Figure, Item
 from handbench.report.picture_grid import Grid, draw_grid
 from handbench.report.picture_layouts import (
@@ -22,10 +21,9 @@ from handbench.report.picture_layouts import (
 from handbench.report.picture_tiles import Shown
 from handbench.report.probe_stamps import stamp_probes
 from handbench.report.run_card import join_words
+from handbench.report.search_items import Search
 from handbench.report.sources import Sources
 from handbench.report.stamped_csv import write_csv
-
-SEARCH = "L-BFGS-B"
 
 
 def build_samples(name: str, title: str, module: str, sources: Sources) -> Item:
@@ -47,10 +45,9 @@ def build_noise_pictures(name: str, title: str, modules: Mapping[str, str], sour
     return _build(name, title, made or tuple(modules), sources, lay_out, dataset="icvl", notes=notes)
 
 
-def build_search_pictures(name: str, title: str, sources: Sources, *, even: bool, notes: Sequence[str] = ()) -> Item:
+def build_search_pictures(name: str, title: str, search: Search, sources: Sources, *, even: bool) -> Item:
     """Image-based optimisation beside the loop (Fig. 9 of 2015, Fig. 11 of 2019)."""
-    lay_out = partial(lay_out_search, even=even)
-    return _build(name, title, (SEARCHES[SEARCH], LOOP_BESIDE[SEARCH]), sources, lay_out, notes=notes)
+    return _build(name, title, (search.module, search.beside), sources, partial(lay_out_search, even=even))
 
 
 def build_loop_pictures(name: str, title: str, module: str, sources: Sources) -> Item:

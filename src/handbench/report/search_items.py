@@ -1,6 +1,7 @@
 """Image-based optimisation beside the loop on the same frames: curves, the path of both errors, a table."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -24,9 +25,22 @@ from handbench.report.sources import NOT_RUN, Sources
 from handbench.report.stamps import stamp_results
 from handbench.training.prediction_file import FILE, read_steps
 
+
+@dataclass(frozen=True)
+class Search:
+    """Image-based optimisation by one optimiser."""
+
+    optimiser: str
+    module: str
+    beside: str
+    """The loop on the frames that it was given."""
+
+
+OF_2015 = tuple(Search(word, SEARCHES[word], LOOP_BESIDE[word]) for word in SEARCHES)
+OF_2019 = (Search("L-BFGS-B", "feedback19_lbfgsb", "feedback19_beside_lbfgsb"),)
 INITIALIZATION = "Initialization"
-PRINTED_MM = {"L-BFGS-B": (12.2, 32.3)}
-"""Before and after, feedback19 5.4; of PSO it says "similar results"."""
+PRINTED_MM = {"feedback19_lbfgsb": (12.2, 32.3)}
+"""Before and after, feedback19 5.4."""
 
 
 def build_search_curves(name: str, title: str, optimiser: str, sources: Sources, *, printed: str) -> Item:
@@ -102,15 +116,14 @@ def _tell_path(optimiser: str, probes: Sequence[Probe]) -> str:
     )
 
 
-def build_search_table(name: str, title: str, sources: Sources) -> Item:
-    """Both optimisers in rows: pose error before and after beside print, and the loop on the same frames."""
-    found = {word: find_loop(sources, module) for word, module in SEARCHES.items()}
-    results = [one for group in found.values() for one in group]
+def build_search_table(name: str, title: str, searches: Sequence[Search], sources: Sources) -> Item:
+    """Optimisers in rows: pose error before and after beside print, and the loop on the same frames."""
+    results = [one for search in searches for one in find_loop(sources, search.module)]
     if not results:
-        printed = f"{PRINTED_MM['L-BFGS-B'][0]} mm before and {PRINTED_MM['L-BFGS-B'][1]} mm after"
-        told = f"Printed: {printed} L-BFGS-B on the image difference."
-        return Absent(name, title, f"This run: {NOT_RUN}. {told}")
-    frame = pd.DataFrame([_describe_search(sources, word, group) for word, group in found.items()])
+        before_mm, after_mm = PRINTED_MM[OF_2019[0].module]
+        printed = f"feedback19 prints {before_mm} mm before and {after_mm} mm after L-BFGS-B on the image difference."
+        return Absent(name, title, f"This run: {NOT_RUN}. {printed}")
+    frame = pd.DataFrame([_describe_search(sources, search) for search in searches])
     group = sources.this_run
     columns = (
         Column("method", "optimiser"),
@@ -123,18 +136,15 @@ def build_search_table(name: str, title: str, sources: Sources) -> Item:
         Column("low_mm", "95 % interval of the change, mm", group, decimals=2, high="high_mm"),
         Column("loop_mm", "the loop on these frames, mm", group, decimals=2),
     )
-    notes = (
-        "This run optimises through the predictor and the synthesizer of feedback15; the printed numbers are those of "
-        "feedback19's, Section 5.4, which says of PSO that it obtained similar results.",
-        *sources.caution,
-    )
+    notes = ("Print has numbers for feedback19 alone (Section 5.4).", *sources.caution)
     return Table(name, title, frame, columns, stamp_results(results), notes)
 
 
-def _describe_search(sources: Sources, optimiser: str, results: Sequence[Result]) -> Mapping[str, object]:
-    printed = PRINTED_MM.get(optimiser, (np.nan, np.nan))
+def _describe_search(sources: Sources, search: Search) -> Mapping[str, object]:
+    results = find_loop(sources, search.module)
+    printed = PRINTED_MM.get(search.module, (np.nan, np.nan))
     row: dict[str, object] = {
-        "method": optimiser,
+        "method": search.optimiser,
         "printed_before_mm": printed[0],
         "printed_after_mm": printed[1],
         **dict.fromkeys(("frames", "image_percent", "before_mm", "after_mm", "low_mm", "high_mm", "loop_mm"), np.nan),
@@ -144,11 +154,11 @@ def _describe_search(sources: Sources, optimiser: str, results: Sequence[Result]
         return row
     start = stop_at(results, 0)
     change = compare_results(results, start).difference
-    probes = sources.find_probes(SEARCHES[optimiser])
-    loop = find_loop(sources, LOOP_BESIDE[optimiser])
+    probes = sources.find_probes(search.module)
+    loop = find_loop(sources, search.beside)
     return row | {
         "frames": results[0].frames,
-        "image_percent": _frame_path(optimiser, probes)["image_percent"].iloc[-1] if probes else np.nan,
+        "image_percent": _frame_path(search.optimiser, probes)["image_percent"].iloc[-1] if probes else np.nan,
         "before_mm": mean_of(start),
         "after_mm": mean_of(results),
         "low_mm": change.low,

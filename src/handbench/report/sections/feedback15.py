@@ -23,7 +23,7 @@ from handbench.report.picture_items import (
     build_samples,
     build_search_pictures,
 )
-from handbench.report.search_items import build_search_curves, build_search_paths
+from handbench.report.search_items import OF_2015, build_search_curves, build_search_paths, build_search_table
 from handbench.report.sources import Sources
 from handbench.report.stamps import stamp_printed
 from handbench.report.update_items import build_updates
@@ -197,6 +197,7 @@ def _show_searches(sources: Sources) -> tuple[Item, ...]:
     pictures = build_search_pictures(
         "feedback15_figure_9",
         "feedback15, Fig. 9: image-based optimisation and the loop in pictures",
+        OF_2015[0],
         sources,
         even=False,
     )
@@ -205,5 +206,8 @@ def _show_searches(sources: Sources) -> tuple[Item, ...]:
         *curves,
         build_search_paths(
             "feedback15_section_4_5", "feedback15, Section 4.5: image error and pose error by iteration", sources
+        ),
+        build_search_table(
+            "feedback15_section_4_5_means", "Section 4.5: image-based optimisation and the loop", OF_2015, sources
         ),
     )

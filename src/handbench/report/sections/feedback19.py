@@ -25,7 +25,7 @@ from handbench.report.items import Column, Item, Section, Table
 from handbench.report.localizer_items import build_centres
 from handbench.report.loop_items import build_iterations, build_variants
 from handbench.report.picture_items import build_impossible, build_samples, build_search_pictures
-from handbench.report.search_items import build_search_table
+from handbench.report.search_items import OF_2019, build_search_table
 from handbench.report.sources import DASH, NOT_RUN, Sources
 from handbench.report.stamps import stamp_printed
 from handbench.report.update_items import build_histograms
@@ -73,13 +73,13 @@ def build_section(sources: Sources) -> Section:
             *_show_training(sources),
             _build_table_1(sources),
             *_show_loop(sources),
-            build_search_table("feedback19_section_5_4", "Section 5.4: image-based optimisation", sources),
+            build_search_table("feedback19_section_5_4", "Section 5.4: image-based optimisation", OF_2019, sources),
             build_search_pictures(
                 "feedback19_figure_11",
                 "feedback19, Fig. 11: image-based optimisation and the loop in pictures",
+                OF_2019[0],
                 sources,
                 even=True,
-                notes=("This run optimises through the predictor and the synthesizer of feedback15.",),
             ),
             build_histograms(
                 "feedback19_figure_13",
