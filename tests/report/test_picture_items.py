@@ -117,11 +117,16 @@ def test_depth_and_difference_in_colour_by_hand() -> None:
     assert none > some > most == more
 
 
-def test_a_frame_without_a_hand_has_a_picture(loop_run: Path) -> None:
+def test_a_frame_without_a_hand_or_with_one_at_the_far_face_has_a_picture(loop_run: Path) -> None:
     shown = show(open_sources(loop_run), "feedback15_synthesizer")
     empty = np.full_like(shown.pictures.camera, 255)
     picture = Shown(shown.probe, dataclasses.replace(shown.pictures, camera=empty)).see(0).picture
     assert (picture == LAST_SLATE).all()
+    far = np.where(shown.pictures.camera < 255, 250, 255).astype(np.uint8)
+    picture = Shown(shown.probe, dataclasses.replace(shown.pictures, camera=far)).see(0).picture
+    background, hand = picture[0, 0].astype(int), picture[8, 8].astype(int)
+    assert background.tolist() == LAST_SLATE.tolist()
+    assert 0 < np.abs(background - hand).max() < 30, "between the darkest colour and slate"
 
 
 def test_a_pose_is_drawn_in_the_colours_of_its_fingers(loop_run: Path, tmp_path: Path) -> None:

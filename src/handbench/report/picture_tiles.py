@@ -39,7 +39,9 @@ class Shown:
         camera, cube_mm = self.pictures.camera[frame], float(self.pictures.cube_mm[frame])
         hand_mm = as_depth_mm(camera[camera < LEVELS], cube_mm)
         near_mm, far_mm = find_range(hand_mm, cube_mm) if hand_mm.size else (0.0, cube_mm / 2)
-        return colour_cube(as_depth_mm(levels, cube_mm), near_mm, min(far_mm, LAST_COLOUR * cube_mm), cube_mm)
+        far_mm = min(far_mm, LAST_COLOUR * cube_mm)
+        # Of a hand at the far face the colours begin before it, so that they have some depth to change in.
+        return colour_cube(as_depth_mm(levels, cube_mm), min(near_mm, far_mm - cube_mm / 4), far_mm, cube_mm)
 
     def see(self, frame: int, step: int | None = None, words: str = "") -> Tile:
         """The camera's image, the pose of a step over it."""
