@@ -62,7 +62,7 @@ class UpdaterTraining(Descent):
 
     def on_train_epoch_end(self) -> None:
         held_back = self.crops.held_back
-        poses = run_loop(self.network, self.fixed[0], held_back["depth"], self.start, self.settings.iterations)
+        poses = self._run(held_back["depth"], self.start, self.settings.iterations)
         self.log("start_mm", measure_error_mm(poses[0], held_back))
         self.log("validation_mm", measure_error_mm(poses[-1], held_back))
         if (self.current_epoch + 1) % EPOCHS_A_ROUND == 0:
@@ -72,10 +72,12 @@ class UpdaterTraining(Descent):
         """p2 = p + updater(D, synth(p)) for one pose of every frame's set (Eq. 9 of 2015, Eq. 10 of 2019)."""
         seen = self.crops.seen
         drawn = self.poses.draw(torch.arange(len(seen["joints"])), self.shares)
-        # All frames pass here: in float32 it would take as long as an epoch of bfloat16.
+        self.poses.add(self._run(seen["depth"], drawn, 1)[1], errors_held_back)
+
+    def _run(self, depth: Tensor, start: Tensor, iterations: int) -> Tensor:
+        """The loop in the precision of the training: all frames pass here, in float32 for as long as in an epoch."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
-            outputs = run_loop(self.network, self.fixed[0], seen["depth"], drawn, 1)[1]
-        self.poses.add(outputs, errors_held_back)
+            return run_loop(self.network, self.fixed[0], depth, start, iterations)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["pose_set"] = self.poses.state()
