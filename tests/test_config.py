@@ -222,12 +222,39 @@ def test_a_module_sees_the_crops_of_its_paper_or_its_own(values: dict) -> None:
         ),
         ("feedback15", {"datasets": ["nyu", "icvl"]}, "runs on icvl, where feedback15_predictor, which it needs, does"),
         ("feedback15", {"centre": "joint"}, "which it needs, see crops of different centres"),
+        (
+            "feedback19_joint",
+            {"needs": ["feedback15_predictor", "feedback15_synthesizer", "feedback15_updater"]},
+            "feedback19.joint trains on what it needs, and knows no feedback15.predictor",
+        ),
+        (
+            "feedback15_lbfgsb",
+            {"needs": ["feedback15_predictor", "feedback15_hand"]},
+            "image_search follows the gradient of a synthesizer network, and hand_renderer has none",
+        ),
+        ("feedback15_updater", {"settings": {"truth_share": 0.8, "error_share": 0.8}}, "at most 1 together, not 1.6"),
+        ("feedback15_predictor", {"settings": {"learning_rate": float("inf")}}, "a finite number"),
+        ("feedback15_predictor", {"folds": ["P0", "P0"]}, "P0, P0 where each subject may stand once"),
     ],
 )
 def test_modules_that_do_not_fit_together_are_one_line(values: dict, module: str, patch: dict, said: str) -> None:
     values["modules"][module] |= patch
     with pytest.raises(BadInput, match=said):
         check_config(values)
+
+
+@pytest.mark.parametrize(
+    ("patch", "said"),
+    [
+        ({"crop": {"size_px": 100}}, "crop.size_px: modules.feedback15_predictor takes multiples of 8, not 100"),
+        ({"crop": {"size_px": 96}}, "crop.size_px: modules.feedback15_synthesizer takes 16, 32, 64, .* not 96"),
+        ({"seeds": [0, 1, 0]}, "seeds: one stands twice in 0, 1, 0"),
+        ({"use": ["nyu", "nyu"]}, "use: one stands twice in nyu, nyu"),
+    ],
+)
+def test_what_would_fail_late_is_told_at_once(values: dict, patch: dict, said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        check_config(values | patch)
 
 
 LOCALIZER = {"datasets": ["nyu"]}

@@ -164,6 +164,7 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
         "--needs",
         type=Path,
         nargs="*",
+        action="extend",
         default=[],
         metavar="DIR",
         help="checkpoints it starts from, in its kind's order",
@@ -179,7 +180,9 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
         metavar="N",
         help="their number changes the last digits (default 1)",
     )
-    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of the kind")
+    parser.add_argument(
+        "--set", nargs="*", action="extend", default=[], metavar="NAME=VALUE", help="settings of the kind"
+    )
     parser.add_argument("--module", metavar="NAME", help="its name in the config (default: the kind)")
     parser.add_argument("--paper", default="own", metavar="PAPER", help="the paper it belongs to (default: own)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the checkpoint")
@@ -195,7 +198,7 @@ def _add_predict(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "paths",
         type=Path,
-        nargs="+",
+        nargs="*",
         metavar="PATH",
         help="with --store: the checkpoint, or one a fold; with --model: depth images (.png, .npy) or folders of them",
     )

@@ -181,11 +181,15 @@ def run_train(options: argparse.Namespace) -> None:
 
 
 def run_predict(options: argparse.Namespace) -> None:
+    if not options.paths:
+        # --camera takes every word behind it, files too.
+        found, fix = "none", "name them before --camera: handbench predict depth.png --model CHECKPOINT --camera nyu"
+        raise BadInput("predict", expected="depth images, or with --store checkpoints", found=found, fix=fix)
     if options.model:
         _predict_own(options)
         return
     own = ("camera", "centre", "cube", "near", "far", "no_pictures")
-    given = [f"--{name.replace('_', '-')}" for name in own if getattr(options, name)]
+    given = [f"--{name.replace('_', '-')}" for name in own if getattr(options, name) not in (None, False)]
     if given:
         raise BadInput("predict", expected="--model with " + given[0], found="--store", fix=f"leave {given[0]} out")
     from handbench.training.predict import predict
@@ -206,6 +210,9 @@ def _predict_own(options: argparse.Namespace) -> None:
 
     model = load_model(options.model, options.cube, options.localizer)
     source = name_source(model, options.camera, options.centre)
+    if options.centre and not options.near == options.far is None:
+        fix = "leave --near and --far out: a ready crop holds the hand already"
+        raise BadInput("predict", expected="--near and --far, or --centre", found="both", fix=fix)
     reach = choose_reach(options.near, options.far)
     print(predict_frames(options.paths, model, source, options.out, reach=reach, pictures=not options.no_pictures))
 

@@ -24,7 +24,7 @@ from handbench.module_entries import (
     Strict,
     find_nearest,
 )
-from handbench.modules import KINDS
+from handbench.modules import KINDS, explain_needs
 
 Seed = Annotated[int, Field(ge=0)]
 
@@ -84,6 +84,9 @@ class Config(Strict):
 
     @model_validator(mode="after")
     def _agree_with_conventions(self) -> "Config":
+        for where, words in (("seeds", self.seeds), ("use", self.use)):
+            if len(set(words)) < len(words):
+                raise ValueError(f"{where}: one stands twice in {', '.join(map(str, words))}")
         for name in self.use:
             if name not in self.datasets:
                 raise ValueError(f"use: {name!r} has no entry under datasets")
@@ -259,15 +262,24 @@ def _check_module(word: str, module: Module, config: Config) -> None:
             raise ValueError(f"modules.{word} needs {needed!r}; the nearest module there is {near!r}")
     _check_no_circle(word, config.modules, ())
     _check_parts(word, module, config)
+    _check_size(word, module, config.crop.size_px)
+
+
+def _check_size(word: str, module: Module, size_px: int) -> None:
+    """Networks halve the patch or double up to it: what does not come out even is told before anything is trained."""
+    if not module.datasets or module.kind == "nearest_neighbour":
+        return
+    doubles = KINDS[module.kind].gives == "synthesizer" and KINDS[module.kind].learns_images
+    if size_px % 8 or (doubles and size_px & (size_px - 1)):
+        asked = "16, 32, 64, 128, 256 or 512" if doubles else "multiples of 8"
+        raise ValueError(f"crop.size_px: modules.{word} takes {asked}, not {size_px}")
 
 
 def _check_parts(word: str, module: Module, config: Config) -> None:
     """The needed modules play the parts that the kind asks for, on every dataset of the module."""
-    modules, asked = config.modules, KINDS[module.kind].needs
-    given = tuple(KINDS[modules[needed].kind].gives for needed in module.needs)
-    if asked != given:
-        wanted = ", then ".join(f"a {part}" for part in asked) or "nothing"
-        raise ValueError(f"modules.{word}: {module.kind} needs {wanted}, not {', '.join(given) or 'nothing'}")
+    modules = config.modules
+    if wrong := explain_needs(module.kind, [modules[needed].kind for needed in module.needs]):
+        raise ValueError(f"modules.{word}: {wrong}")
     for needed in module.needs:
         without = [name for name in module.datasets if name not in modules[needed].datasets]
         if without:

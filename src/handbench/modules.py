@@ -9,17 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from handbench.errors import BadInput
 
 Precision = Literal["float32", "bfloat16"]
+Filters = Annotated[int, Field(ge=4, multiple_of=4)]
 
 
 class Settings(BaseModel):
     """Unknown keys are errors, and "3" is not 3."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class NearestNeighbour(Settings):
@@ -101,6 +102,13 @@ class UpdaterFitting(Fitting):
     noise_mm: Annotated[float, Field(ge=0)] = 5.0
     """Ours: its standard deviation in each coordinate."""
 
+    @model_validator(mode="after")
+    def _share_out(self) -> "UpdaterFitting":
+        together = self.truth_share + self.error_share
+        if together > 1:
+            raise ValueError(f"truth_share and error_share are at most 1 together, not {together:g}")
+        return self
+
 
 class Loop(Settings):
     """Predictor, synthesizer and updater put together: nothing is trained."""
@@ -175,7 +183,7 @@ class Feedback19Predictor(Fitting):
     """Of the pose prior: Fig. 5."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
     """The authors' published program."""
-    stage_filters: list[Annotated[int, Field(ge=4, multiple_of=4)]] = [64, 128, 256, 256]
+    stage_filters: Annotated[list[Filters], Field(min_length=1)] = [64, 128, 256, 256]
     """Channels of the residual stages: the authors' published program."""
     residual_modules: Annotated[int, Field(ge=1)] = 5
     """Of each stage: the authors' published program."""
@@ -213,6 +221,10 @@ class Kind:
     """Whether it gives joints."""
     probes: bool = False
     """Whether there is more to know of it than its joints."""
+    learns_images: bool = True
+    """Whether it draws by a network, which has a gradient."""
+    trains_needs: bool = False
+    """Whether it trains on what it needs, which then has to live in its own file."""
 
 
 _LOOP = ("predictor", "synthesizer", "updater")
@@ -225,18 +237,34 @@ KINDS: dict[str, Kind] = {
     "feedback15.updater": Kind(Feedback15Updater, "updater", _LOOP[:2], predicts=False),
     "feedback_loop": Kind(Loop, "loop", _LOOP, whole=True, probes=True),
     "image_search": Kind(ImageSearch, "search", _LOOP[:2], whole=True, probes=True),
-    "hand_renderer": Kind(HandRenderer, "synthesizer", predicts=False),
+    "hand_renderer": Kind(HandRenderer, "synthesizer", predicts=False, learns_images=False),
     "feedback19.localizer": Kind(Feedback19Localizer, "localizer", predicts=False, probes=True),
     "feedback19.predictor": Kind(Feedback19Predictor, "predictor"),
     "feedback19.synthesizer": Kind(Feedback19Synthesizer, "synthesizer", predicts=False, probes=True),
     "feedback19.updater": Kind(Feedback19Updater, "updater", _LOOP[:2], predicts=False),
-    "feedback19.joint": Kind(Feedback19Joint, "loop", _LOOP, whole=True, probes=True),
+    "feedback19.joint": Kind(Feedback19Joint, "loop", _LOOP, whole=True, probes=True, trains_needs=True),
 }
 
 
 def method_file(kind: str) -> str:
     """The file that a kind lives in, below the package."""
     return f"methods/{kind.partition('.')[0]}.py"
+
+
+def explain_needs(kind: str, needs: Sequence[str]) -> str:
+    """Why a kind cannot start from modules of these kinds; empty where it can."""
+    one, asked = KINDS[kind], KINDS[kind].needs
+    given = tuple(KINDS[needed].gives for needed in needs)
+    if asked != given:
+        wanted = ", then ".join(f"a {part}" for part in asked) or "nothing"
+        return f"{kind} needs {wanted}, not {', '.join(given) or 'nothing'}"
+    others = [needed for needed in needs if one.trains_needs and method_file(needed) != method_file(kind)]
+    if others:
+        return f"{kind} trains on what it needs, and knows no {others[0]}"
+    drawn = [needed for needed in needs if not KINDS[needed].learns_images]
+    if one.gives == "search" and drawn:
+        return f"{kind} follows the gradient of a synthesizer network, and {drawn[0]} has none"
+    return ""
 
 
 def check_settings(kind: str, values: Mapping[str, Any]) -> Settings:
@@ -250,6 +278,9 @@ def check_settings(kind: str, values: Mapping[str, Any]) -> Settings:
         first = error.errors(include_url=False)[0]
         name = ".".join(map(str, first["loc"]))
         known = ", ".join(model.model_fields)
+        if first["type"] == "value_error":
+            found = str(first["ctx"]["error"])
+            raise BadInput(kind, expected="settings that agree", found=found, fix="mend them") from None
         if first["type"] == "extra_forbidden":
             raise BadInput(kind, expected=f"settings among {known}", found=name, fix="mend the name") from None
         expected = first["msg"].removeprefix("Input should be ")

@@ -251,6 +251,16 @@ def test_a_file_in_the_range_of_another_unit_finds_nothing(tmp_path):
         crop_own_hand(frame, NYU, 64, DEFAULT_REACH)
 
 
+def test_centimetres_are_told(tmp_path):
+    depth_mm = make_depth()
+    hand = depth_mm < depth_mm.max()
+    centimetres = np.where(hand, 60, 205).astype(np.uint16)
+    centimetres[:300] = 90
+    frame = read_own_frame(save(tmp_path / "a.png", centimetres), OWN)
+    with pytest.raises(BadInput, match="found half of it within 90 mm; convert the file if its unit is a centimetre"):
+        crop_own_hand(frame, NYU, 64, DEFAULT_REACH)
+
+
 def test_specks_are_no_hand(tmp_path):
     depth_mm = np.zeros((480, 640), np.uint16)
     depth_mm[100:110, 100:110] = 600
@@ -272,7 +282,7 @@ def test_reach_chooses_what_is_looked_at(tmp_path):
     convention = replace(NYU, cube_mm={"": 200.0})
     assert crop_own_hand(frame, convention, 64, DEFAULT_REACH).centre_mm[2] == pytest.approx(300)
     assert crop_own_hand(frame, convention, 64, Reach(near_mm=400.0)).centre_mm[2] == pytest.approx(600)
-    with pytest.raises(BadInput, match="expected 0 < --near < --far, found 700 to 600 mm"):
+    with pytest.raises(BadInput, match="expected 0 < --near < --far in millimetres, found 700 to 600"):
         crop_own_hand(frame, convention, 64, Reach(700.0, 600.0))
 
 
@@ -349,6 +359,7 @@ def test_a_damaged_crop_is_refused(tmp_path):
         ([0, 0, 0.5], 0.3, "cube: expected an edge of 50 to 1000 mm, found 0.3"),
         ([0, 0, 0.5], 300.0, "centre: expected a cube of 300 mm wholly before the camera"),
         ([0, 0, np.nan], 300.0, "centre: expected"),
+        ([0, 0, 20_000], 300.0, "centre: expected"),
         ([0, 0, -700], 300.0, "x right, y down, z away from the camera"),
     ],
 )

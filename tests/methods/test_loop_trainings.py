@@ -119,6 +119,12 @@ def test_stages_are_trained_one_after_the_other(place: Path, tmp_path: Path) -> 
     assert not torch.equal(*first), "the image of 8x8 has learned in one of them alone"
 
 
+def test_a_probe_refuses_other_crops_than_those_of_the_training(place: Path, tmp_path: Path) -> None:
+    """With the test crops in their place every nearest pose would be the very one."""
+    with pytest.raises(BadInput, match="expected the crops that feedback15_synthesizer learned from"):
+        probe(place / "feedback15_synthesizer", place / "test", place / "test", tmp_path)
+
+
 def test_labels_with_noise_draw_other_images(place: Path, tmp_path: Path) -> None:
     train(make_job("synthesizer", "feedback15", label_noise_mm=20.0), place / "train", tmp_path)
     states = [load_checkpoint(folder).state for folder in (tmp_path, place / "feedback15_synthesizer")]
@@ -174,8 +180,8 @@ def test_a_loop_is_probed_around_the_truth(place: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("needs", "said"),
     [
-        ((), "expected --needs with the checkpoints of a predictor, a synthesizer, found none"),
-        (("synthesizer", "predictor"), "found synthesizer, predictor; name them in this order"),
+        ((), "needs a predictor, then a synthesizer, not nothing"),
+        (("synthesizer", "predictor"), "not synthesizer, predictor; name their checkpoints in this order"),
     ],
 )
 def test_wrong_needs_are_one_line(place: Path, tmp_path: Path, needs: tuple[str, ...], said: str) -> None:

@@ -31,6 +31,7 @@ LOOPS = {
     "feedback15_pooling": ("Feedback with max-pooling", (16.0, 13.0, 12.5)),
     "feedback15_renderer": ("Feedback with the renderer", (16.0, 9.0, 7.5)),
     "feedback19": ("Generalized Feedback (feedback19)", (8.0, 7.3, 7.0)),
+    "feedback19_three": ("Generalized Feedback, three iterations", (8.0, 7.3, 7.0, 6.9)),
     "feedback19_joint": ("Generalized Feedback, joint", (8.0, 7.4, 7.1)),
     "feedback19_joint_random": ("Generalized Feedback, random start", (22.0, 21.0, 20.0)),
 }

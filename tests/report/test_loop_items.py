@@ -21,12 +21,12 @@ from handbench.report.sources import Sources
 
 FIGURES_15 = ("8b", "10", "10_pso", "12")
 DRAWN = (*(f"feedback15_figure_{number}" for number in FIGURES_15), "feedback15_iterations", "feedback15_section_4_5")
-DRAWN_19 = ("feedback19_iterations", "feedback19_figure_13")
+DRAWN_19 = ("feedback19_iterations", "feedback19_figure_13", "feedback15_joints", "feedback19_joints")
 TABLES = (
     *(f"feedback15_{word}" for word in ("section_3_3", "layer_wise", "figure_7", "figure_8b_means", "variants")),
     *("feedback15_section_4_7", "feedback19_section_3_4", "feedback19_section_3_6", "feedback19_section_3_6_images"),
     *("feedback19_section_3_2", "feedback19_section_5_3", "feedback19_section_5_4"),
-    *("feedback15_section_4_5_means", "feedback15_datasets"),
+    *("feedback15_section_4_5_means", "feedback15_datasets", "feedback19_runtime"),
 )
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -12,8 +13,9 @@ import torch
 from handbench.cli import main
 from handbench.conventions import ICVL, Camera
 from handbench.datasets.crops import build_crops
+from handbench.errors import BadInput
 from handbench.geometry.crop import crop_cube, patch_to_points
-from handbench.training.checkpoint import load_checkpoint
+from handbench.training.checkpoint import find_checkpoint, load_checkpoint
 from handbench.training.localize import crop_localized
 from handbench.training.train import Job, train
 from tests.datasets.crop_fixtures import make_listing
@@ -67,6 +69,10 @@ def test_without_pictures(place: Path, tmp_path: Path) -> None:
         (["hand.png", "--camera", "nyu"], "expected 640x480 pixels, as its camera has, found 320x240"),
         (["hand.png", "--camera", "icvl", "--centre", "0", "0", "400"], "expected --camera or --centre, found both"),
         (["absent.png"], "absent.png: expected"),
+        (["hand.png", "--cube", "nan"], "cube: expected an edge of 50 to 1000 mm, found nan"),
+        (["hand.png", "--cube", "-5"], "cube: expected an edge of 50 to 1000 mm, found -5"),
+        (["hand.png", "--cube", "0.3"], "cube: expected an edge of 50 to 1000 mm, found 0.3"),
+        (["hand.png", "--centre", "0", "0", "400", "--near", "10"], "expected --near and --far, or --centre"),
     ],
 )
 def test_one_clear_line(
@@ -78,6 +84,37 @@ def test_one_clear_line(
     assert said in told
     assert told.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_the_line_of_the_readme(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """--camera takes every word behind it: with the image there, the line says where it belongs."""
+    model = ["predict", "--model", str(place / "model")]
+    camera, out = ["--camera", "240", "240", "160", "120"], ["--out", str(tmp_path / "out")]
+    assert main([*model, str(place / "hand.png"), *camera, *out]) == 0
+    capsys.readouterr()
+    assert main([*model, *camera, str(place / "hand.png"), *out]) == 1
+    assert "expected depth images, or with --store checkpoints, found none; name them before" in capsys.readouterr().err
+    lines = (Path(__file__).parents[2] / "README.md").read_text().splitlines()
+    [line] = [line for line in lines if line.startswith("handbench predict --model")]
+    assert line.index("depth.png") < line.index("--camera")
+
+
+def test_pictures_do_not_fall_among_the_frames(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", "--model", str(place / "model"), str(place), "--out", str(place)]) == 1
+    assert "expected --out beside the frames, found their folder" in capsys.readouterr().err
+
+
+def test_a_model_by_its_name(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    seeds = [Path("results", "demo-embedded", "train", "icvl", "predictor", f"seed{seed}") for seed in (0, 1)]
+    shutil.copytree(place / "model", seeds[0])
+    for word in ("predictor", str(seeds[0].parent), str(seeds[0]), str(seeds[0] / "checkpoint.json")):
+        assert find_checkpoint(Path(word)) == seeds[0]
+    shutil.copytree(place / "model", seeds[1])
+    with pytest.raises(BadInput, match=r"found results/.*/predictor/seed0, results/.*/seed1; name one of"):
+        find_checkpoint(Path("predictor"))
+    with pytest.raises(BadInput, match="found none; run `handbench train`"):
+        find_checkpoint(Path("nobody"))
 
 
 def test_words_of_own_images_do_not_go_with_a_store(

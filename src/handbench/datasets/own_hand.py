@@ -25,6 +25,9 @@ MOST_COVERED = 0.8
 CUBES_MM = (50.0, 1000.0)
 """Edges that a cube around a hand can have: others are in metres or centimetres."""
 
+FARTHEST_MM = 10_000.0
+"""No camera sees a hand farther away."""
+
 
 @dataclass(frozen=True)
 class Reach:
@@ -33,19 +36,20 @@ class Reach:
     near_mm: float = 200.0
     far_mm: float = 1500.0
 
+    def __post_init__(self) -> None:
+        if not 0 < self.near_mm < self.far_mm < float("inf"):
+            found = f"{self.near_mm:g} to {self.far_mm:g}"
+            raise BadInput("reach", expected="0 < --near < --far in millimetres", found=found, fix="mend them")
+
 
 DEFAULT_REACH = Reach()
 
 
 def choose_reach(near_mm: float | None, far_mm: float | None) -> Reach:
     """What a person asks for, the default for what is left open."""
-    reach = Reach(
+    return Reach(
         DEFAULT_REACH.near_mm if near_mm is None else near_mm, DEFAULT_REACH.far_mm if far_mm is None else far_mm
     )
-    if not 0 < reach.near_mm < reach.far_mm < float("inf"):
-        found = f"{reach.near_mm:g} to {reach.far_mm:g}"
-        raise BadInput("reach", expected="0 < --near < --far in millimetres", found=found, fix="mend them")
-    return reach
 
 
 def crop_own_hand(frame: Frame, convention: Convention, size_px: int, reach: Reach) -> Crop:
@@ -74,12 +78,16 @@ def crop_own_hand(frame: Frame, convention: Convention, size_px: int, reach: Rea
 
 def keep_reach(frame: Frame, reach: Reach) -> Frame:
     """The frame without what was measured out of reach."""
-    if not 0 < reach.near_mm < reach.far_mm:
-        found = f"{reach.near_mm:g} to {reach.far_mm:g} mm"
-        raise BadInput("range", expected="0 < --near < --far", found=found, fix="give both in millimetres")
     within = (frame.depth_mm >= reach.near_mm) & (frame.depth_mm <= reach.far_mm)
+    measured_mm = frame.depth_mm[frame.depth_mm > 0]
+    if measured_mm.size and np.median(measured_mm) < reach.near_mm:
+        raise BadInput(
+            frame.name,
+            expected=f"most of the frame farther away than --near ({reach.near_mm:g} mm)",
+            found=f"half of it within {np.median(measured_mm):.0f} mm",
+            fix="convert the file if its unit is a centimetre, or lower --near",
+        )
     if not within.any():
-        measured_mm = frame.depth_mm[frame.depth_mm > 0]
         raise BadInput(
             frame.name,
             expected=f"a hand {reach.near_mm:g} to {reach.far_mm:g} mm before the camera",
@@ -102,18 +110,24 @@ def _share_covered(
 def check_cube(cube: Centre) -> Centre:
     """A place that a person has named, if a hand can be there."""
     x, y, z = cube.centre_mm.tolist()
-    least_mm, most_mm = CUBES_MM
-    if not least_mm <= cube.cube_mm <= most_mm:
-        found, fix = f"{cube.cube_mm:g}", "give --cube in millimetres: the papers use 150 to 300"
-        raise BadInput("cube", expected=f"an edge of {least_mm:g} to {most_mm:g} mm", found=found, fix=fix)
-    if not (isfinite(x + y + z) and z > cube.cube_mm / 2):
+    require_edge(cube.cube_mm)
+    if not (isfinite(x + y + z) and z > cube.cube_mm / 2 and max(abs(x), abs(y), z) < FARTHEST_MM):
         raise BadInput(
             "centre",
-            expected=f"a cube of {cube.cube_mm:g} mm wholly before the camera",
+            expected=f"a cube of {cube.cube_mm:g} mm wholly before the camera, within {FARTHEST_MM:g} mm",
             found=f"its centre at ({x:g}, {y:g}, {z:g}) mm",
             fix="give --centre X Y Z in millimetres: x right, y down, z away from the camera",
         )
     return cube
+
+
+def require_edge(cube_mm: float) -> float:
+    """The edge, where a cube around a hand can have it."""
+    least_mm, most_mm = CUBES_MM
+    if not least_mm <= cube_mm <= most_mm:
+        found, fix = f"{cube_mm:g}", "give --cube in millimetres: the papers use 150 to 300"
+        raise BadInput("cube", expected=f"an edge of {least_mm:g} to {most_mm:g} mm", found=found, fix=fix)
+    return cube_mm
 
 
 def crop_named_place(frame: Frame, convention: Convention, size_px: int, cube: Centre) -> Crop:

@@ -3,7 +3,6 @@
 WAITING = {
     "GF4": "hand and object loops on dexter, the initialisation and the final pose of each sequence",
     "GF5": "single network for hand and object on dexter, beside the loops",
-    "GF6": "hand and object loops on dexter after 0, 2 and 3 iterations",
     "GF7": "hand and object localizers, trained on spheres and tested on cuboids",
     "GF8": "object loop on dexter with a synthesizer network and with the renderer",
     "GF9": "object predictors on dexter, of corners and of rotation and translation",

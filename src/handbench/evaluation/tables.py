@@ -3,7 +3,7 @@
 Every function takes the open record and returns pandas frames of plain numbers, one row a thing that is drawn.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,8 @@ from handbench.evaluation.score import Score
 
 ROUNDING_MM = 0.05
 """A printed number has one decimal: it agrees with a measured one within half a step."""
+MEAN = "mean"
+"""Of all joints: the last of the bars."""
 
 
 @dataclass(frozen=True)
@@ -81,20 +83,23 @@ def curve_frame(scores: Sequence[tuple[str, Score]]) -> pd.DataFrame:
 
 def joint_frame(dataset: str, scores: Sequence[tuple[str, Score]]) -> pd.DataFrame:
     """Mean error of each joint in long form, then `mean`; NYU's bars stand palm first, as in the published charts."""
-    parts = DATASETS[dataset].joints.parts
-    scored = DATASETS[dataset].scored
-    order = range(len(scored) - 1, -1, -1) if dataset == "nyu" else range(len(scored))
-    rows = [
-        {
-            "method": name,
-            "joint": score.joint_names[joint],
-            "part": parts[scored[joint]],
-            "error_mm": score.joint_means_mm[joint],
-        }
+    means = {
+        name: dict(zip(score.joint_names, score.joint_means_mm, strict=True)) | {MEAN: score.mean_error_mm}
         for name, score in scores
-        for joint in order
+    }
+    return joint_frame_of_means(dataset, means)
+
+
+def joint_frame_of_means(dataset: str, means_mm: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
+    """The same of errors by method and joint, the last one of them `mean`."""
+    parts, names, scored = DATASETS[dataset].joints.parts, DATASETS[dataset].joints.names, DATASETS[dataset].scored
+    places = scored[::-1] if dataset == "nyu" else scored
+    rows = [
+        {"method": method, "joint": names[place], "part": parts[place], "error_mm": joints[names[place]]}
+        for method, joints in means_mm.items()
+        for place in places
     ]
-    rows += [{"method": n, "joint": "mean", "part": "all", "error_mm": score.mean_error_mm} for n, score in scores]
+    rows += [{"method": m, "joint": MEAN, "part": "all", "error_mm": joints[MEAN]} for m, joints in means_mm.items()]
     return pd.DataFrame(rows)
 
 

@@ -27,7 +27,8 @@ class Descent(LightningModule):
             optimizer = torch.optim.RMSprop(learned, lr=settings.learning_rate, alpha=settings.rms_decay)
         else:
             optimizer = torch.optim.Adam(learned, lr=settings.learning_rate, fused=True)
-        schedule = LambdaLR(optimizer, self.rate_share)
+        # A plain function: of anything else the scheduler keeps the attributes in what a killed training goes on from.
+        schedule = LambdaLR(optimizer, lambda step: self.rate_share(step))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def rate_share(self, step: int) -> float:

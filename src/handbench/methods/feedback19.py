@@ -27,7 +27,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from handbench.datasets.torch_dataset import CropDataset
-from handbench.errors import BadInput
 from handbench.loop.crop_data import Division, apply, divide
 from handbench.loop.iteration import FeedbackLoop, run_loop
 from handbench.loop.localization import select_joint
@@ -54,9 +53,6 @@ from handbench.networks.updater import Updater2019
 
 Images = Float[Tensor, "frames 1 size size"]
 Poses = Float[Tensor, "steps frames joints 3"]
-
-OWN = ("feedback19.predictor", "feedback19.synthesizer", "feedback19.updater")
-"""What can be trained jointly."""
 
 
 def localizer_loss(
@@ -170,7 +166,6 @@ def joint_loss(
 
 def train_jointly(crops: CropDataset, settings: Feedback19Joint, run: TrainingRun) -> State:
     """Eqs. 11 to 13, from the networks that were trained apart or from random ones of their sizes."""
-    require_own(run.needs)
     data = divide(crops)
     parts = begin_parts(data, run) if settings.random_start else [need.build() for need in run.needs]
     predictor, synthesizer, updater = parts
@@ -187,13 +182,6 @@ def begin_parts(data: Division, run: TrainingRun) -> list[nn.Module]:
         make_synthesizer(synthesizer.joints, synthesizer.size_px, synthesizer.settings, run.seed),
         make_updater(updater.joints, updater.size_px, updater.settings, run.seed),
     ]
-
-
-def require_own(needs: tuple[Trained, ...]) -> None:
-    """Other kinds may have no gradient, and no start that is known here."""
-    other = [need.kind for need in needs if need.kind not in OWN]
-    if other:
-        raise BadInput("feedback19.joint", expected=f"needs of {', '.join(OWN)}", found=other[0], fix="name those")
 
 
 def build_loop(trained: Trained) -> FeedbackLoop:

@@ -11,7 +11,7 @@ from handbench.evaluation.metrics import THRESHOLDS_MM
 from handbench.evaluation.paper_numbers import Printed
 from handbench.evaluation.published import PublishedScore, Record
 from handbench.evaluation.results import Pooled, Result
-from handbench.evaluation.tables import FigureData, compare_with_print, curve_frame
+from handbench.evaluation.tables import MEAN, FigureData, compare_with_print, curve_frame, joint_frame_of_means
 from handbench.report.figures import draw_accuracy, draw_joint_bars
 from handbench.report.items import Absent, Column, Figure, Item, Table
 from handbench.report.sources import DASH, HOW_TO_GET, NOT_AT_HAND, NOT_RUN, Sources
@@ -80,6 +80,19 @@ def build_bars(name: str, title: str, data: FigureData | None, stamp: str, notes
         return Absent(name, title, HOW_TO_GET)
     draw = partial(_draw_bars, data.joints, title, stamp)
     return Figure(name, title, _describe(_mean_of_each(data)), draw, stamp, (*notes, *_not_drawn(data)))
+
+
+def build_run_bars(name: str, title: str, modules: Sequence[str], sources: Sources) -> Item:
+    """Mean error of each joint of this run's modules on NYU."""
+    pooled = [one for module in modules for one in sources.pool(dataset="nyu", module=module)]
+    if not pooled:
+        return Absent(name, title, f"This run: {NOT_RUN}. The papers print no errors of single joints.")
+    means = {one.results[0].method: one.joint_error_mm | {MEAN: one.interval.mean} for one in pooled}
+    bars = joint_frame_of_means("nyu", means)
+    stamp = stamp_results([one for group in pooled for one in group.results])
+    whole = {method: joints[MEAN] for method, joints in means.items()}
+    draw = partial(_draw_bars, bars, title, stamp)
+    return Figure(name, title, _describe(whole), draw, stamp, sources.caution)
 
 
 def build_run_curves(

@@ -1,6 +1,7 @@
 """Tables and figures of the loop: error by iteration, its variants, its two initialisations, its time."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -135,10 +136,23 @@ def build_two_starts(name: str, title: str, modules: Sequence[str], sources: Sou
     return build_run_curves(name, title, pooled, (), stamp_results(results), (*notes, *sources.caution))
 
 
-def build_runtime(name: str, title: str, module: str, sources: Sources, printed: Mapping[str, float]) -> Item:
+@dataclass(frozen=True)
+class Runtime:
+    """What a paper prints of its time."""
+
+    device: str
+    milliseconds: Mapping[str, float]
+    """Of a frame, by part."""
+    speed: str
+    beside: str = ""
+    """What else it says."""
+
+
+def build_runtime(name: str, title: str, module: str, sources: Sources, printed: Runtime) -> Item:
     """Milliseconds a frame of each part, in batches of one and of many, for every device that was timed on."""
     probes = sources.find_probes(module)
-    told = f"Printed: predictor {printed['predictor']} ms, iteration {printed['iteration']} ms, over 400 fps."
+    times = printed.milliseconds
+    told = f"Printed: predictor {times['predictor']} ms, iteration {times['iteration']} ms, {printed.speed} fps."
     if not probes:
         return Absent(name, title, f"{sources.not_probed} {told}")
     devices = {device: [one for one in probes if describe_device(one) == device] for device in _devices(probes)}
@@ -150,9 +164,9 @@ def build_runtime(name: str, title: str, module: str, sources: Sources, printed:
         "loop": "predictor and two iterations, ms",
         "fps": "frames a second",
     }
-    frame = pd.DataFrame({"part": list(labels.values()), "printed": [printed.get(key, np.nan) for key in labels]})
-    frame["printed_words"] = ["over 400" if key == "fps" else "" for key in labels]
-    printed_column = Column("printed", "GTX 780 Ti", PRINTED, decimals=2, otherwise="printed_words")
+    frame = pd.DataFrame({"part": list(labels.values()), "printed": [times.get(key, np.nan) for key in labels]})
+    frame["printed_words"] = [printed.speed if key == "fps" else "" for key in labels]
+    printed_column = Column("printed", printed.device, PRINTED, decimals=2, otherwise="printed_words")
     columns = [Column("part", "a frame takes"), printed_column]
     for place, (device, timed) in enumerate(devices.items()):
         for batch in BATCHES:
@@ -164,6 +178,7 @@ def build_runtime(name: str, title: str, module: str, sources: Sources, printed:
         "Medians over repeated calls; a batch's time is divided by its frames. Print gives neither its batch nor its "
         "precision.",
         f"Timed on the crops of {tell_seeds(probes)}",
+        *([printed.beside] if printed.beside else ()),
     )
     return Table(name, title, frame, tuple(columns), stamp_probes(sources, probes), notes)
 

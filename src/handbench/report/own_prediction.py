@@ -16,7 +16,7 @@ from handbench.datasets.frame_crop import Crop
 from handbench.datasets.listing import Frame
 from handbench.datasets.own_crops import read_own_crop
 from handbench.datasets.own_frames import Intrinsics, list_own_files, name_frames, parse_intrinsics, read_own_frame
-from handbench.datasets.own_hand import DEFAULT_REACH, Reach, crop_named_place, crop_own_hand, keep_reach
+from handbench.datasets.own_hand import DEFAULT_REACH, Reach, crop_named_place, crop_own_hand, keep_reach, require_edge
 from handbench.datasets.scored_skeleton import scored_skeleton
 from handbench.errors import BadInput
 from handbench.geometry.crop import unnormalise_joints
@@ -24,7 +24,7 @@ from handbench.loop.localization import place_crops, refine_centres
 from handbench.methods import load_method
 from handbench.report.overlay import write_overlays
 from handbench.report.own_joints import OwnJoints, write_joints_csv, write_joints_json
-from handbench.training.checkpoint import load_checkpoint
+from handbench.training.checkpoint import find_checkpoint, load_checkpoint
 from handbench.training.localize import WORD, TrainedLocalizer, load_localizer
 
 JOINTS_CSV, JOINTS_JSON = "joints.csv", "joints.json"
@@ -55,7 +55,7 @@ def load_model(folder: Path, cube_mm: float | None = None, localizer: Path | Non
 
     `localizer` is the checkpoint that made its crops, if it learned from localized ones.
     """
-    checkpoint = load_checkpoint(folder)
+    checkpoint = load_checkpoint(find_checkpoint(folder))
     card, trained = checkpoint.card, checkpoint.trained
     predict = load_method(trained.kind).predict
     if predict is None:
@@ -64,7 +64,7 @@ def load_model(folder: Path, cube_mm: float | None = None, localizer: Path | Non
         )
     if list(scored_skeleton(card["dataset"]).names) != card["joints"]:
         raise BadInput(folder, expected=f"the scored joints of {card['dataset']}", found="others", fix="train it again")
-    cube = DATASETS[card["dataset"]].cube_mm[""] if cube_mm is None else cube_mm
+    cube = DATASETS[card["dataset"]].cube_mm[""] if cube_mm is None else require_edge(cube_mm)
     centre, loaded = card["centre"]["strategy"], load_localizer(localizer) if localizer else None
     if loaded and loaded.word != centre:
         fix = "name the localizer of its crops" if centre.startswith(f"{WORD}-") else "leave --localizer out"
@@ -99,6 +99,8 @@ def predict_frames(
     cannot be used is an error, not a frame less.
     """
     _check_localizer(model, source)
+    if any(path.is_dir() and path.resolve() == out.resolve() for path in paths):
+        raise BadInput(out, expected="--out beside the frames", found="their folder", fix="choose another --out")
     files = list_own_files(paths)
     hands = [_find_hand(_read(file, model, source), model, source, reach) for file in files]
     joints = scored_skeleton(model.dataset)

@@ -89,6 +89,23 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         raise BadInput(path, expected="tensors", found=str(error), fix=_AGAIN) from None
 
 
+def find_checkpoint(word: Path, results: Path = Path("results")) -> Path:
+    """The folder that a person means: itself, or the one of its seeds, or of a module's name below `results`."""
+    if word.name == CARD and word.is_file():
+        return word.parent
+    if (word / CARD).is_file():
+        return word
+    places = sorted(word.glob(f"*/{CARD}")) if word.is_dir() else sorted(results.glob(f"*/train/*/{word}/*/{CARD}"))
+    if len(places) == 1:
+        return places[0].parent
+    raise BadInput(
+        word,
+        expected=f"a checkpoint's folder, or a module's name that is trained once below {results}",
+        found=", ".join(str(place.parent) for place in places) or "none",
+        fix="name one of them" if places else "run `handbench train`, or name the folder that it wrote",
+    )
+
+
 def _read_card(path: Path) -> dict[str, Any]:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))

@@ -16,7 +16,7 @@ from handbench.datasets.files import replace_file
 from handbench.errors import BadInput
 from handbench.methods import Trained
 from handbench.modules import KINDS
-from handbench.training.checkpoint import load_checkpoint
+from handbench.training.checkpoint import find_checkpoint, load_checkpoint
 
 HOW_TO_GET = "onnx, onnxscript and onnxruntime: pip install 'handbench[export]'"
 DEPTH, JOINTS = "depth", "joints"
@@ -28,7 +28,7 @@ WITHOUT_A_GRAPH = ("image_search", "hand_renderer")
 
 def export(folder: Path, out: Path) -> str:
     """Write the model with its iterations, for any number of frames, once ONNX Runtime gives torch's joints."""
-    checkpoint = load_checkpoint(folder)
+    checkpoint = load_checkpoint(find_checkpoint(folder))
     trained = checkpoint.trained
     found = [one.kind for one in (trained, *trained.parts) if one.kind in WITHOUT_A_GRAPH]
     if found or not KINDS[trained.kind].predicts:

@@ -1,11 +1,13 @@
 """What is to be known of a module beside its joints: what `handbench probe` does."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from handbench.datasets.lock import hold_alone
-from handbench.datasets.torch_dataset import open_crops
+from handbench.datasets.torch_dataset import CropDataset, open_crops
 from handbench.errors import BadInput
 from handbench.methods import load_method
 from handbench.modules import KINDS
@@ -32,6 +34,7 @@ def probe(folder: Path, store: Path, learned: Path, out: Path, *, threads: int =
         check_unseen(checkpoint, crops)
         known_crops = open_crops(store=learned, split="train" if fold else None, fold=fold, joints="scored")
         check_store(card, known_crops)
+        _check_learned(card, known_crops)
         torch.set_num_threads(threads)
         with torch.no_grad():
             numbers = ask(checkpoint.trained, crops, known_crops)
@@ -46,3 +49,14 @@ def probe(folder: Path, store: Path, learned: Path, out: Path, *, threads: int =
         }
         save_probe(out, content, pictures)
     return f"{card['module']}: probed on {len(crops):,} frames of {store}"
+
+
+def _check_learned(card: Mapping[str, Any], learned: CropDataset) -> None:
+    """What is set against the crops of the training must not see those of the test."""
+    if learned.store.card["sha256"] != card["sha256_of_store"]:
+        raise BadInput(
+            learned.store.path,
+            expected=f"the crops that {card['module']} learned from (sha256 {card['sha256_of_store'][:12]}...)",
+            found="others",
+            fix=f"name their store: it was {card['store']}",
+        )

@@ -13,7 +13,7 @@ from handbench.datasets.torch_dataset import CropDataset, open_crops
 from handbench.digest import stage_digest
 from handbench.errors import BadInput
 from handbench.methods import load_method
-from handbench.modules import KINDS, check_settings, method_file
+from handbench.modules import KINDS, check_settings, explain_needs, method_file
 from handbench.provenance import read_call, read_commit
 from handbench.training.checkpoint import CARD, Checkpoint, load_checkpoint, save_checkpoint
 from handbench.training.fit import Fit
@@ -98,14 +98,9 @@ def _describe(job: Job, settings: dict[str, Any], crops: CropDataset, needs: Seq
 
 def _check_needs(job: Job, card: Mapping[str, Any], needs: Sequence[Checkpoint]) -> None:
     """Each plays the part that the kind asks for, on the same frames of the same hand."""
-    asked, given = KINDS[job.kind].needs, tuple(KINDS[one.card["kind"]].gives for one in needs)
-    if asked != given:
-        raise BadInput(
-            job.module,
-            expected=f"--needs with the checkpoints of a {', a '.join(asked)}" if asked else "no --needs",
-            found=", ".join(given) or "none",
-            fix="name them in this order" if asked else "leave it out",
-        )
+    if told := explain_needs(job.kind, [one.card["kind"] for one in needs]):
+        fix = "name their checkpoints in this order" if KINDS[job.kind].needs else "leave --needs out"
+        raise BadInput(job.module, expected="--needs that its kind can start from", found=told, fix=fix)
     for one in needs:
         wrong = [key for key in SAME if one.card[key] != card[key]]
         if wrong:

@@ -5,10 +5,11 @@ from handbench.evaluation.claim_feedback15 import SEARCH_FIGURES
 from handbench.evaluation.claim_synthesizer import END_TO_END, OF_LABEL_NOISE, SYNTHESIZER
 from handbench.evaluation.paper_numbers import FEEDBACK15_FIGURE_8A, NOT_PUBLISHED, Printed
 from handbench.evaluation.tables import compare_with_print
-from handbench.report.comparisons import build_comparison, build_curves, read_figure
+from handbench.report.comparisons import build_comparison, build_curves, build_run_bars, read_figure
 from handbench.report.image_items import build_image_comparison, build_image_errors, build_label_noise
 from handbench.report.items import Item, Section
 from handbench.report.loop_items import (
+    Runtime,
     build_datasets,
     build_iterations,
     build_runtime,
@@ -57,8 +58,8 @@ VARIANTS = {
 LABELS = dict(
     zip(OF_LABEL_NOISE, ("correct\nlabels", *(f"labels\n{noise_mm} mm off" for noise_mm in (5, 10, 20))), strict=True)
 )
-RUNTIME = {"predictor": 0.07, "synthesizer": 0.8, "iteration": 1.2}
-"""Milliseconds of section 4.7; the updater's own and the whole are not printed as numbers of time."""
+RUNTIME = Runtime("GTX 780 Ti", {"predictor": 0.07, "synthesizer": 0.8, "iteration": 1.2}, "over 400")
+"""Section 4.7; the updater's own time and that of the whole are not printed."""
 CURVES_ONLY = "The paper prints curves without numbers."
 
 
@@ -154,6 +155,12 @@ def _show_starts(sources: Sources) -> tuple[Item, ...]:
             dataset="nyu",
             modules=MODULES_8B,
             stamp=stamp_printed("nyu", sources.card),
+        ),
+        build_run_bars(
+            "feedback15_joints",
+            "feedback15: error of each joint on NYU",
+            ("feedback15_predictor", "feedback15"),
+            sources,
         ),
         build_iterations(
             "feedback15_iterations",

@@ -10,6 +10,7 @@ from handbench.evaluation.claim_feedback19 import (
     LOOP,
     PREDICTOR,
     SYNTHESIZER,
+    THREE,
 )
 from handbench.evaluation.paper_numbers import (
     FEEDBACK19_TABLE_1,
@@ -19,12 +20,12 @@ from handbench.evaluation.paper_numbers import (
     Printed,
 )
 from handbench.evaluation.tables import ROUNDING_MM, compare_with_print
-from handbench.report.comparisons import PRINTED, build_comparison
+from handbench.report.comparisons import PRINTED, build_comparison, build_run_bars
 from handbench.report.image_items import build_image_comparison, build_image_errors
 from handbench.report.items import Column, Item, Section, Table
 from handbench.report.localizer_items import build_centres
-from handbench.report.loop_items import build_iterations, build_variants
-from handbench.report.picture_items import build_impossible, build_samples, build_search_pictures
+from handbench.report.loop_items import Runtime, build_iterations, build_runtime, build_variants
+from handbench.report.picture_items import build_impossible, build_loop_pictures, build_samples, build_search_pictures
 from handbench.report.search_items import OF_2019, build_search_table
 from handbench.report.sources import DASH, NOT_RUN, Sources
 from handbench.report.stamps import stamp_printed
@@ -44,6 +45,13 @@ SECTION_5_3 = (
     Printed("feedback", 10.8, "nyu/generalized-feedback"),
 )
 MODULES_5_3 = {"DeepPrior++ (initialization)": PREDICTOR, "feedback": LOOP}
+RUNTIME = Runtime(
+    "GTX 980 Ti",
+    {"predictor": 20.0, "synthesizer": 0.8, "iteration": 1.2},
+    "over 40",
+    "Print has 0.8 ms for the localizer as well.",
+)
+"""Section 6.3."""
 RANDOM = "feedback19_joint_random"
 """The loop whose networks were trained together from random ones."""
 APART, TOGETHER, FROM_RANDOM = "trained apart", "fine-tuned together", "together from random networks"
@@ -81,6 +89,9 @@ def build_section(sources: Sources) -> Section:
                 sources,
                 even=True,
             ),
+            build_loop_pictures(
+                "feedback19_figure_12", "feedback19, Fig. 12: poses before and after the loop", LOOP, sources
+            ),
             build_histograms(
                 "feedback19_figure_13",
                 "feedback19, Fig. 13: errors before and after updates from noisy poses",
@@ -88,6 +99,7 @@ def build_section(sources: Sources) -> Section:
                 sources,
                 printed="The paper prints histograms without numbers.",
             ),
+            build_runtime("feedback19_runtime", "Section 6.3: runtime of the loop for hands", LOOP, sources, RUNTIME),
             _build_table_2(sources),
         ),
     )
@@ -133,10 +145,11 @@ def _show_loop(sources: Sources) -> tuple[Item, ...]:
             modules=MODULES_5_3,
             stamp=sources.stamp("nyu"),
         ),
+        build_run_bars("feedback19_joints", "feedback19: error of each joint on NYU", (PREDICTOR, LOOP), sources),
         build_iterations(
             "feedback19_iterations",
             "feedback19: error by iteration on NYU",
-            (LOOP, JOINT),
+            (LOOP, THREE, JOINT),
             sources,
             printed="Printed: 12.2 mm at the start, 10.8 mm after two iterations.",
         ),
