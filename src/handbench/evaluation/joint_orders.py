@@ -26,11 +26,6 @@ def scored_names(dataset: str) -> tuple[str, ...]:
     return tuple(convention.joints.names[index] for index in convention.scored)
 
 
-def known_orders(dataset: str) -> tuple[str, ...]:
-    """Order words besides `scored`."""
-    return tuple(_KNOWN.get(dataset, {}))
-
-
 def find_places(dataset: str, joints: int, order: str, *, where: str) -> tuple[int, ...]:
     """For each scored joint its place among the `joints` of a file.
 

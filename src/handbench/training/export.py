@@ -18,7 +18,7 @@ from handbench.methods import Trained
 from handbench.modules import KINDS
 from handbench.training.checkpoint import find_checkpoint, load_checkpoint
 
-HOW_TO_GET = "onnx, onnxscript and onnxruntime: pip install 'handbench[export]'"
+HOW_TO_GET = "onnx, onnxscript and onnxruntime: make setup, or pip install -e '.[export]' in the checkout"
 DEPTH, JOINTS = "depth", "joints"
 """Names of what goes in, (frames, 1, S, S) in [-1, 1], and comes out, (frames, joints, 3) in half cube edges."""
 WITHIN_MM = 1e-3
