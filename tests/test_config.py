@@ -248,6 +248,10 @@ def test_modules_that_do_not_fit_together_are_one_line(values: dict, module: str
     [
         ({"crop": {"size_px": 100}}, "crop.size_px: modules.feedback15_predictor takes multiples of 8, not 100"),
         ({"crop": {"size_px": 96}}, "crop.size_px: modules.feedback15_synthesizer takes 16, 32, 64, .* not 96"),
+        (
+            {"crop": {"size_px": 32}},
+            "modules.feedback15_synthesizer: stage_epochs has 3 numbers, and a patch of 32 2 st",
+        ),
         ({"seeds": [0, 1, 0]}, "seeds: one stands twice in 0, 1, 0"),
         ({"use": ["nyu", "nyu"]}, "use: one stands twice in nyu, nyu"),
     ],

@@ -273,6 +273,12 @@ def _check_size(word: str, module: Module, size_px: int) -> None:
     if size_px % 8 or (doubles and size_px & (size_px - 1)):
         asked = "16, 32, 64, 128, 256 or 512" if doubles else "multiples of 8"
         raise ValueError(f"crop.size_px: modules.{word} takes {asked}, not {size_px}")
+    # 8x8 doubles to the patch.
+    stages, asked_for = size_px.bit_length() - 4, len(getattr(module.settings, "stage_epochs", ()))
+    if asked_for > stages:
+        raise ValueError(
+            f"modules.{word}: stage_epochs has {asked_for} numbers, and a patch of {size_px} {stages} stages"
+        )
 
 
 def _check_parts(word: str, module: Module, config: Config) -> None:

@@ -125,6 +125,11 @@ def test_a_probe_refuses_other_crops_than_those_of_the_training(place: Path, tmp
         probe(place / "feedback15_synthesizer", place / "test", place / "test", tmp_path)
 
 
+def test_more_stages_than_the_patch_has_are_refused(place: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="stage_epochs: expected at most 1 numbers"):
+        train(make_job("synthesizer", "feedback15", stage_epochs=[1, 1]), place / "train", tmp_path)
+
+
 def test_labels_with_noise_draw_other_images(place: Path, tmp_path: Path) -> None:
     train(make_job("synthesizer", "feedback15", label_noise_mm=20.0), place / "train", tmp_path)
     states = [load_checkpoint(folder).state for folder in (tmp_path, place / "feedback15_synthesizer")]

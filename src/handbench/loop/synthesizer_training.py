@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from handbench.errors import BadInput
 from handbench.loop.augmentation import BACKGROUND, augment
 from handbench.loop.crop_data import AT_ONCE, Data, Division, as_batch
 from handbench.loop.descent import Descent, count_steps
@@ -47,8 +48,15 @@ def train_synthesizer(
     network: Synthesizer, settings: SynthesizerFitting, crops: Division, fit: Callable[..., Any]
 ) -> None:
     """Stage after stage with all weights that a stage depends on; `stage_epochs` of them, and `epochs` whole images."""
+    if len(settings.stage_epochs) > network.stages:
+        raise BadInput(
+            "stage_epochs",
+            expected=f"at most {network.stages} numbers: those of images of 8x8 and up, smaller than the patch",
+            found=str(settings.stage_epochs),
+            fix="leave the last ones out; whole images have `epochs`",
+        )
     data = mislabel(crops.seen, settings.label_noise_mm, settings.label_noise_seed)
-    plan = [*enumerate(settings.stage_epochs[: network.stages]), (network.stages, settings.epochs)]
+    plan = [*enumerate(settings.stage_epochs), (network.stages, settings.epochs)]
     for stage, epochs in plan:
         if epochs:
             steps = count_steps(len(data["depth"]), epochs, settings.batch)
