@@ -161,9 +161,10 @@ def _send_body(handler: BaseHTTPRequestHandler, loopback: Loopback, path: str, b
     if word == "stall":
         step, pause_s = 100, 30.0
     for begin in range(0, len(body), step):
+        # Counted first: whoever has received the last of it may look at once.
+        loopback.sent[path] += len(body[begin : begin + step])
         handler.wfile.write(body[begin : begin + step])
         handler.wfile.flush()
-        loopback.sent[path] += len(body[begin : begin + step])
         if pause_s:
             time.sleep(pause_s)
 

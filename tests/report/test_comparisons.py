@@ -90,9 +90,10 @@ def test_names_are_given_once() -> None:
 
 
 def test_the_report_with_the_record(small_run: Path, record: Record, tmp_path: Path) -> None:
-    start = time.perf_counter()
+    # Processor time: on a busy machine the clock on the wall tells of others.
+    start = time.process_time()
     out = build_report(small_run, tmp_path / "report", record=record).parent
-    assert time.perf_counter() - start < 30
+    assert time.process_time() - start < 30
     page = (out / "index.html").read_text()
     table = pd.read_csv(out / "tables" / "feedback19_table_1.csv").set_index("method")
     assert table.loc["3DCNN", "difference_mm"] == pytest.approx(3.513, abs=0.001)
