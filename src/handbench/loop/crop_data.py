@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from handbench.datasets.torch_dataset import CropDataset
@@ -85,5 +85,9 @@ def apply(network: nn.Module, *inputs: Tensor) -> Tensor:
 
 def measure_error_mm(joints: Tensor, data: Data) -> float:
     """Mean joint error of a pose for each frame."""
-    errors = (joints - data["joints"]).norm(dim=-1).mean(dim=1) * data["cube_mm"] / 2
-    return float(errors.mean())
+    return float(measure_frames_mm(joints, data).mean())
+
+
+def measure_frames_mm(joints: Tensor, data: Data) -> Float[Tensor, "*steps frames"]:
+    """The same frame by frame, of one pose or of several steps."""
+    return (joints - data["joints"]).norm(dim=-1).mean(dim=-1) * data["cube_mm"] / 2

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from handbench.loop.crop_data import AT_ONCE
+from handbench.loop.crop_data import AT_ONCE, apply
 
 Images = Float[Tensor, "frames 1 size size"]
 Poses = Float[Tensor, "frames joints 3"]
@@ -51,3 +51,8 @@ class FeedbackLoop(nn.Module):
     def forward(self, depth: Images) -> Poses:
         """The pose after the last iteration."""
         return iterate(self.updater, self.synthesizer, depth, self.predictor(depth), self.iterations)[-1]
+
+
+def run_whole(loop: FeedbackLoop, depth: Images) -> Float[Tensor, "steps frames joints 3"]:
+    """The predictor's pose and that after each iteration, for many frames."""
+    return run_loop(loop.updater, loop.synthesizer, depth, apply(loop.predictor, depth), loop.iterations)

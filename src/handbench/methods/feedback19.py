@@ -28,10 +28,10 @@ from torch import Tensor, nn
 
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.loop.crop_data import Division, apply, divide
-from handbench.loop.iteration import FeedbackLoop, run_loop
+from handbench.loop.iteration import FeedbackLoop, run_whole
 from handbench.loop.localization import select_joint
 from handbench.loop.localizer_probe import probe_localizer
-from handbench.loop.localizer_training import fit_localizer
+from handbench.loop.localizer_training import LocalizerTraining
 from handbench.loop.loop_probe import probe_loop
 from handbench.loop.predictor_training import fit_predictor
 from handbench.loop.synthesizer_probe import probe_synthesizer
@@ -64,7 +64,8 @@ def localizer_loss(
 
 def train_localizer(crops: CropDataset, settings: Feedback19Localizer, run: TrainingRun) -> State:
     network = Localizer(crops.size_px, seed=run.seed)
-    fit_localizer(network, settings, divide(select_joint(crops, settings.joint)), localizer_loss, run.fit)
+    data = divide(select_joint(crops, settings.joint))
+    fit_predictor(network, settings, data, localizer_loss, run.fit, LocalizerTraining)
     return keep(network)
 
 
@@ -191,8 +192,7 @@ def build_loop(trained: Trained) -> FeedbackLoop:
 
 def predict_jointly(trained: Trained, depth: Images) -> Poses:
     """p(0) to p(n) (Eqs. 11 and 12)."""
-    loop = build_loop(trained).eval()
-    return run_loop(loop.updater, loop.synthesizer, depth, apply(loop.predictor, depth), loop.iterations)
+    return run_whole(build_loop(trained).eval(), depth)
 
 
 def probe_jointly(trained: Trained, crops: CropDataset, learned: CropDataset) -> Numbers:

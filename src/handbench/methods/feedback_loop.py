@@ -13,8 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from handbench.datasets.torch_dataset import CropDataset
-from handbench.loop.crop_data import apply
-from handbench.loop.iteration import FeedbackLoop, run_loop
+from handbench.loop.iteration import FeedbackLoop, run_whole
 from handbench.loop.loop_probe import probe_loop
 from handbench.methods import Method, Numbers, State, Trained, TrainingRun
 from handbench.modules import Loop
@@ -32,8 +31,7 @@ def build_model(trained: Trained) -> FeedbackLoop:
 
 def predict(trained: Trained, depth: Float[Tensor, "frames 1 size size"]) -> Float[Tensor, "steps frames joints 3"]:
     """The predictor's pose and that after each iteration."""
-    loop = build_model(trained).eval()
-    return run_loop(loop.updater, loop.synthesizer, depth, apply(loop.predictor, depth), loop.iterations)
+    return run_whole(build_model(trained).eval(), depth)
 
 
 def probe(trained: Trained, crops: CropDataset, learned: CropDataset) -> Numbers:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from handbench.datasets.scored_skeleton import scored_skeleton
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.loop.augmentation import BACKGROUND
-from handbench.loop.crop_data import Data, apply, choose_evenly, find_labelled, gather
+from handbench.loop.crop_data import Data, apply, choose_evenly, find_labelled, gather, measure_frames_mm
 from handbench.loop.impossible_poses import make_impossible
 from handbench.methods import Trained, load_method
 from handbench.modules import KINDS
@@ -52,7 +52,7 @@ def take_pictures(trained: Trained, crops: CropDataset) -> Pictures:
         known = choose_evenly(len(places), getattr(trained.settings, "frames", None))
         data, places = take(data, known), places[known.numpy()]
         predictor, synthesizer = (build_part(trained, part) for part in ("predictor", "synthesizer"))
-        choice = choose_by_start(measure_poses(apply(predictor, data["depth"])[None], data)[0])
+        choice = choose_by_start(measure_frames_mm(apply(predictor, data["depth"]), data))
     shown, rows = take(data, choice.places), np.asarray(crops.store.row)[places[choice.places.numpy()]]
     if draws_only:
         joints = scored_skeleton(crops.store.card["protocol"]["dataset"])
@@ -120,16 +120,11 @@ def assemble(
         drawn=as_levels(drawn.transpose(0, 1).numpy()),
         truth_px=project(shown["joints"][None], shown)[0].numpy(),
         poses_px=project(steps, shown).transpose(0, 1).numpy(),
-        pose_mm=measure_poses(steps, shown).T.numpy(),
+        pose_mm=measure_frames_mm(steps, shown).T.numpy(),
         hand_mm=hand_mm.T.numpy(),
         image_mm=image_mm.T.numpy(),
         cube_mm=shown["cube_mm"].numpy(),
     )
-
-
-def measure_poses(steps: Poses, data: Data) -> Float[Tensor, "steps frames"]:
-    """Mean joint error of each frame."""
-    return (steps - data["joints"]).norm(dim=-1).mean(dim=-1) * data["cube_mm"] / 2
 
 
 def project(steps: Poses, data: Data) -> Poses:
