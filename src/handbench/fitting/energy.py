@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 AT_ONCE = 16
 """Images drawn at once: bounds the memory, and larger parts leave the cache (64 take a fifth longer each)."""
+AT_ONCE_ON_GPU = 512
+"""There small parts leave most of the device idle."""
 
 Points = Float[Tensor, "rows dims"]
 Frames = Int[Tensor, "rows"]
@@ -27,6 +29,7 @@ class ImageEnergy:
 
     synthesizer: nn.Module
     depth: Float[Tensor, "frames 1 size size"]
+    """On the device of the points."""
     at_once: int = AT_ONCE
 
     def differentiate(self, points: Points, frames: Frames) -> tuple[Float[Tensor, "rows"], Points]:

@@ -1,6 +1,7 @@
 """The crops of a training, resident in memory: what is learned from, and what is held back to see how it goes."""
 
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -75,12 +76,17 @@ def apply(network: nn.Module, *inputs: Tensor) -> Tensor:
     """What a network says of many frames, in eval mode, a part of them at a time; the answer is on the CPU."""
     was_training = network.training
     network.eval()
-    first = next(network.parameters(), None)
-    device = torch.device("cpu") if first is None else first.device
+    device = device_of(network)
     parts = zip(*(values.split(AT_ONCE) for values in inputs), strict=True)
     answers = [network(*(values.to(device).float() for values in part)).cpu() for part in parts]
     network.train(was_training)
     return torch.cat(answers)
+
+
+def device_of(network: nn.Module) -> torch.device:
+    """Where its tensors lie; what has none works on the CPU."""
+    first = next(chain(network.parameters(), network.buffers()), None)
+    return torch.device("cpu") if first is None else first.device
 
 
 def measure_error_mm(joints: Tensor, data: Data) -> float:

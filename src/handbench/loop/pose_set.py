@@ -41,28 +41,35 @@ class PoseSet:
         self.outputs = [predicted.half()]
         self.errors_held_back = [errors_held_back.half()]
 
+    def to(self, device: torch.device) -> None:
+        """Everything kept, where batches are."""
+        self.truth = self.truth.to(device)
+        self.outputs = [one.to(device) for one in self.outputs]
+        self.errors_held_back = [one.to(device) for one in self.errors_held_back]
+
     def add(self, outputs: Poses, errors_held_back: Errors) -> None:
         """A round of the updater: its output for every frame, and the errors it leaves where it has not learned."""
         for kept, new in ((self.outputs, outputs), (self.errors_held_back, errors_held_back)):
             if len(kept) > self.rounds:
                 # The first is the predictor's and stays.
                 kept.pop(1)
-            kept.append(new.half())
+            kept.append(new.to(self.truth.device).half())
 
     def draw(self, frames: Int64[Tensor, "batch"], shares: Shares) -> Float[Tensor, "batch joints 3"]:
         """One pose for each frame, from torch's own generator."""
-        truth = self.truth[frames]
-        which = torch.rand(len(frames))[:, None, None]
+        truth, device = self.truth[frames], self.truth.device
+        which = torch.rand(len(frames), device=device)[:, None, None]
         poses = torch.where(which < shares.errors, truth + self._draw_errors(len(frames)), pick(self.outputs, frames))
         poses = torch.where(which >= 1 - shares.truth, truth, poses)
-        noisy = torch.rand(len(frames))[:, None, None] < shares.noise
-        return poses + noisy * shares.noise_size * torch.randn(truth.shape)
+        noisy = torch.rand(len(frames), device=device)[:, None, None] < shares.noise
+        return poses + noisy * shares.noise_size * torch.randn(truth.shape, device=device)
 
     def _draw_errors(self, number: int) -> Float[Tensor, "batch joints 3"]:
-        seen = torch.randint(len(self.truth), (number,))
-        made_there = torch.randint(len(self.errors_held_back[0]), (number,))
+        device = self.truth.device
+        seen = torch.randint(len(self.truth), (number,), device=device)
+        made_there = torch.randint(len(self.errors_held_back[0]), (number,), device=device)
         return torch.where(
-            torch.rand(number)[:, None, None] < 0.5,
+            torch.rand(number, device=device)[:, None, None] < 0.5,
             pick(self.outputs, seen) - self.truth[seen],
             pick(self.errors_held_back, made_there),
         )
@@ -73,13 +80,14 @@ class PoseSet:
 
     def restore(self, state: dict[str, list[Tensor]]) -> None:
         self.outputs, self.errors_held_back = list(state["outputs"]), list(state["errors_held_back"])
+        self.to(self.truth.device)
 
 
 def pick(rounds: list[Poses], rows: Int64[Tensor, "batch"]) -> Float[Tensor, "batch joints 3"]:
     """Each of the rows from a round of its own."""
-    slots = torch.randint(len(rounds), (len(rows),))
+    slots = torch.randint(len(rounds), (len(rows),), device=rows.device)[:, None, None]
     chosen = rounds[0][rows]
     for slot in range(1, len(rounds)):
-        mine = slots == slot
-        chosen[mine] = rounds[slot][rows[mine]]
+        # Without a mask's rows: a GPU would stop to count them.
+        chosen = torch.where(slots == slot, rounds[slot][rows], chosen)
     return chosen.float()

@@ -13,7 +13,7 @@ from torch.nn.functional import max_pool2d
 
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.loop.augmentation import BACKGROUND
-from handbench.loop.crop_data import AT_ONCE, find_labelled, gather
+from handbench.loop.crop_data import AT_ONCE, device_of, find_labelled, gather
 
 OUTLINE_PX = 3
 
@@ -23,10 +23,12 @@ Images = Float[Tensor, "frames 1 size size"]
 @torch.no_grad()
 def probe_synthesizer(network: nn.Module, crops: CropDataset, learned: CropDataset) -> dict[str, Any]:
     """Errors over all, hand, inside and outline pixels; those of the nearest training pose's image beside them."""
-    data, known = gather(crops), gather(learned)
+    known, device = gather(learned), device_of(network)
+    data = {name: values.to(device) for name, values in gather(crops).items()}
     drawn = torch.cat([network(joints) for joints in data["joints"].split(AT_ONCE)])
     depth = data["depth"].float()
-    nearest = known["depth"][find_nearest_poses(data["joints"], known["joints"])].float()
+    nearest_rows = find_nearest_poses(data["joints"], known["joints"].to(device))
+    nearest = known["depth"][nearest_rows.cpu()].to(device).float()
     half_mm = (data["cube_mm"] / 2)[:, None, None, None]
     errors_mm, nearest_mm = ((image - depth).abs() * half_mm for image in (drawn, nearest))
     hand = depth < BACKGROUND

@@ -10,7 +10,7 @@ from torch.nn.functional import avg_pool2d
 
 from handbench.errors import BadInput
 from handbench.loop.augmentation import BACKGROUND, augment
-from handbench.loop.crop_data import AT_ONCE, Data, Division, as_batch
+from handbench.loop.crop_data import AT_ONCE, Data, Division, as_batch, device_of
 from handbench.loop.descent import Descent, count_steps
 from handbench.modules import SynthesizerFitting
 from handbench.networks.synthesizer import Synthesizer
@@ -81,11 +81,12 @@ def shrink(depth: Images, rows: int) -> Float[Tensor, "batch 1 rows rows"]:
 @torch.no_grad()
 def measure_hand_mm(network: Synthesizer, data: Data, stage: int) -> float:
     """Median absolute depth error over the pixels in which the camera sees something inside the cube."""
-    device = next(network.parameters()).device
+    device = device_of(network)
     errors = []
     for rows in torch.arange(len(data["depth"])).split(AT_ONCE):
-        image = network(data["joints"][rows].to(device), stage).cpu()
-        depth = shrink(data["depth"][rows].float(), image.shape[-1])
-        error_mm = (image - depth).abs() * (data["cube_mm"][rows] / 2)[:, None, None, None]
+        joints, whole, cube_mm = (data[name][rows].to(device) for name in ("joints", "depth", "cube_mm"))
+        image = network(joints, stage)
+        depth = shrink(whole.float(), image.shape[-1])
+        error_mm = (image - depth).abs() * (cube_mm / 2)[:, None, None, None]
         errors.append(error_mm[depth < BACKGROUND])
     return float(torch.cat(errors).median())

@@ -49,9 +49,10 @@ class UpdaterTraining(Descent):
 
     def on_fit_start(self) -> None:
         self.fixed[0].to(self.device)
+        self.poses.to(self.device)
 
     def training_step(self, batch: Data, index: int) -> Tensor:
-        pose = self.poses.draw(batch[FRAME].cpu(), self.shares).to(self.device)
+        pose = self.poses.draw(batch[FRAME], self.shares)
         crops, pose = augment_with(as_batch(batch), pose, self.ranges)
         with torch.no_grad():
             image = self.fixed[0](pose)
@@ -71,7 +72,7 @@ class UpdaterTraining(Descent):
     def _add_round(self, errors_held_back: Tensor) -> None:
         """p2 = p + updater(D, synth(p)) for one pose of every frame's set (Eq. 9 of 2015, Eq. 10 of 2019)."""
         seen = self.crops.seen
-        drawn = self.poses.draw(torch.arange(len(seen["joints"])), self.shares)
+        drawn = self.poses.draw(torch.arange(len(seen["joints"]), device=self.device), self.shares)
         self.poses.add(self._run(seen["depth"], drawn, 1)[1], errors_held_back)
 
     def _run(self, depth: Tensor, start: Tensor, iterations: int) -> Tensor:

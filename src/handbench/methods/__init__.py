@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -38,8 +39,8 @@ class Trained:
     """The modules that it is put together from, in the order of its kind's needs; of the other kinds none."""
 
     def build(self) -> nn.Module:
-        """The whole of it as one module in eval mode."""
-        return load_method(self.kind).build_model(self).eval()
+        """The whole of it as one module in eval mode, on the GPU where there is one."""
+        return load_method(self.kind).build_model(self).eval().to(find_device())
 
     def load_into(self, network: Network) -> Network:
         """The network with what was learned."""
@@ -85,6 +86,11 @@ class Method:
     """
     probe: Callable[[Trained, CropDataset, CropDataset], Numbers] | None = None
     """What else is to be known of it, from test crops and those it learned from; None where joints tell it all."""
+
+
+def find_device() -> torch.device:
+    """Where networks run: Lightning's choice for their training as well."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def keep(network: nn.Module) -> State:

@@ -12,13 +12,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from handbench.datasets.torch_dataset import CropDataset
-from handbench.fitting.energy import ImageEnergy
+from handbench.fitting.energy import AT_ONCE, AT_ONCE_ON_GPU, ImageEnergy
 from handbench.fitting.lbfgsb import minimise
 from handbench.fitting.problem import Descent, Trace, bound_by_cube
 from handbench.fitting.pso import SwarmSettings
 from handbench.fitting.pso import search as fly
 from handbench.fitting.scipy_lbfgsb import minimise_with_scipy
-from handbench.loop.crop_data import apply, choose_evenly, gather, measure_error_mm
+from handbench.loop.crop_data import apply, choose_evenly, device_of, gather, measure_error_mm
 from handbench.loop.iteration import FeedbackLoop
 from handbench.methods import Method, Numbers, State, Trained, TrainingRun
 from handbench.modules import ImageSearch
@@ -41,10 +41,12 @@ def search(trained: Trained, depth: Images) -> Trace:
     """The path of every frame from the predictor's pose on."""
     settings: ImageSearch = trained.settings
     whole = build_model(trained).eval()
-    start = apply(whole.predictor, depth).flatten(1)
-    energy, bounds = ImageEnergy(whole.synthesizer, depth), bound_by_cube(trained.joints)
+    device = device_of(whole.synthesizer)
+    start = apply(whole.predictor, depth).flatten(1).to(device)
+    at_once = AT_ONCE if device.type == "cpu" else AT_ONCE_ON_GPU
+    energy, bounds = ImageEnergy(whole.synthesizer, depth.to(device), at_once), bound_by_cube(trained.joints)
     if settings.optimiser == "pso":
-        generator = torch.Generator().manual_seed(settings.seed)
+        generator = torch.Generator(device).manual_seed(settings.seed)
         spread = torch.full((3 * trained.joints,), settings.spread)
         swarm = SwarmSettings(settings.particles, settings.iterations)
         return fly(energy.measure_swarm, start, spread, bounds, generator, swarm)
@@ -54,7 +56,7 @@ def search(trained: Trained, depth: Images) -> Trace:
 
 def predict(trained: Trained, depth: Images) -> Float[Tensor, "steps frames joints 3"]:
     """The predictor's pose, and that after each iteration."""
-    return search(trained, depth).points.unflatten(2, (trained.joints, 3))
+    return search(trained, depth).points.unflatten(2, (trained.joints, 3)).cpu()
 
 
 def probe(trained: Trained, crops: CropDataset, learned: CropDataset) -> Numbers:
@@ -63,7 +65,7 @@ def probe(trained: Trained, crops: CropDataset, learned: CropDataset) -> Numbers
     rows = choose_evenly(len(data["depth"]), trained.settings.frames)
     data = {name: values[rows] for name, values in data.items()}
     trace = search(trained, data["depth"])
-    poses = trace.points.unflatten(2, (trained.joints, 3))
+    poses = trace.points.unflatten(2, (trained.joints, 3)).cpu()
     return {
         "frames": len(rows),
         "image_error": trace.energies.mean(dim=1).tolist(),

@@ -22,15 +22,13 @@ from torch import Tensor
 
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.errors import BadInput
-from handbench.loop.crop_data import find_labelled
+from handbench.loop.crop_data import apply, find_labelled
 from handbench.methods import Method, State, Trained, TrainingRun
 from handbench.modules import NearestNeighbour
 
 OVERSAMPLING = 32
 POWER_ITERATIONS = 2
 """Of the randomised decomposition; a test holds what it explains to the exact one."""
-QUERY_FRAMES = 256
-"""Frames compared at once: 256 x 72,757 distances are 75 MB."""
 
 
 def train(crops: CropDataset, settings: NearestNeighbour, run: TrainingRun) -> State:
@@ -53,8 +51,7 @@ def train(crops: CropDataset, settings: NearestNeighbour, run: TrainingRun) -> S
 
 def predict(trained: Trained, depth: Float[Tensor, "frames 1 size size"]) -> Float[Tensor, "steps frames joints 3"]:
     """The pose of the nearest training frame, in units of half the cube's edge around the centre of the crop."""
-    search = trained.build()
-    return torch.cat([search(part) for part in depth.split(QUERY_FRAMES)])[None]
+    return apply(trained.build(), depth)[None]
 
 
 def find_components(

@@ -35,7 +35,7 @@ def export(folder: Path, out: Path) -> str:
         raise BadInput(
             folder, expected="a network that gives joints", found=(found or [trained.kind])[0], fix="name one"
         )
-    model, examples = trained.build(), make_examples(trained)
+    model, examples = trained.build().cpu(), make_examples(trained)
     content = convert(model, examples)
     half_mm = max(DATASETS[checkpoint.card["dataset"]].cube_mm.values()) / 2
     off_mm = half_mm * measure_difference(model, content, examples)

@@ -36,7 +36,7 @@ def run_epochs(
     tell: Tell,
     precision: Precision = "float32",
 ) -> list[dict[str, float]]:
-    """Train on batches of `data` (first axis: frames), each an index into what is already in memory.
+    """Train on batches of `data` (first axis: frames), each an index into what is already in memory, the GPU's if used.
 
     `place` holds the file to go on from after a kill; `tell` takes the numbers of each epoch. Returned are those of all
     epochs, whoever trained them.
@@ -44,7 +44,6 @@ def run_epochs(
     order = BatchOrder(len(next(iter(data.values()))), batch, seed)
     # A generator of its own: the loader would draw from the one that dropout and augmentation draw from.
     apart = torch.Generator()
-    loader: DataLoader[Any] = DataLoader(Resident(data), sampler=order, batch_size=None, generator=apart)
     # Its advertisements and its list of devices would be all that a log holds.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     ends = EpochEnd(tell, place)
@@ -61,6 +60,8 @@ def run_epochs(
         use_distributed_sampler=False,
         default_root_dir=place,
     )
+    resident = Resident(data, trainer.strategy.root_device)
+    loader: DataLoader[Any] = DataLoader(resident, sampler=order, batch_size=None, generator=apart)
     # Asked when an epoch's first batch is drawn; after a resume Lightning draws that before it tells a sampler.
     order.ask_epoch = lambda: trainer.current_epoch
     saved = place / EPOCH_FILE
@@ -85,13 +86,15 @@ def _is_whole(saved: Path) -> bool:
 
 
 class Resident(Dataset[dict[str, Tensor]]):
-    """Tensors in memory; a batch is one index operation on each."""
+    """Tensors in a device's memory; a batch is one index operation on each."""
 
-    def __init__(self, data: Mapping[str, Tensor]) -> None:
-        self.data = data
+    def __init__(self, data: Mapping[str, Tensor], device: torch.device) -> None:
+        self.data = {name: values.to(device) for name, values in data.items()}
+        self.device = device
 
     def __getitem__(self, rows: Int64[Tensor, "batch"]) -> dict[str, Tensor]:
-        return {name: values.index_select(0, rows) for name, values in self.data.items()}
+        there = rows.to(self.device)
+        return {name: values.index_select(0, there) for name, values in self.data.items()}
 
     def __len__(self) -> int:
         return len(next(iter(self.data.values())))

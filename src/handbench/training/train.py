@@ -65,7 +65,7 @@ def train(job: Job, store: Path, out: Path, *, call: Path | None = None, log_mod
         if log_model:
             # Two frames: of one alone the number would be taken for fixed.
             example = torch.stack([crops[min(place, len(crops) - 1)]["depth"] for place in (0, 1)])
-            tracked.log_model(load_checkpoint(out).trained.build(), example.numpy())
+            tracked.log_model(load_checkpoint(out).trained.build().cpu(), example.numpy())
     if not fit.shown:
         return f"{job.module} put together from {', '.join(one.card['module'] for one in needs)}"
     shown = ", ".join(f"{name} {value:.4g}" for name, value in fit.shown.items())
