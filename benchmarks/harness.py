@@ -40,6 +40,10 @@ class DisagreementError(Exception):
     """The candidates do not do the same work, so their times say nothing."""
 
 
+class GpuMissingError(Exception):
+    """There is nothing to measure on."""
+
+
 def make_race(ours: Callable[[], object], theirs: Callable[[], object], items: int, check: Callable[[], None]) -> Race:
     """A race over the same items."""
     return Race(Candidate(ours, items), Candidate(theirs, items), check)
@@ -69,6 +73,14 @@ class Timing:
     ours_s: Quartiles
     peer_s: Quartiles
     rounds: int
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Frames a second, and what made them: the device by its name, and how it was called."""
+
+    fps: Quartiles
+    device: str
 
 
 def time_race(race: Race, *, seconds: float, clock: Callable[[], float] = time.process_time) -> Timing:

@@ -13,13 +13,22 @@ from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.files import find_nyu_files
 from benchmarks.frames import CAMERA, CUBE_MM
-from benchmarks.harness import DisagreementError, Race, make_race, require_share
+from benchmarks.harness import (
+    DisagreementError,
+    GpuMissingError,
+    Race,
+    Speed,
+    find_quartiles,
+    make_race,
+    require_share,
+)
 from benchmarks.networks import BATCH, JOINTS, SIZE_PX, LiteralSynthesizer
 from benchmarks.recipes import crop_as_deepprior, read_png_as_deepprior
-from benchmarks.rows import Row
+from benchmarks.rows import Row, SpeedRow
 from handbench.datasets import nyu
 from handbench.geometry.crop import crop_cube
 from handbench.loop.iteration import FeedbackLoop
+from handbench.loop.timing import LARGE_BATCH, choose_device, describe_device, hold_float32, time_call
 from handbench.networks.predictor import SimplePredictor
 from handbench.networks.synthesizer import Synthesizer
 from handbench.networks.updater import Updater2015
@@ -27,6 +36,8 @@ from handbench.networks.updater import Updater2015
 ITERATIONS = 2
 HALF_CUBE_MM = CUBE_MM / 2
 FILES_BATCH = 64
+PRINTED_FPS, PRINTED_DEVICE = 400.0, "a GTX 780 Ti"
+"""Section 4.7 of feedback15: "over 400"; neither its batch nor its precision is told."""
 BFLOAT16_MM = 1.0
 """Asked for is 0.1 mm, which eight bits do not hold: joints at the edge of the cube alone are rounded by 0.3 mm."""
 
@@ -65,21 +76,29 @@ class PlainUpdater2015(nn.Module):
         return maps.flatten(1)
 
 
-def race_loop(batch: int, precision: torch.dtype) -> Race:
-    """The predictor and two iterations of feedback15's loop."""
-    ours = FeedbackLoop(
+def make_loop() -> FeedbackLoop:
+    return FeedbackLoop(
         SimplePredictor(JOINTS, SIZE_PX),
         Synthesizer(JOINTS, SIZE_PX, tanh=False),
         Updater2015(JOINTS, SIZE_PX),
         ITERATIONS,
     ).eval()
+
+
+def draw_noise(batch: int) -> Tensor:
+    return torch.rand(batch, 1, SIZE_PX, SIZE_PX, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def race_loop(batch: int, precision: torch.dtype) -> Race:
+    """The predictor and two iterations of feedback15's loop."""
+    ours = make_loop()
     peer = FeedbackLoop(
         PlainPredictor(ours.predictor),  # type: ignore[arg-type]
         LiteralSynthesizer(ours.synthesizer),  # type: ignore[arg-type]
         PlainUpdater2015(ours.updater),  # type: ignore[arg-type]
         ITERATIONS,
     ).eval()
-    depth = torch.rand(batch, 1, SIZE_PX, SIZE_PX, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    depth = draw_noise(batch)
 
     def run(loop: FeedbackLoop, used: torch.dtype) -> Tensor:
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=used == torch.bfloat16):
@@ -92,6 +111,25 @@ def race_loop(batch: int, precision: torch.dtype) -> Race:
             raise DisagreementError(f"joints in half cubes: expected at most {allowed:.2g} apart, found {apart:.2g}")
 
     return make_race(partial(run, ours, precision), partial(run, peer, torch.float32), batch, check)
+
+
+def measure_loop_on_gpu(batch: int, precision: torch.dtype) -> Speed:
+    """The same loop without a peer, as replays of a CUDA graph."""
+    device = choose_device()
+    if device.type != "cuda":
+        raise GpuMissingError("needs a GPU: torch.cuda.is_available() is false here")
+    loop, depth = make_loop().to(device), draw_noise(batch).to(device)
+
+    def run() -> Tensor:
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == torch.bfloat16):
+            return loop(depth)
+
+    with torch.no_grad(), hold_float32(device):
+        timed = time_call(run, device)
+    called = f"no CUDA graph ({timed.not_captured})" if timed.not_captured else "replays of a CUDA graph"
+    speeds = [batch / sample_s for sample_s in timed.samples_s]
+    quartiles = find_quartiles(speeds if len(speeds) > 1 else speeds * 2)
+    return Speed(quartiles, f"{describe_device(device)}, {called}")
 
 
 def race_from_files(precision: torch.dtype) -> Race:
@@ -205,6 +243,30 @@ ROWS = (
         None,
         7.0,
         batch=BATCH,
+        precision="bfloat16",
+    ),
+    SpeedRow(
+        "loop-gpu",
+        "feedback15, predictor and 2 iterations, 64x64, on a GPU",
+        partial(measure_loop_on_gpu, 1, torch.float32),
+        PRINTED_FPS,
+        PRINTED_DEVICE,
+    ),
+    SpeedRow(
+        "loop-gpu-4096",
+        "the same, 4,096 frames at once",
+        partial(measure_loop_on_gpu, LARGE_BATCH, torch.float32),
+        PRINTED_FPS,
+        PRINTED_DEVICE,
+        batch=LARGE_BATCH,
+    ),
+    SpeedRow(
+        "loop-gpu-4096-bf16",
+        "the same under bfloat16 autocast",
+        partial(measure_loop_on_gpu, LARGE_BATCH, torch.bfloat16),
+        PRINTED_FPS,
+        PRINTED_DEVICE,
+        batch=LARGE_BATCH,
         precision="bfloat16",
     ),
 )

@@ -4,11 +4,12 @@ from dataclasses import asdict
 from typing import Any
 
 from benchmarks.harness import Quartiles
-from benchmarks.rows import Limit, Row
+from benchmarks.rows import AnyRow, Limit, Row, SpeedRow
 from benchmarks.run import Result
 
 _COLUMNS = ("row", "median", "quartiles", "gate", "target", "verdict", "ours", "peer")
-_WIDTHS = (16, 10, 18, 8, 8, 10, 11, 11)
+_WIDTHS = (20, 12, 18, 8, 8, 10, 11, 11)
+_UNITS = {Row: "peer / ours", Limit: "s", SpeedRow: "frames/s"}
 
 
 def format_header(processor: str, versions: dict[str, str]) -> str:
@@ -43,11 +44,12 @@ def describe(result: Result, processor: str) -> dict[str, Any]:
     """A row of the JSON file."""
     row = result.row
     facts = {name: getattr(row, name) for name in ("name", "what", "gate", "target", "threads", "device")}
-    if isinstance(row, Row):
-        facts |= {"peer": row.peer, "batch": row.batch, "precision": row.precision}
+    if not isinstance(row, Limit):
+        facts |= {"batch": row.batch, "precision": row.precision}
+        facts |= {"printed_fps": row.printed_fps} if isinstance(row, SpeedRow) else {"peer": row.peer}
     return facts | {
         "processor": processor,
-        "unit": "s" if isinstance(row, Limit) else "peer / ours",
+        "unit": _UNITS[type(row)],
         "verdict": result.verdict,
         "value": result.value and asdict(result.value),
         "timing": result.timing and asdict(result.timing),
@@ -55,20 +57,24 @@ def describe(result: Result, processor: str) -> dict[str, Any]:
     }
 
 
-def _describe_work(row: Row | Limit) -> str:
+def _describe_work(row: AnyRow) -> str:
     if isinstance(row, Limit):
         return row.what
-    return f"{row.what}, against {row.peer}; batch {row.batch}, {row.precision}"
+    peer = "" if isinstance(row, SpeedRow) else f", against {row.peer}"
+    return f"{row.what}{peer}; batch {row.batch}, {row.precision}"
 
 
 def _format_value(result: Result) -> list[str]:
     value = result.value
     assert isinstance(value, Quartiles)
-    unit, digits = ("s", 2) if isinstance(result.row, Limit) else ("x", 2 if value.median < 10 else 1)
+    if isinstance(result.row, SpeedRow):
+        unit, digits = "fps", 0
+    else:
+        unit, digits = ("s", 2) if isinstance(result.row, Limit) else ("x", 2 if value.median < 10 else 1)
     return [f"{value.median:.{digits}f} {unit}", f"{value.low:.{digits}f} to {value.high:.{digits}f}"]
 
 
-def _format_limit(row: Row | Limit, limit: float | None) -> str:
+def _format_limit(row: AnyRow, limit: float | None) -> str:
     if limit is None:
         return "-"
     return f"<={limit:g} s" if isinstance(row, Limit) else f">={limit:g}"

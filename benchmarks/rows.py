@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.harness import Race
+from benchmarks.harness import Race, Speed
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,30 @@ class Limit:
     needs: tuple[str, ...] = ()
 
 
-def list_rows() -> list[Row | Limit]:
+@dataclass(frozen=True)
+class SpeedRow:
+    """Frames a second on a GPU beside those of a paper: reported, never gated.
+
+    `measure` raises GpuMissingError where there is none.
+    """
+
+    name: str
+    what: str
+    measure: Callable[[], Speed]
+    printed_fps: float
+    printed_device: str
+    batch: int = 1
+    precision: str = "float32"
+    threads: int = 1
+    device: str = "cuda"
+    gate: None = None
+    target: None = None
+
+
+AnyRow = Row | Limit | SpeedRow
+
+
+def list_rows() -> list[AnyRow]:
     """All rows in the order of the table."""
     from benchmarks import commands, crops, evaluation, files, fitting, hands, loops, networks, render, tracking
 

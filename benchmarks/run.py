@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Literal
 
-from benchmarks.harness import DisagreementError, Quartiles, Timing, find_quartiles, time_race
-from benchmarks.rows import Limit, Row
+from benchmarks.harness import DisagreementError, GpuMissingError, Quartiles, Timing, find_quartiles, time_race
+from benchmarks.rows import AnyRow, Limit, Row, SpeedRow
 from handbench.rendering.opengl import OpenGLMissingError
 
 Verdict = Literal["target", "gate", "FAILED", "reported", "not run"]
@@ -14,20 +14,25 @@ INSTALL = "python -m pip install -c constraints.txt -e '.[dev,bench]'"
 
 @dataclass(frozen=True)
 class Result:
-    """A judged row. `value` is a ratio for a race and seconds for a limit; `note` says what kept it from running."""
+    """A judged row. `value` is a ratio for a race, seconds for a limit, frames a second for a speed.
 
-    row: Row | Limit
+    `note` says what kept it from running, and of a speed what it was measured on.
+    """
+
+    row: AnyRow
     verdict: Verdict
     value: Quartiles | None = None
     timing: Timing | None = None
     note: str = ""
 
 
-def measure_row(row: Row | Limit, seconds: float) -> Result:
+def measure_row(row: AnyRow, seconds: float) -> Result:
     """Check that the candidates agree, then time them; a race that misses its gate is timed again, twice as long.
 
     The second timing counts whatever it says: another process may have had the machine to itself during the first.
     """
+    if isinstance(row, SpeedRow):
+        return _measure_speed(row)
     missing = [module for module in row.needs if find_spec(module) is None]
     if missing:
         return Result(row, "not run", note=f"needs {', '.join(missing)}: {INSTALL}")
@@ -46,6 +51,16 @@ def measure_row(row: Row | Limit, seconds: float) -> Result:
     if _judge_race(row, timing.ratio.median) == "FAILED":
         timing = time_race(race, seconds=2 * seconds)
     return Result(row, _judge_race(row, timing.ratio.median), timing.ratio, timing)
+
+
+def _measure_speed(row: SpeedRow) -> Result:
+    try:
+        speed = row.measure()
+    except GpuMissingError as error:
+        return Result(row, "not run", note=str(error))
+    times = speed.fps.median / row.printed_fps
+    note = f"on {speed.device}; {times:.1f} times the printed {row.printed_fps:g} frames/s on {row.printed_device}"
+    return Result(row, "reported", speed.fps, note=note)
 
 
 def _judge_race(row: Row, ratio: float) -> Verdict:

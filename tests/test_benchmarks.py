@@ -7,11 +7,23 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks import __main__ as command
-from benchmarks import run
-from benchmarks.harness import Candidate, DisagreementError, Race, find_quartiles, interleave, time_race
-from benchmarks.rows import Limit, Row, list_rows
+from benchmarks import loops, run
+from benchmarks.harness import (
+    Candidate,
+    DisagreementError,
+    GpuMissingError,
+    Quartiles,
+    Race,
+    Speed,
+    find_quartiles,
+    interleave,
+    time_race,
+)
+from benchmarks.report import describe, format_result
+from benchmarks.rows import Limit, Row, SpeedRow, list_rows
 
 ROWS = list_rows()
 
@@ -109,6 +121,48 @@ def test_exit_status_and_json(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, c
     assert main("fast") == 1
     with pytest.raises(SystemExit, match="expected fast, absent; found 'slow'"):
         main("slow")
+
+
+def test_a_speed_is_reported_beside_print() -> None:
+    speed = Speed(Quartiles(39_000.0, 40_000.0, 41_000.0), "Some GPU, replays of a CUDA graph")
+    row = SpeedRow("speed", "work", lambda: speed, 400.0, "a GTX 780 Ti", batch=4096)
+    result = run.measure_row(row, 0.1)
+    assert (result.verdict, result.value) == ("reported", speed.fps)
+    numbers, work, note = format_result(result, "Some CPU").splitlines()
+    assert numbers.split() == ["speed", "40000", "fps", "39000", "to", "41000", "-", "-", "reported"]
+    assert work.strip() == "work; batch 4096, float32; 1 thread, cuda (Some CPU)"
+    told = "on Some GPU, replays of a CUDA graph; 100.0 times the printed 400 frames/s on a GTX 780 Ti"
+    assert note.strip() == told
+    facts = describe(result, "Some CPU")
+    assert (facts["unit"], facts["printed_fps"], facts["batch"], facts["note"]) == ("frames/s", 400.0, 4096, told)
+
+
+def test_without_a_gpu_a_speed_is_not_run_and_nothing_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def measure() -> Speed:
+        raise GpuMissingError("needs a GPU")
+
+    row = SpeedRow("speed", "work", measure, 400.0, "a GTX 780 Ti")
+    assert (run.measure_row(row, 0.1).verdict, run.measure_row(row, 0.1).note) == ("not run", "needs a GPU")
+    monkeypatch.setattr(command, "list_rows", lambda: [row])
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--require-all"])
+    assert command.main() == 0
+    assert "not run: speed" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="here it would be measured")
+@pytest.mark.parametrize("row", [row for row in ROWS if isinstance(row, SpeedRow)], ids=lambda row: row.name)
+def test_the_gpu_rows_say_what_they_lack(row: SpeedRow) -> None:
+    assert "torch.cuda.is_available() is false" in run.measure_row(row, 0.1).note
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_the_loop_is_measured_on_a_gpu_as_a_graph(precision: torch.dtype) -> None:
+    speed = loops.measure_loop_on_gpu(2, precision)
+    assert 0 < speed.fps.low <= speed.fps.median <= speed.fps.high
+    assert speed.device == f"{torch.cuda.get_device_name()}, replays of a CUDA graph"
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if isinstance(row, Row)], ids=lambda row: row.name)

@@ -227,6 +227,21 @@ def test_speed_by_hand() -> None:
     slow = decide_updates("FB10", make_updates(loop_ms=4.0) | {"device": "Some GPU"})
     assert (slow.status, slow.measured) == ("fails", "250 frames/s on Some GPU, float32")
     assert slow.reason.startswith("size: 250 frames/s in batches of 64 on Some GPU, float32, 400 printed")
+    on_gpu = make_updates(loop_ms=2.0) | {"device": "Some GPU", "cuda_graph": True}
+    on_gpu["milliseconds"]["4096"] = {"loop": 0.02}
+    large = decide_updates("FB10", on_gpu)
+    assert (large.status, large.measured) == ("holds", "50000 frames/s on Some GPU, float32, CUDA graphs")
+    assert large.reason == (
+        "5e+04 frames/s in batches of 4096 on Some GPU, float32, CUDA graphs, 400 printed; a single frame takes 8 ms"
+    )
+    on_gpu["milliseconds"]["4096"] = {"loop": 2.5}
+    assert "500 frames/s in batches of 64 on Some GPU" in decide_updates("FB10", on_gpu).reason
+    alone = on_gpu | {"cuda_graph": False}
+    assert "on Some GPU, float32, not all in CUDA graphs, 400" in decide_updates("FB10", alone).reason
+    both = [make_probe("feedback15", make_updates()), make_probe("feedback15", on_gpu, seed=1)]
+    assert "in batches of 64 on CPU, 2 threads" in decide([], "FB10", probes=both).reason, (
+        "not all were timed with more"
+    )
     assert decide([], "FB10").reason == "no claims-embedded probes of feedback15 on nyu"
     assert "expected milliseconds.64.loop among its numbers" in decide_updates("FB10", {"milliseconds": {}}).reason
 

@@ -198,3 +198,5 @@ def test_the_probe_by_hand(crops: CropDataset) -> None:
     assert min(numbers["frame_shifted_mm"][1:]) > 1
     assert (numbers["frames"], numbers["joint"], numbers["not_moved"]) == (30, JOINT, 0)
     assert numbers["sequences"] == list(store.sequences)
+    assert all(parts["localizer"] > 0 for parts in numbers["milliseconds"].values())
+    assert numbers["precision"] == "float32"

@@ -187,7 +187,7 @@ def test_it_is_probed_as_a_loop_and_for_its_images(place: Path, tmp_path: Path) 
         probe(place / module, place / "test", place / "train", tmp_path / "probe" / "icvl" / module / "seed0")
     joint, apart = read_probes(tmp_path)
     assert {row["noise_mm"] for row in joint.read("around_truth")} >= {0.0, 5.0, 40.0}
-    assert set(joint.read("milliseconds")) == {"1", "64"}
+    assert set(joint.read("milliseconds")) >= {"1", "64"}
     assert joint.images.read("hand")["mean_mm"] > 0
     by_hand = joint.frame_hand_mm.mean() - apart.frame_hand_mm.mean()
     assert compare_images([joint], [apart]).difference.mean == pytest.approx(by_hand)

@@ -157,6 +157,7 @@ def test_a_localizer_is_probed_against_the_first_centre(place: Path, tmp_path: P
         distances_mm = numbers[f"frame_{name}_mm"]
         assert len(distances_mm) == len(numbers["sequences"]) == numbers["frames"] == 12
         assert numbers[name]["mean_mm"] == pytest.approx(np.mean(distances_mm), rel=1e-5)
+    assert all(parts["localizer"] > 0 for parts in numbers["milliseconds"].values())
     pictures = read_pictures(tmp_path / "pictures.npz", content["sha256_of_pictures"])
     assert (pictures.steps, pictures.drawn.shape) == ((), (8, 0, 16, 16)), "it draws nothing: frames alone"
 
@@ -178,7 +179,7 @@ def test_a_loop_is_probed_around_the_truth(place: Path, tmp_path: Path) -> None:
     assert around[0.0]["before_mm"] == 0.0
     assert around[20.0]["before_mm"] == pytest.approx(20.0, rel=0.1)
     assert sum(around[20.0]["after_histogram"]) == 12
-    assert set(numbers["milliseconds"]) == {"1", "64"}
+    assert set(numbers["milliseconds"]) >= {"1", "64"}
     assert all(ms > 0 for parts in numbers["milliseconds"].values() for ms in parts.values())
 
 

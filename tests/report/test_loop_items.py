@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from handbench.report.items import Absent, Figure, Table
 from handbench.report.run_card import RunCard
 from handbench.report.sections import feedback15, feedback19
 from handbench.report.sources import Sources
+from handbench.report.table_files import format_cells
 
 FIGURES_15 = ("8b", "10", "10_pso", "12")
 DRAWN = (*(f"feedback15_figure_{number}" for number in FIGURES_15), "feedback15_iterations", "feedback15_section_4_5")
@@ -245,6 +247,66 @@ def test_runtime_is_split_as_printed_and_names_its_device(sources: Sources) -> N
     assert table.frame["printed"].tolist()[:3] == [0.07, 1.2, 0.8]
     assert table.frame["device_0_batch_64"].tolist() == pytest.approx([0.15, 0.37, 0.23, 0.14, 0.9, 1000 / 0.9])
     assert {column.group for column in table.columns[2:]} == {"this run, embedded data; CPU, 2 threads, float32"}
+
+
+def change_probe(sources: Sources, module: str, **numbers: object) -> Sources:
+    """The same run with other numbers of a module's probes."""
+    probes = [
+        dataclasses.replace(one, numbers={**one.numbers, **numbers}) if one.module == module else one
+        for one in sources.probes or ()
+    ]
+    return dataclasses.replace(sources, probes=tuple(probes))
+
+
+def test_the_localizer_has_a_row_of_the_runtime(sources: Sources) -> None:
+    table = list_items(sources)["feedback19_runtime"]
+    assert isinstance(table, Table)
+    rows = table.frame.set_index("part")
+    localizer = rows.loc["localizer, ms"]
+    assert localizer[["printed", "device_0_batch_1", "device_0_batch_64"]].tolist() == [0.8, 0.6, 0.2]
+    # The loop's own numbers do not know of it.
+    assert rows["device_0_batch_64"].tolist()[1:] == pytest.approx([0.15, 0.37, 0.23, 0.14, 0.9, 1000 / 0.9])
+    assert any("localizer is timed by itself" in note for note in table.notes)
+    of_2015 = list_items(sources)["feedback15_section_4_7"]
+    assert isinstance(of_2015, Table)
+    assert not any("localizer" in word for word in (*of_2015.frame["part"], *of_2015.notes))
+
+
+def test_a_localizer_that_was_not_timed_says_so(sources: Sources) -> None:
+    without = tuple(one for one in sources.probes or () if one.module != "feedback19_localizer")
+    untimed = tuple(
+        dataclasses.replace(one, numbers={key: value for key, value in one.numbers.items() if key != "milliseconds"})
+        if one.module == "feedback19_localizer"
+        else one
+        for one in sources.probes or ()
+    )
+    elsewhere = change_probe(sources, "feedback19_localizer", device="Some GPU").probes
+    said = {"not run at this scale": (without, untimed), "on another device": (elsewhere,)}
+    for words, runs in said.items():
+        for probes in runs:
+            table = list_items(dataclasses.replace(sources, probes=probes))["feedback19_runtime"]
+            assert isinstance(table, Table)
+            cells = format_cells(table)
+            assert cells.iloc[0].tolist() == ["localizer, ms", "0.80", words, words]
+            assert cells.iloc[1].tolist() == ["predictor, ms", "20.00", "0.90", "0.15"]
+
+
+def test_runtime_on_a_gpu_tells_of_its_graphs_and_its_large_batch(sources: Sources) -> None:
+    timed = {
+        batch: dict.fromkeys(("predictor", "synthesizer", "updater", "loop"), 0.5) for batch in ("1", "64", "4096")
+    }
+    on_gpu: dict[str, Any] = {"device": "Some GPU", "milliseconds": timed, "cuda_graph": True, "not_captured": {}}
+    table = list_items(change_probe(sources, "feedback15", **on_gpu))["feedback15_section_4_7"]
+    assert isinstance(table, Table)
+    assert [column.label for column in table.columns[2:]] == ["batch 1", "batch 64", "batch 4096"]
+    assert {column.group for column in table.columns[2:]} == {"this run, embedded data; Some GPU, float32, CUDA graphs"}
+    plain = on_gpu | {"cuda_graph": False, "not_captured": {"loop, batch 1": "RuntimeError: not permitted"}}
+    table = list_items(change_probe(sources, "feedback15", **plain))["feedback15_section_4_7"]
+    assert isinstance(table, Table)
+    assert table.columns[2].group.endswith("Some GPU, float32, not all in CUDA graphs")
+    assert table.notes[-1] == (
+        "Not captured as a CUDA graph, but called as it is: loop, batch 1 (RuntimeError: not permitted)."
+    )
 
 
 def test_without_runs_every_place_says_so() -> None:

@@ -195,28 +195,51 @@ def decide_fb8(evidence: Evidence) -> Finding:
 
 
 def decide_fb10(evidence: Evidence) -> Finding:
-    """Frames a second of the whole loop in batches of 64, wherever the probe ran."""
+    """Frames a second of the whole loop in the batches that are fastest, wherever the probe ran."""
     figure = "feedback15_section_4_7"
     missing = evidence.explain_missing("nyu", probes=(LOOP,))
     if missing:
         return Finding("not-run", missing, figure=figure)
     probes = evidence.find_probes(LOOP, "nyu")
-    speeds = [1000 / one.read("milliseconds", BATCH, "loop") for one in probes]
+    batch, speed = _find_fastest(probes)
     single_ms = float(np.mean([one.read("milliseconds", "1", "loop") for one in probes]))
     device = ", ".join(dict.fromkeys(describe_device(one) for one in probes))
-    outcome = judge_speed(float(np.mean(speeds)), PRINTED_FPS, unit=f"frames/s in batches of {BATCH}", device=device)
+    outcome = judge_speed(speed, PRINTED_FPS, unit=f"frames/s in batches of {batch}", device=device)
     return Finding(
         outcome.status,
         f"{outcome.reason}; a single frame takes {single_ms:.3g} ms",
-        measured=f"{np.mean(speeds):.0f} frames/s on {device}",
-        value=float(np.mean(speeds)),
+        measured=f"{speed:.0f} frames/s on {device}",
+        value=speed,
         seeds=tuple(one.seed for one in probes),
         figure=figure,
     )
 
 
+def _find_fastest(probes: Sequence[Probe]) -> tuple[str, float]:
+    """The batch of most frames a second, and these: of 64, and of the larger one that a GPU was timed with as well."""
+    batches = [BATCH, *(batch for batch in list_batches(probes) if batch not in ("1", BATCH))]
+    speeds = {
+        batch: float(np.mean([1000 / one.read("milliseconds", batch, "loop") for one in probes])) for batch in batches
+    }
+    fastest = max(speeds, key=lambda batch: speeds[batch])
+    return fastest, speeds[fastest]
+
+
+def list_batches(probes: Sequence[Probe]) -> list[str]:
+    """The batches that all of them were timed with, smallest first."""
+    return sorted(set.intersection(*(set(one.read("milliseconds")) for one in probes)), key=int)
+
+
 def describe_device(probe: Probe) -> str:
-    """What it was timed on; threads are the CPU's."""
+    """What it was timed on; a GPU's calls are replays of CUDA graphs, as far as they could be captured."""
+    replayed = probe.numbers.get("cuda_graph")
+    if replayed is None:
+        return name_device(probe)
+    return f"{name_device(probe)}, {'CUDA graphs' if replayed else 'not all in CUDA graphs'}"
+
+
+def name_device(probe: Probe) -> str:
+    """The device and the precision; threads are the CPU's."""
     threads = probe.read("threads")
     device = probe.read("device")
     words = f"{device}, {threads} thread{'s' * (threads != 1)}" if device == "CPU" else str(device)

@@ -2,9 +2,10 @@
 
 The centre of mass is no guess at a joint: part of its distance is the same in every frame. So a third centre stands
 beside the two, the first one moved by the mean offset of the training frames; what the localizer has learned to see of
-the single frame is what it is ahead of that.
+the single frame is what it is ahead of that. How long it takes is told as of the loop's parts (Sec. 6.3).
 """
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from handbench.loop.augmentation import CropBatch
 from handbench.loop.crop_data import gather
 from handbench.loop.localization import find_joint_mm, find_offsets, find_points_mm, refine_centres
 from handbench.loop.synthesizer_probe import label_sequences
+from handbench.loop.timing import Call, Images, time_network
 
 
 @torch.no_grad()
@@ -37,7 +39,13 @@ def probe_localizer(network: nn.Module, crops: CropDataset, learned: CropDataset
         **{name: describe_distances(each_mm) for name, each_mm in distances_mm.items()},
         **{f"frame_{name}_mm": each_mm.tolist() for name, each_mm in distances_mm.items()},
         "sequences": label_sequences(crops),
+        **time_network(network, list_parts, batch.depth[:1].float()),
     }
+
+
+def list_parts(network: nn.Module, images: Images) -> dict[str, Call]:
+    """What is timed, as the parts of the loop are."""
+    return {"localizer": partial(network, images)}
 
 
 def describe_distances(distances_mm: Float[Tensor, "frames"]) -> dict[str, float]:

@@ -1,7 +1,5 @@
 """What updates do to poses around the truth (Fig. 12 of 2015, Fig. 13 of 2019), and how long each part takes."""
 
-import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,14 +10,13 @@ from torch import Tensor
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.loop.crop_data import Data, apply, gather, measure_error_mm
 from handbench.loop.iteration import FeedbackLoop, run_loop
+from handbench.loop.timing import Call, Images, time_network
 
 NOISE_MM = (0.0, 5.0, 10.0, 20.0, 40.0)
 """Mean joint errors of the poses that updates start from; the predictor's own is measured as well."""
 NORM_OF_UNIT_NOISE = 1.5957691
 """Mean length of a vector of three standard normal numbers, 2 sqrt(2 / pi)."""
 NOISE_SEED = 15
-BATCHES = (1, 64)
-TIMED_S = 1.0
 BIN_MM = 1.0
 BINS = 80
 
@@ -33,10 +30,7 @@ def probe_loop(loop: FeedbackLoop, crops: CropDataset) -> dict[str, Any]:
         "frames": len(data["depth"]),
         "predictor_mm": predicted_mm,
         "around_truth": [update_from_noise(loop, data, size_mm) for size_mm in sizes_mm],
-        "milliseconds": time_parts(loop, data["depth"][: max(BATCHES)].float()),
-        "threads": torch.get_num_threads(),
-        "device": describe_device(next(loop.parameters()).device),
-        "precision": "float32",
+        **time_network(loop, list_parts, data["depth"][:1].float()),
     }
 
 
@@ -65,41 +59,13 @@ def count(errors_mm: Float[Tensor, "frames"]) -> list[int]:
     return torch.bincount(bins, minlength=BINS).tolist()
 
 
-def time_parts(loop: FeedbackLoop, depth: Float[Tensor, "frames 1 size size"]) -> dict[str, dict[str, float]]:
-    """Milliseconds a frame of each part at each batch size; an iteration is synthesizer and updater together."""
-    device = next(loop.parameters()).device
-    timed = {}
-    for batch in BATCHES:
-        images = depth[:1].expand(batch, -1, -1, -1).contiguous().to(device)
-        poses = loop.predictor(images)
-        drawn = loop.synthesizer(poses)
-        parts: dict[str, Callable[[], object]] = {
-            "predictor": partial(loop.predictor, images),
-            "synthesizer": partial(loop.synthesizer, poses),
-            "updater": partial(loop.updater, images, drawn),
-            "loop": partial(loop, images),
-        }
-        timed[str(batch)] = {name: 1000 * time_call(call, device) / batch for name, call in parts.items()}
-    return timed
-
-
-def time_call(call: Callable[[], object], device: torch.device) -> float:
-    """Median seconds of a call, over a second of them after a warm-up."""
-    call()
-    taken: list[float] = []
-    while sum(taken) < TIMED_S and len(taken) < 1000:
-        synchronize(device)
-        start = time.perf_counter()
-        call()
-        synchronize(device)
-        taken.append(time.perf_counter() - start)
-    return sorted(taken)[len(taken) // 2]
-
-
-def synchronize(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
-def describe_device(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+def list_parts(loop: FeedbackLoop, images: Images) -> dict[str, Call]:
+    """What is timed; an iteration is synthesizer and updater together."""
+    poses = loop.predictor(images)
+    drawn = loop.synthesizer(poses)
+    return {
+        "predictor": partial(loop.predictor, images),
+        "synthesizer": partial(loop.synthesizer, poses),
+        "updater": partial(loop.updater, images, drawn),
+        "loop": partial(loop, images),
+    }

@@ -10,7 +10,7 @@ import pandas as pd
 
 from handbench.conventions import DATASETS
 from handbench.evaluation.bootstrap import Interval, bootstrap_blocks
-from handbench.evaluation.claim_feedback15 import SUBJECTS, describe_device
+from handbench.evaluation.claim_feedback15 import SUBJECTS, describe_device, list_batches, name_device
 from handbench.evaluation.claim_loop import ITERATIONS, mean_of, stop_at
 from handbench.evaluation.probes import Probe
 from handbench.evaluation.results import Result, compare_results
@@ -22,7 +22,16 @@ from handbench.report.sources import NOT_RUN, Sources
 from handbench.report.stamps import stamp_results
 
 PARTS = ("predictor", "synthesizer", "updater", "loop")
-BATCHES = ("1", "64")
+TIMED = {
+    "localizer": "localizer, ms",
+    "predictor": "predictor, ms",
+    "iteration": "iteration: synthesizer and updater, ms",
+    "synthesizer": "of it the synthesizer, ms",
+    "updater": "of it the updater, ms",
+    "loop": "predictor and two iterations, ms",
+    "fps": "frames a second",
+}
+"""Rows of the runtime; only 2019 has a localizer."""
 SUBJECTS_PRINTED = "The paper does not tell the subjects apart."
 LOOP_DATASETS = ("nyu", "icvl", "msra")
 
@@ -144,54 +153,76 @@ class Runtime:
     milliseconds: Mapping[str, float]
     """Of a frame, by part."""
     speed: str
-    beside: str = ""
-    """What else it says."""
+
+    def __str__(self) -> str:
+        told = [f"{part} {self.milliseconds[part]} ms" for part in TIMED if part in self.milliseconds]
+        return f"Printed: {', '.join(told)}, {self.speed} fps."
 
 
-def build_runtime(name: str, title: str, module: str, sources: Sources, printed: Runtime) -> Item:
+def build_runtime(
+    name: str, title: str, module: str, sources: Sources, printed: Runtime, *, localizer: str = ""
+) -> Item:
     """Milliseconds a frame of each part, in batches of one and of many, for every device that was timed on."""
     probes = sources.find_probes(module)
-    times = printed.milliseconds
-    told = f"Printed: predictor {times['predictor']} ms, iteration {times['iteration']} ms, {printed.speed} fps."
     if not probes:
-        return Absent(name, title, f"{sources.not_probed} {told}")
-    devices = {device: [one for one in probes if describe_device(one) == device] for device in _devices(probes)}
-    labels = {
-        "predictor": "predictor, ms",
-        "iteration": "iteration: synthesizer and updater, ms",
-        "synthesizer": "of it the synthesizer, ms",
-        "updater": "of it the updater, ms",
-        "loop": "predictor and two iterations, ms",
-        "fps": "frames a second",
-    }
-    frame = pd.DataFrame({"part": list(labels.values()), "printed": [times.get(key, np.nan) for key in labels]})
-    frame["printed_words"] = [printed.speed if key == "fps" else "" for key in labels]
-    printed_column = Column("printed", printed.device, PRINTED, decimals=2, otherwise="printed_words")
-    columns = [Column("part", "a frame takes"), printed_column]
-    for place, (device, timed) in enumerate(devices.items()):
-        for batch in BATCHES:
-            key = f"device_{place}_batch_{batch}"
-            numbers = _average_times(timed, batch)
-            frame[key] = [numbers[part] for part in labels]
-            columns.append(Column(key, f"batch {batch}", f"{sources.this_run}; {device}", decimals=2))
-    notes = (
-        "Medians over repeated calls; a batch's time is divided by its frames. Print gives neither its batch nor its "
-        "precision.",
-        f"Timed on the crops of {tell_seeds(probes)}",
-        *([printed.beside] if printed.beside else ()),
+        return Absent(name, title, f"{sources.not_probed} {printed}")
+    located = [one for one in sources.find_probes(localizer) if "milliseconds" in one.numbers]
+    labels = {key: label for key, label in TIMED.items() if localizer or key != "localizer"}
+    frame = pd.DataFrame(
+        {"part": list(labels.values()), "printed": [printed.milliseconds.get(key, np.nan) for key in labels]}
     )
+    frame["printed_words"] = [printed.speed if key == "fps" else "" for key in labels]
+    columns = [
+        Column("part", "a frame takes"),
+        Column("printed", printed.device, PRINTED, decimals=2, otherwise="printed_words"),
+    ]
+    elsewhere = "on another device" if located else NOT_RUN
+    frame["words"] = [elsewhere if key == "localizer" else "" for key in labels]
+    for place, (device, timed) in enumerate(_group_by_device(probes).items()):
+        beside = [one for one in located if name_device(one) == name_device(timed[0])]
+        for batch in list_batches(timed):
+            key = f"device_{place}_batch_{batch}"
+            numbers = _average_times(timed, batch) | {"localizer": _average_time(beside, batch, "localizer")}
+            frame[key] = [numbers[part] for part in labels]
+            group = f"{sources.this_run}; {device}"
+            columns.append(Column(key, f"batch {batch}", group, decimals=2, otherwise="words"))
+    notes = _tell_timing(probes, located, separate=bool(localizer))
     return Table(name, title, frame, tuple(columns), stamp_probes(sources, probes), notes)
 
 
-def _devices(probes: Sequence[Probe]) -> list[str]:
-    return list(dict.fromkeys(describe_device(one) for one in probes))
+def _group_by_device(probes: Sequence[Probe]) -> dict[str, list[Probe]]:
+    groups: dict[str, list[Probe]] = {}
+    for one in probes:
+        groups.setdefault(describe_device(one), []).append(one)
+    return groups
 
 
 def _average_times(probes: Sequence[Probe], batch: str) -> dict[str, float]:
     """Milliseconds a frame, means over seeds."""
-    parts = {part: float(np.mean([one.read("milliseconds", batch, part) for one in probes])) for part in PARTS}
+    parts = {part: _average_time(probes, batch, part) for part in PARTS}
     speeds = [1000 / one.read("milliseconds", batch, "loop") for one in probes]
     return {**parts, "iteration": parts["synthesizer"] + parts["updater"], "fps": float(np.mean(speeds))}
+
+
+def _average_time(probes: Sequence[Probe], batch: str, part: str) -> float:
+    """NaN where this batch was not timed."""
+    timed = [one.read("milliseconds", batch, part) for one in probes if batch in one.read("milliseconds")]
+    return float(np.mean(timed)) if timed else np.nan
+
+
+def _tell_timing(probes: Sequence[Probe], located: Sequence[Probe], *, separate: bool) -> tuple[str, ...]:
+    notes = [
+        "Medians over repeated calls; a batch's time is divided by its frames. Print gives neither its batch nor its "
+        "precision.",
+        f"Timed on the crops of {tell_seeds(probes)}",
+    ]
+    if separate:
+        notes.append("The localizer is timed by itself; frames a second are those of the predictor and two iterations.")
+    plain = {part: why for one in (*probes, *located) for part, why in one.numbers.get("not_captured", {}).items()}
+    if plain:
+        told = "; ".join(f"{part} ({why})" for part, why in plain.items())
+        notes.append(f"Not captured as a CUDA graph, but called as it is: {told}.")
+    return tuple(notes)
 
 
 def tell_results(results: Sequence[Result]) -> str:
