@@ -9,8 +9,6 @@ from handbench.conventions import DATASETS
 TRACEBACK = "HANDBENCH_TRACEBACK"
 LEAST_PX, MOST_PX = 16, 512
 """Bounds of a patch's edge, the same as in the configuration."""
-LOCALIZED = "localized"
-"""The centre that a localizer finds, as in the configuration."""
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -13,8 +13,8 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from handbench.arguments import LOCALIZED, TRACEBACK, build_parser
-from handbench.conventions import DATASETS
+from handbench.arguments import TRACEBACK, build_parser
+from handbench.conventions import DATASETS, LOCALIZED
 from handbench.errors import BadInput
 
 INTERRUPTED = 130

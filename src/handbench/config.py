@@ -11,10 +11,9 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from handbench.conventions import DATASETS
+from handbench.conventions import DATASETS, LOCALIZED
 from handbench.errors import BadInput
 from handbench.module_entries import (
-    LOCALIZED,
     Centre,
     Count,
     DatasetName,

@@ -7,6 +7,10 @@ live in its importer only.
 from dataclasses import dataclass, field
 
 FINGERS = ("thumb", "index", "middle", "ring", "little")
+BACKGROUND = 1.0
+"""What a pixel of a patch in [-1, 1] holds that is behind the cube, outside the image or not measured."""
+LOCALIZED = "localized"
+"""The centre that a localizer finds, among the words for centres."""
 
 
 @dataclass(frozen=True)

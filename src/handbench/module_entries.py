@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from handbench.conventions import LOCALIZED
 from handbench.modules import (
     Feedback15DeepPrior,
     Feedback15Predictor,
@@ -27,8 +28,6 @@ DatasetName = Literal["nyu", "icvl", "msra", "msra14", "dexter"]
 Subject = Literal["P0", "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8"]
 Count = Annotated[int, Field(ge=1)]
 
-LOCALIZED = "localized"
-"""The centre that a module of kind feedback19.localizer finds."""
 CENTRES = ("joint", "com", "block", LOCALIZED, "joint-<name>")
 
 

@@ -7,10 +7,10 @@ from known_problems import JOINTS, make_images, make_quadratics, rosenbrock
 from handbench.errors import BadInput
 from handbench.fitting.curvature import Curvature
 from handbench.fitting.lbfgsb import minimise
-from handbench.fitting.problem import Bounds, Descent, bound_by_cube
+from handbench.fitting.problem import Bounds, DescentSettings, bound_by_cube
 from handbench.fitting.scipy_lbfgsb import minimise_with_scipy
 
-TO_THE_END = Descent(iterations=500, gradient_tolerance=1e-9, energy_tolerance=1e-15)
+TO_THE_END = DescentSettings(iterations=500, gradient_tolerance=1e-9, energy_tolerance=1e-15)
 BOTH = pytest.mark.parametrize("optimiser", [minimise, minimise_with_scipy])
 
 
@@ -72,7 +72,7 @@ def test_the_last_point_meets_the_conditions_of_a_minimum():
 
 def test_images_are_explained_as_well_as_by_scipy():
     energy, _, start = make_images(12)
-    settings = Descent(iterations=60)
+    settings = DescentSettings(iterations=60)
     ours, theirs = (
         f(energy.differentiate, start, bound_by_cube(JOINTS), settings) for f in (minimise, minimise_with_scipy)
     )
@@ -83,7 +83,7 @@ def test_images_are_explained_as_well_as_by_scipy():
 @BOTH
 def test_never_leaves_the_box_never_rises_and_keeps_every_step(optimiser):
     energy, _, start = make_images(6)
-    trace = optimiser(energy.differentiate, 2 * start, bound_by_cube(JOINTS), Descent(iterations=15))
+    trace = optimiser(energy.differentiate, 2 * start, bound_by_cube(JOINTS), DescentSettings(iterations=15))
     assert trace.points.shape == (16, 6, 3 * JOINTS)
     assert trace.energies.shape == (16, 6)
     assert torch.equal(trace.start, (2 * start).clamp(-1, 1))
@@ -153,7 +153,7 @@ def test_an_objective_that_lies_about_its_slope_ends_without_convergence():
     trace = minimise(uphill, torch.full((1, 2), 0.5), cube(2))
     assert not trace.converged.any()
     assert torch.equal(trace.final, trace.start)
-    assert int(trace.evaluations) <= 2 * Descent().trials + 1
+    assert int(trace.evaluations) <= 2 * DescentSettings().trials + 1
 
 
 @BOTH
@@ -191,7 +191,7 @@ def test_bad_starts_and_bounds():
 
 
 def test_no_iterations():
-    trace = minimise(rosenbrock, torch.zeros(2, 2), cube(2), Descent(iterations=0))
+    trace = minimise(rosenbrock, torch.zeros(2, 2), cube(2), DescentSettings(iterations=0))
     assert torch.equal(trace.points, torch.zeros(1, 2, 2))
 
 

@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from handbench.conventions import Camera
+from handbench.conventions import BACKGROUND, Camera
 from handbench.datasets.centres import Centre
 from handbench.datasets.listing import Frame
 from handbench.datasets.own_depth import load_array, read_own_file
 from handbench.datasets.own_frames import unlabelled_frame
 from handbench.datasets.own_hand import check_cube
 from handbench.errors import BadInput
-from handbench.geometry.crop import BACKGROUND
 
 Values = Float32[np.ndarray, "height width"]
 

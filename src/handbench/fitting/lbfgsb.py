@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from handbench.fitting.curvature import Curvature
-from handbench.fitting.problem import Bounds, Descent, Objective, Starts, Trace, evaluate, require_start
+from handbench.fitting.problem import Bounds, DescentSettings, Objective, Starts, Trace, evaluate, require_start
 
 ARMIJO = 1e-4
 """The share of the decrease that the slope promises which a step has to keep."""
@@ -27,9 +27,9 @@ Points = Float[Tensor, "rows dims"]
 
 
 @torch.no_grad()
-def minimise(objective: Objective, start: Starts, bounds: Bounds, settings: Descent | None = None) -> Trace:
+def minimise(objective: Objective, start: Starts, bounds: Bounds, settings: DescentSettings | None = None) -> Trace:
     """The way down of every frame, in the precision of the start."""
-    ways = _Ways(objective, require_start(start, bounds), bounds, settings or Descent())
+    ways = _Ways(objective, require_start(start, bounds), bounds, settings or DescentSettings())
     while len(rows := ways.running.nonzero()[:, 0]):
         ways.try_points(rows)
     return ways.trace()
@@ -38,7 +38,7 @@ def minimise(objective: Objective, start: Starts, bounds: Bounds, settings: Desc
 class _Ways:
     """Where every frame stands, which way it looks, and the way it came."""
 
-    def __init__(self, objective: Objective, start: Starts, bounds: Bounds, settings: Descent) -> None:
+    def __init__(self, objective: Objective, start: Starts, bounds: Bounds, settings: DescentSettings) -> None:
         self.objective, self.bounds, self.settings = objective, bounds, settings
         self.low, self.high = bounds.low.to(start), bounds.high.to(start)
         frames = len(start)

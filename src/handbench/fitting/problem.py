@@ -43,7 +43,7 @@ def bound_by_cube(joints: int) -> Bounds:
 
 
 @dataclass(frozen=True)
-class Descent:
+class DescentSettings:
     """How far L-BFGS goes; scipy's own defaults but for the number of iterations.
 
     Tolerances are in the units of the energy: a constant factor in front of it moves no minimum, yet moves the stop.

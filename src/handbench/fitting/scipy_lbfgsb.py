@@ -11,7 +11,7 @@ from scipy.optimize import OptimizeResult, minimize
 
 from handbench.fitting.problem import (
     Bounds,
-    Descent,
+    DescentSettings,
     Objective,
     Starts,
     Trace,
@@ -22,9 +22,11 @@ from handbench.fitting.problem import (
 Vector = Float[np.ndarray, "dims"]
 
 
-def minimise_with_scipy(objective: Objective, start: Starts, bounds: Bounds, settings: Descent | None = None) -> Trace:
+def minimise_with_scipy(
+    objective: Objective, start: Starts, bounds: Bounds, settings: DescentSettings | None = None
+) -> Trace:
     """The way down of every frame, in float64 vectors; the trace has the precision of the start."""
-    settings = settings or Descent()
+    settings = settings or DescentSettings()
     start = require_start(start, bounds)
     traces = [minimise_frame(objective, frame, start[frame], bounds, settings) for frame in range(len(start))]
     return Trace(
@@ -36,7 +38,7 @@ def minimise_with_scipy(objective: Objective, start: Starts, bounds: Bounds, set
 
 
 def minimise_frame(
-    objective: Objective, frame: int, start: Float[torch.Tensor, "dims"], bounds: Bounds, settings: Descent
+    objective: Objective, frame: int, start: Float[torch.Tensor, "dims"], bounds: Bounds, settings: DescentSettings
 ) -> Trace:
     """One frame's trace; it stands still from where scipy stopped."""
     which = torch.tensor([frame], device=start.device)

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64
 from numba import njit
 
-from handbench.conventions import Camera
+from handbench.conventions import BACKGROUND, Camera
 from handbench.errors import BadInput
 
 Rounding = Literal["nearest", "floor"]
@@ -21,8 +21,6 @@ Transform = Float64[np.ndarray, "3 3"]
 
 NEAREST_MM = 1.0
 """No sensor measures nearer, and a window grows without bound as the centre comes to the camera (trap 46)."""
-BACKGROUND = 1.0
-"""What a pixel holds that is behind the cube, outside the image or not measured."""
 
 
 def crop_cube(

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-BACKGROUND = 1.0
+from handbench.conventions import BACKGROUND
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,15 @@ def make_camera(
     return scale * scale.new_tensor(focal), scale * scale.new_tensor(principal) + shift
 
 
+def project_points(
+    points_mm: Float[Tensor, "*steps batch points 3"],
+    focal_px: Float[Tensor, "batch 2"],
+    principal_px: Float[Tensor, "batch 2"],
+) -> Float[Tensor, "*steps batch points 2"]:
+    """Patch pixels of points before the camera."""
+    return focal_px[:, None] * points_mm[..., :2] / points_mm[..., 2:] + principal_px[:, None]
+
+
 def augment(batch: CropBatch, ranges: Ranges) -> CropBatch:
     """Every crop with a cube of another size and place, turned; draws from torch's own generator."""
     number, like = len(batch.depth), batch.centre_mm
@@ -65,7 +74,8 @@ def move_cube(batch: CropBatch, shift_mm: Float[Tensor, "batch 3"], scale: Float
     half_mm = (batch.cube_mm / 2)[:, None]
     # A window is as wide as its cube at the depth of its centre.
     zoom = (batch.centre_mm[:, 2] + shift_mm[:, 2]) / (batch.centre_mm[:, 2] * scale)
-    old_px, new_px = _project(batch.centre_mm, batch), _project(centre_mm, batch)
+    centres_mm = torch.stack([batch.centre_mm, centre_mm], dim=1)
+    old_px, new_px = project_points(centres_mm, batch.focal_px, batch.principal_px).unbind(dim=1)
     size = batch.depth.shape[-1]
     middle = (size - 1) / 2
     # Patch pixel q of the new crop shows pixel (q - middle) / zoom + middle + (new - old centre) of the old one.
@@ -92,7 +102,7 @@ def turn(batch: CropBatch, turn_rad: Float[Tensor, "batch"]) -> CropBatch:
     back = torch.stack([torch.stack([cosine, sine], dim=-1), torch.stack([-sine, cosine], dim=-1)], dim=-2)
     half_mm = (batch.cube_mm / 2)[:, None, None]
     joints_mm = batch.joints * half_mm + batch.centre_mm[:, None]
-    pixels = batch.focal_px[:, None] * joints_mm[..., :2] / joints_mm[..., 2:] + batch.principal_px[:, None]
+    pixels = project_points(joints_mm, batch.focal_px, batch.principal_px)
     turned = (pixels - middle) @ back + middle
     xy_mm = (turned - batch.principal_px[:, None]) * joints_mm[..., 2:] / batch.focal_px[:, None]
     joints_mm = torch.cat([xy_mm, joints_mm[..., 2:]], dim=-1)
@@ -101,10 +111,6 @@ def turn(batch: CropBatch, turn_rad: Float[Tensor, "batch"]) -> CropBatch:
         depth=_warp(batch.depth, back, torch.zeros_like(batch.focal_px)),
         joints=(joints_mm - batch.centre_mm[:, None]) / half_mm,
     )
-
-
-def _project(points_mm: Float[Tensor, "batch 3"], batch: CropBatch) -> Float[Tensor, "batch 2"]:
-    return batch.focal_px * points_mm[:, :2] / points_mm[:, 2:] + batch.principal_px
 
 
 def _warp(

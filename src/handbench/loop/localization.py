@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from handbench.conventions import Camera
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.errors import BadInput
-from handbench.loop.augmentation import CropBatch, make_camera
+from handbench.loop.augmentation import CropBatch, make_camera, project_points
 from handbench.loop.crop_data import apply
 
 Points = Float[Tensor, "batch 3"]
@@ -56,7 +56,7 @@ def place_crops(
 def find_offsets(crops: CropBatch) -> Points:
     """l of the only joint of each crop."""
     joint_mm = find_joint_mm(crops)
-    pixels = crops.focal_px * joint_mm[:, :2] / joint_mm[:, 2:] + crops.principal_px
+    pixels = project_points(joint_mm[:, None], crops.focal_px, crops.principal_px)[:, 0]
     size = crops.depth.shape[-1]
     return torch.cat([(pixels - (size - 1) / 2) / (size / 2), crops.joints[:, 0, 2:]], dim=1)
 

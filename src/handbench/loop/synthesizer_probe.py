@@ -11,8 +11,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
+from handbench.conventions import BACKGROUND
 from handbench.datasets.torch_dataset import CropDataset
-from handbench.loop.augmentation import BACKGROUND
 from handbench.loop.crop_data import AT_ONCE, device_of, find_labelled, gather
 
 OUTLINE_PX = 3

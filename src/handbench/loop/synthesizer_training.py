@@ -8,8 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from handbench.conventions import BACKGROUND
 from handbench.errors import BadInput
-from handbench.loop.augmentation import BACKGROUND, augment
+from handbench.loop.augmentation import augment
 from handbench.loop.crop_data import AT_ONCE, Data, Division, as_batch, device_of
 from handbench.loop.descent import Descent, count_steps
 from handbench.modules import SynthesizerFitting

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from handbench.conventions import DATASETS, Camera
+from handbench.conventions import BACKGROUND, DATASETS, Camera
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.fitting.inverse_kinematics import Hand, fit_pose
 from handbench.geometry.mesh import Mesh
@@ -20,7 +20,6 @@ from handbench.hand.keypoints import KEYPOINTS, Keypoints, keypoint_positions
 from handbench.hand.kinematics import forward_kinematics
 from handbench.hand.skeleton import REFERENCE_SHAPE, vary_shape
 from handbench.hand.skinning import make_skin, skin_vertices
-from handbench.loop.augmentation import BACKGROUND
 from handbench.loop.crop_data import divide
 from handbench.methods import Method, State, Trained, TrainingRun
 from handbench.modules import HandRenderer

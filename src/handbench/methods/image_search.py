@@ -14,7 +14,7 @@ from torch import Tensor
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.fitting.energy import AT_ONCE, AT_ONCE_ON_GPU, ImageEnergy
 from handbench.fitting.lbfgsb import minimise
-from handbench.fitting.problem import Descent, Trace, bound_by_cube
+from handbench.fitting.problem import DescentSettings, Trace, bound_by_cube
 from handbench.fitting.pso import SwarmSettings
 from handbench.fitting.pso import search as fly
 from handbench.fitting.scipy_lbfgsb import minimise_with_scipy
@@ -51,7 +51,7 @@ def search(trained: Trained, depth: Images) -> Trace:
         swarm = SwarmSettings(settings.particles, settings.iterations)
         return fly(energy.measure_swarm, start, spread, bounds, generator, swarm)
     run = minimise if settings.optimiser == "lbfgsb" else minimise_with_scipy
-    return run(energy.differentiate, start, bounds, Descent(settings.iterations))
+    return run(energy.differentiate, start, bounds, DescentSettings(settings.iterations))
 
 
 def predict(trained: Trained, depth: Images) -> Float[Tensor, "steps frames joints 3"]:

@@ -19,12 +19,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
+from handbench.conventions import BACKGROUND
 from handbench.networks.initialise import initialise_layers
 from handbench.networks.patches import put_channels_last, require_size
 
 HALVINGS = 4
-BACKGROUND = 1.0
-"""What is not the hand; the networks see it as zero, which is what their padded borders hold."""
 
 
 class Shrink(nn.Conv2d):
@@ -78,6 +77,7 @@ class Updater2015(_Updater):
     def forward(
         self, observed: Float[Tensor, "batch 1 size size"], synthesized: Float[Tensor, "batch 1 size size"]
     ) -> Float[Tensor, "batch joints 3"]:
+        # The background becomes zero, which is what padded borders hold.
         maps = self.path(put_channels_last(BACKGROUND - torch.cat([observed, synthesized])))
         # Not chunk(2), not len(): an exported network would be bound to the number of frames that it was exported with.
         frames, features = observed.shape[0], maps.flatten(1)
@@ -92,6 +92,7 @@ class Updater2019(_Updater):
     def forward(
         self, observed: Float[Tensor, "batch 1 size size"], synthesized: Float[Tensor, "batch 1 size size"]
     ) -> Float[Tensor, "batch joints 3"]:
+        # The background becomes zero here too.
         images = torch.cat([put_channels_last(BACKGROUND - observed), put_channels_last(synthesized - observed)], 1)
         maps = self.path(images.contiguous(memory_format=torch.channels_last))
         return self._correct(maps.flatten(1))

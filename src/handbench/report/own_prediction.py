@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from handbench.conventions import DATASETS, Camera
+from handbench.conventions import DATASETS, LOCALIZED, Camera
 from handbench.datasets.centres import Centre
 from handbench.datasets.frame_crop import Crop
 from handbench.datasets.listing import Frame
@@ -25,7 +25,7 @@ from handbench.methods import load_method
 from handbench.report.overlay import write_overlays
 from handbench.report.own_joints import OwnJoints, write_joints_csv, write_joints_json
 from handbench.training.checkpoint import find_checkpoint, load_checkpoint
-from handbench.training.localize import WORD, TrainedLocalizer, load_localizer
+from handbench.training.localize import TrainedLocalizer, load_localizer
 
 JOINTS_CSV, JOINTS_JSON = "joints.csv", "joints.json"
 Iterate = Callable[[Tensor], Tensor]
@@ -67,7 +67,7 @@ def load_model(folder: Path, cube_mm: float | None = None, localizer: Path | Non
     cube = DATASETS[card["dataset"]].cube_mm[""] if cube_mm is None else require_edge(cube_mm)
     centre, loaded = card["centre"]["strategy"], load_localizer(localizer) if localizer else None
     if loaded and loaded.word != centre:
-        fix = "name the localizer of its crops" if centre.startswith(f"{WORD}-") else "leave --localizer out"
+        fix = "name the localizer of its crops" if centre.startswith(f"{LOCALIZED}-") else "leave --localizer out"
         raise BadInput(folder, expected=f"a model of {loaded.word} crops", found=f"one of {centre} crops", fix=fix)
     iterate = partial(predict, trained)
     return Model(card["module"], card["dataset"], card["size_px"], cube, iterate, centre, loaded)
@@ -137,7 +137,7 @@ def _find_hand(frame: Frame, model: Model, source: Intrinsics | Centre, reach: R
 def _check_localizer(model: Model, source: Intrinsics | Centre) -> None:
     """A cube that a person has placed is where the model expects it; a frame has to be localized first."""
     word, _, sha256 = model.centre.partition("-")
-    if word == WORD and model.localizer is None and not isinstance(source, Centre):
+    if word == LOCALIZED and model.localizer is None and not isinstance(source, Centre):
         raise BadInput(
             model.name,
             expected=f"--localizer with the checkpoint that made its crops (sha256 {sha256}...)",

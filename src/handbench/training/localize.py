@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from handbench.conventions import Convention
+from handbench.conventions import LOCALIZED, Convention
 from handbench.datasets.centres import Centre, CentreStrategy
 from handbench.datasets.crops import build_crops
 from handbench.datasets.listing import Frame, Listing
@@ -24,7 +24,6 @@ from handbench.modules import KINDS
 from handbench.training.checkpoint import load_checkpoint
 from handbench.training.predict import check_store
 
-WORD = "localized"
 KEPT = "not localized, as its first crop has a note"
 OUTSIDE = "not localized, as the localizer points out of the cube"
 
@@ -40,7 +39,7 @@ class TrainedLocalizer:
     @property
     def word(self) -> str:
         """What a store calls its centre: crops of another localizer are other crops."""
-        return f"{WORD}-{self.card['sha256'][:12]}"
+        return f"{LOCALIZED}-{self.card['sha256'][:12]}"
 
 
 def load_localizer(folder: Path) -> TrainedLocalizer:

@@ -11,9 +11,10 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from handbench.conventions import BACKGROUND
 from handbench.datasets.scored_skeleton import scored_skeleton
 from handbench.datasets.torch_dataset import CropDataset
-from handbench.loop.augmentation import BACKGROUND
+from handbench.loop.augmentation import project_points
 from handbench.loop.crop_data import Data, apply, choose_evenly, find_labelled, gather, measure_frames_mm
 from handbench.loop.impossible_poses import make_impossible
 from handbench.methods import Trained, load_method
@@ -130,6 +131,5 @@ def assemble(
 def project(steps: Poses, data: Data) -> Poses:
     """Column, row and depth in the patch."""
     points_mm = steps * (data["cube_mm"] / 2)[:, None, None] + data["centre_mm"][:, None]
-    z = points_mm[..., 2:].where(points_mm[..., 2:] > 0, torch.nan)
-    pixels = points_mm[..., :2] / z * data["focal_px"][:, None] + data["principal_px"][:, None]
-    return torch.cat([pixels, steps[..., 2:].where(z.isfinite(), torch.nan)], dim=-1)
+    pixels = project_points(points_mm, data["focal_px"], data["principal_px"])
+    return torch.cat([pixels, steps[..., 2:]], dim=-1).where(points_mm[..., 2:] > 0, torch.nan)
