@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Integer
 
-from handbench.conventions import FINGERS, MSRA_JOINTS, NYU_JOINTS
+from handbench.conventions import DATASETS, FINGERS, MSRA_JOINTS, NYU_JOINTS
 from handbench.hand.flesh import FINGER_RADII_MM, PALM_HALF_THICKNESS_MM
 from handbench.hand.kinematics import _like, _namespace, forward_kinematics
 from handbench.hand.skeleton import BONES, HandShape
@@ -125,6 +125,12 @@ KEYPOINTS = {
     "msra14": _collect(_msra_points()),
     "dexter": _collect([(f"{finger}_distal", 0.95, (0.0, 0.0, 0.0)) for finger in FINGERS]),
 }
+
+
+def scored_keypoints(dataset: str) -> Keypoints:
+    """The joints that a dataset is scored on, in their order."""
+    every, scored = KEYPOINTS[dataset], list(DATASETS[dataset].scored)
+    return Keypoints(every.bones[scored], every.fractions[scored], every.offsets_mm[scored])
 
 
 def keypoint_radii_mm(keypoints: Keypoints, shape: HandShape) -> Float[np.ndarray, "joints"]:

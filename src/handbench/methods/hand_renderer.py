@@ -16,7 +16,7 @@ from handbench.conventions import BACKGROUND, DATASETS, Camera
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.fitting.inverse_kinematics import Hand, fit_pose
 from handbench.geometry.mesh import Mesh
-from handbench.hand.keypoints import KEYPOINTS, Keypoints, keypoint_positions
+from handbench.hand.keypoints import keypoint_positions, scored_keypoints
 from handbench.hand.kinematics import forward_kinematics
 from handbench.hand.skeleton import REFERENCE_SHAPE, vary_shape
 from handbench.hand.skinning import make_skin, skin_vertices
@@ -59,9 +59,7 @@ class DrawnHand(nn.Module):
 
 def make_hand(dataset: str, hand_size: float) -> Hand:
     """The reference hand at another size, with the joints that the dataset is scored on."""
-    every, scored = KEYPOINTS[dataset], list(DATASETS[dataset].scored)
-    keypoints = Keypoints(every.bones[scored], every.fractions[scored], every.offsets_mm[scored])
-    return Hand(vary_shape(REFERENCE_SHAPE, size=hand_size), keypoints)
+    return Hand(vary_shape(REFERENCE_SHAPE, size=hand_size), scored_keypoints(dataset))
 
 
 def train(crops: CropDataset, settings: HandRenderer, run: TrainingRun) -> State:

@@ -1,0 +1,104 @@
+"""Poses fitted to the labels of a split on disk: an .npz of parameters, and a sealed card with the hand they belong to.
+
+What `handbench fit` leaves, trainings and evaluations read: bone lengths and the bounds of the angles are the card's.
+"""
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float32, Int, Int64
+
+from handbench.datasets.files import digest_file, replace_file
+from handbench.datasets.store import is_sealed, seal
+from handbench.errors import BadInput
+from handbench.fitting.inverse_kinematics import Hand
+from handbench.hand.keypoints import Keypoints, scored_keypoints
+from handbench.hand.skeleton import HandShape
+
+FORMAT = "handbench fitted poses"
+VERSION = 1
+CARD = "fit.json"
+FILE = "poses.npz"
+_SHAPE = ("bases_mm", "lengths_mm", "rest_rotations", "girths", "palm_stretch")
+
+
+@dataclass(frozen=True)
+class FittedPoses:
+    """The pose of every labelled frame, and whose hand takes it."""
+
+    hand: Hand
+    """With the dataset's scored joints, in their order."""
+    limits_rad: Float[np.ndarray, "20 2"]
+    """Bounds of the finger angles: what the poses of the training frames were seen to take."""
+    pose: Float32[np.ndarray, "frames 26"]
+    """Wrist in camera millimetres, then radians, in the order of skeleton.DOFS."""
+    row: Int64[np.ndarray, "frames"]
+    """The place of each frame in the published list."""
+    left_mm: Float32[np.ndarray, "frames"]
+    """Mean distance of the hand's joints from the labels."""
+    card: dict[str, Any]
+    """Dataset, split, source, optimisers and what they left; empty before it is saved."""
+
+    def find(self, rows: Int[np.ndarray, "wanted"]) -> Float32[np.ndarray, "wanted 26"]:
+        """The poses of frames by their place in the list, NaN where none was fitted."""
+        places = {int(row): place for place, row in enumerate(self.row)}
+        found = np.full((len(rows), 26), np.nan, np.float32)
+        for at, row in enumerate(rows.tolist()):
+            if row in places:
+                found[at] = self.pose[places[row]]
+        return found
+
+
+def save_poses(out: Path, poses: FittedPoses, card: dict[str, Any]) -> None:
+    """The poses first, the card last; `card` has the dataset, the split and what is to be told of the fit."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, pose=poses.pose, row=poses.row, left_mm=poses.left_mm)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / CARD).unlink(missing_ok=True)
+    replace_file(out / FILE, buffer.getvalue())
+    shape, keypoints = poses.hand.shape, poses.hand.keypoints
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        **card,
+        "hand": {name: getattr(shape, name).tolist() for name in _SHAPE},
+        "keypoints_mm": keypoints.offsets_mm.tolist(),
+        "limits_rad": poses.limits_rad.tolist(),
+        "sha256_of_file": digest_file(out / FILE),
+    }
+    replace_file(out / CARD, (json.dumps(seal(content), indent=1) + "\n").encode())
+
+
+def load_poses(folder: Path) -> FittedPoses:
+    """What `save_poses` wrote, untouched."""
+    card = _read_card(folder)
+    every = scored_keypoints(card["dataset"])
+    shape = HandShape(**{name: np.array(card["hand"][name]) for name in _SHAPE})
+    hand = Hand(shape, Keypoints(every.bones, every.fractions, np.array(card["keypoints_mm"])))
+    with np.load(folder / FILE, allow_pickle=False) as arrays:
+        return FittedPoses(hand, np.array(card["limits_rad"]), arrays["pose"], arrays["row"], arrays["left_mm"], card)
+
+
+def _read_card(folder: Path) -> dict[str, Any]:
+    path = folder / CARD
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadInput(path, expected="the card of fitted poses", found="no file", fix="run `handbench fit`") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(path, f"no JSON ({error})") from None
+    if not isinstance(card, dict) or (card.get("format"), card.get("version")) != (FORMAT, VERSION):
+        raise _damaged(path, "another format")
+    if not is_sealed(card):
+        raise _damaged(path, "a changed card (its own sha256 differs)")
+    if not (folder / FILE).is_file() or digest_file(folder / FILE) != card["sha256_of_file"]:
+        raise _damaged(folder / FILE, "a file that its card does not describe")
+    return card
+
+
+def _damaged(path: Path, found: str) -> BadInput:
+    return BadInput(path, expected="poses as `handbench fit` left them", found=found, fix="fit again")

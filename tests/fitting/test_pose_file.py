@@ -1,0 +1,68 @@
+"""Fitted poses on disk: what comes back, and what is refused."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from handbench.errors import BadInput
+from handbench.fitting.inverse_kinematics import Hand
+from handbench.fitting.pose_file import CARD, FILE, FittedPoses, load_poses, save_poses
+from handbench.hand.keypoints import scored_keypoints
+from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE, vary_shape
+
+ROWS = np.array([4, 0, 9])
+
+
+@pytest.fixture
+def poses() -> FittedPoses:
+    random = np.random.default_rng(0)
+    return FittedPoses(
+        Hand(vary_shape(REFERENCE_SHAPE, size=0.9), scored_keypoints("nyu")),
+        ANGLE_LIMITS_RAD,
+        random.normal(size=(3, 26)).astype(np.float32),
+        ROWS,
+        random.random(3).astype(np.float32),
+        {},
+    )
+
+
+def test_what_was_saved_comes_back(poses: FittedPoses, tmp_path: Path) -> None:
+    save_poses(tmp_path, poses, {"dataset": "nyu", "split": "train"})
+    back = load_poses(tmp_path)
+    assert np.array_equal(back.pose, poses.pose)
+    assert np.array_equal(back.row, ROWS)
+    assert np.array_equal(back.left_mm, poses.left_mm)
+    assert np.array_equal(back.limits_rad, ANGLE_LIMITS_RAD)
+    assert np.allclose(back.hand.keypoints.local_mm(back.hand.shape), poses.hand.keypoints.local_mm(poses.hand.shape))
+    assert back.card["split"] == "train"
+
+
+def test_poses_are_found_by_their_place_in_the_list(poses: FittedPoses) -> None:
+    found = poses.find(np.array([9, 7, 4]))
+    assert np.array_equal(found[[0, 2]], poses.pose[[2, 0]])
+    assert np.isnan(found[1]).all()
+
+
+@pytest.mark.parametrize(
+    ("harm", "found"),
+    [
+        (lambda place: (place / CARD).unlink(), "no file"),
+        (lambda place: (place / CARD).write_text("{"), "no JSON"),
+        (lambda place: (place / CARD).write_text("{}"), "another format"),
+        (lambda place: change_card(place), "a changed card"),
+        (lambda place: (place / FILE).write_bytes(b"PK"), "a file that its card does not describe"),
+    ],
+)
+def test_damage_is_one_line(poses: FittedPoses, tmp_path: Path, harm, found: str) -> None:
+    save_poses(tmp_path, poses, {"dataset": "nyu", "split": "train"})
+    harm(tmp_path)
+    with pytest.raises(BadInput, match=found):
+        load_poses(tmp_path)
+
+
+def change_card(place: Path) -> None:
+    card = json.loads((place / CARD).read_text())
+    card["split"] = "test"
+    (place / CARD).write_text(json.dumps(card))
