@@ -93,10 +93,10 @@ def test_direct_parameter_goes_the_shorter_way_round_for_rotations_alone() -> No
 def test_a_pose_keeps_its_rotation_and_has_one_name() -> None:
     pose = torch.randn(200, 26, dtype=torch.float64) * 4
     chosen = choose_turn(pose)
-    torch.testing.assert_close(hand_rotation(chosen[:, 3:6]), hand_rotation(pose[:, 3:6]))
-    assert chosen[:, 4].abs().max() <= np.pi / 2
-    assert chosen[:, [3, 5]].abs().max() <= np.pi
-    torch.testing.assert_close(choose_turn(chosen), chosen)
+    torch.testing.assert_close(hand_rotation(chosen[:, 3:6]), hand_rotation(pose[:, 3:6]), atol=1e-6, rtol=0.0)
+    assert chosen[:, 4].abs().max() <= np.pi / 2 + 1e-6
+    assert chosen[:, [3, 5]].abs().max() <= np.pi + 1e-6
+    torch.testing.assert_close(choose_turn(chosen), chosen, atol=1e-6, rtol=0.0)
     kept = [0, 1, 2, *range(6, 26)]
     assert torch.equal(chosen[:, kept], pose[:, kept])
 
@@ -162,7 +162,7 @@ def test_angles_and_joints_of_a_prediction_are_one_hand(place: Path, variant: st
 
 
 def test_a_smaller_cube_is_read_as_of_a_smaller_hand(place: Path, tmp_path: Path) -> None:
-    """The wrist keeps its place in the cube, and bones shrink with it."""
+    """The hand keeps its place in the cube, and bones shrink with it."""
     from handbench.conventions import ICVL
     from handbench.datasets.crops import build_crops
     from tests.datasets.crop_fixtures import make_listing
@@ -185,7 +185,7 @@ def test_a_smaller_cube_is_read_as_of_a_smaller_hand(place: Path, tmp_path: Path
 
 @pytest.mark.parametrize("variant", list(VARIANTS))
 def test_every_variant_learns_a_batch_by_heart(place: Path, variant: str, tmp_path: Path) -> None:
-    changes = {"epochs": 60, "batch": 18, "dropout": 0.0}
+    changes = {"epochs": 120, "batch": 18, "dropout": 0.0, "learning_rate": 0.01}
     train(make_job(variant, place, **changes), place / "train", tmp_path / "model")
     told = [json.loads(line) for line in (tmp_path / "model" / "tracking.jsonl").read_text().splitlines()]
     losses = [row[1] for event in told if event["event"] == "metrics" for row in event["rows"] if row[0] == "loss"]

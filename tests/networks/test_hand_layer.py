@@ -6,6 +6,7 @@ import torch
 
 from handbench.conventions import DATASETS
 from handbench.hand.keypoints import keypoint_positions, scored_keypoints
+from handbench.hand.kinematics import hand_rotation
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, DOFS, REFERENCE_SHAPE, sample_shape
 from handbench.networks.hand_layer import HandLayer, read_layer
 
@@ -17,7 +18,7 @@ def make_layer(dataset: str = "nyu", cube_mm: float = 300.0) -> HandLayer:
 
 
 def sample_poses(number: int, seed: int = 0) -> np.ndarray:
-    """Wrists within the cube, palms turned any way, fingers in and out of their ranges."""
+    """Palms within the cube, palms turned any way, fingers in and out of their ranges."""
     random = np.random.default_rng(seed)
     wrist, turns = random.uniform(-0.7, 0.7, (number, 3)), random.uniform(-np.pi, np.pi, (number, 3))
     return np.concatenate([wrist, turns, random.uniform(-1, 2, (number, 20))], axis=1)
@@ -27,9 +28,10 @@ def sample_poses(number: int, seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("dataset", list(DATASETS))
 def test_equation_4_agrees_with_plain_kinematics(dataset: str, training: bool) -> None:
     pose = sample_poses(20)
-    pose_mm = pose * np.where(np.arange(26) < 3, 150.0, 1.0)
+    layer, theta = make_layer(dataset).train(training), torch.tensor(pose, dtype=torch.float32)
+    pose_mm = layer.to_wrist(theta).numpy() * np.where(np.arange(26) < 3, 150.0, 1.0)
     expected = keypoint_positions(scored_keypoints(dataset), SHAPE, pose_mm) / 150.0
-    found = make_layer(dataset).train(training)(torch.tensor(pose, dtype=torch.float32))
+    found = layer(theta)
     assert found.shape == (20, len(DATASETS[dataset].scored), 3)
     np.testing.assert_allclose(found.numpy(), expected, atol=2e-5)
 
@@ -50,12 +52,22 @@ def test_in_use_the_gradient_is_the_same() -> None:
     torch.testing.assert_close(*gradients)
 
 
+def test_the_palm_turns_about_its_centre() -> None:
+    """Whatever its turn, the point halfway between wrist and middle finger stays where Theta puts it."""
+    layer, theta = make_layer(), torch.tensor(sample_poses(30), dtype=torch.float32)
+    pose = layer.to_wrist(theta)
+    rotation = hand_rotation(pose[:, 3:6])
+    halfway = pose[:, :3] + rotation @ torch.tensor(SHAPE.bases_mm[2] / 2 / 150, dtype=torch.float32)
+    torch.testing.assert_close(halfway, theta[:, :3], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(layer.from_wrist(pose), theta, atol=1e-5, rtol=1e-5)
+
+
 def test_a_smaller_cube_shows_the_same_hand_larger() -> None:
-    """300 and 150 mm: around the wrist everything is twice as far away in half cube edges."""
+    """300 and 150 mm: around the palm's centre everything is twice as far away in half cube edges."""
     layer, pose = make_layer(), torch.tensor(sample_poses(5), dtype=torch.float32)
     whole, half = (layer(pose, torch.full((5,), edge_mm)) for edge_mm in (300.0, 150.0))
-    wrist = pose[:, None, :3]
-    torch.testing.assert_close(half - wrist, 2 * (whole - wrist), atol=1e-5, rtol=1e-5)
+    centre = pose[:, None, :3]
+    torch.testing.assert_close(half - centre, 2 * (whole - centre), atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(layer(pose), whole)
 
 

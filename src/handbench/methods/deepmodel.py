@@ -3,7 +3,7 @@
 X. Zhou, Q. Wan, W. Zhang, X. Xue, Y. Wei, "Model-based Deep Hand Pose Estimation", IJCAI 2016.
 
     D        depth          (batch, 1, S, S)  patch in [-1, 1]
-    Theta    pose           (batch, 26)       wrist in half cube edges around the crop's centre, then radians (DOFS)
+    Theta    pose           (batch, 26)       palm's centre in half cube edges around the crop's, then radians (DOFS)
     F        layer          networks/hand_layer.py, Eq. 4
     Y        joints         (batch, J, 3)     labels in half cube edges around the crop's centre
     bounds   limits_rad     (20, 2)           of the finger angles, as the training poses were seen to take them
@@ -82,13 +82,14 @@ def choose_turn(pose: Poses) -> Poses:
     yaw, pitch, roll = pose[:, 3:PALM].unbind(1)
     # Rz(roll) Rx(pitch) Ry(yaw) is also Rz(roll + pi) Rx(pi - pitch) Ry(yaw + pi).
     over = pitch.cos() < 0
-    turned = torch.stack([yaw + torch.pi * over, torch.where(over, torch.pi - pitch, pitch), roll + torch.pi * over], 1)
+    half = torch.pi * over.to(pose)
+    turned = torch.stack([yaw + half, torch.where(over, torch.pi - pitch, pitch), roll + half], 1)
     turned = torch.remainder(turned + torch.pi, 2 * torch.pi) - torch.pi
     return torch.cat([pose[:, :3], turned, pose[:, PALM:]], dim=1)
 
 
 def place_in_crop(pose_mm: Poses, centre_mm: Float[Tensor, "batch 3"], cube_mm: Float[Tensor, "batch"]) -> Poses:
-    """Camera millimetres to half cube edges around the crop's centre; angles stay."""
+    """The wrist's place in half cube edges around the crop's centre from camera millimetres; angles stay."""
     return torch.cat([(pose_mm[:, :3] - centre_mm) / (cube_mm / 2)[:, None], pose_mm[:, 3:]], dim=1)
 
 
@@ -143,7 +144,8 @@ def train_parameter(crops: CropDataset, settings: DeepModelParameter, run: Train
     """The fitted pose as the target; with a weight also Eq. 2, as in the footnote of Sec. 4.1."""
 
     def loss(network: DeepModel, crops: CropBatch, pose_mm: Tensor) -> Tensor:
-        pose, fitted = network.read_numbers(crops.depth), place_in_crop(pose_mm, crops.centre_mm, crops.cube_mm)
+        pose, wrist = network.read_numbers(crops.depth), place_in_crop(pose_mm, crops.centre_mm, crops.cube_mm)
+        fitted = network.layer.from_wrist(wrist, crops.cube_mm)
         return parameter_loss(pose, fitted) + settings.physical_weight * physical_loss(pose, network.layer.limits_rad)
 
     return fit(crops, settings, run, loss)
@@ -157,7 +159,7 @@ def fit(crops: CropDataset, settings: DeepModelFitting, run: TrainingRun, loss: 
     network = DeepModel(
         layer, crops.size_px, direct=direct, channels=settings.channels, dropout=settings.dropout, seed=run.seed
     )
-    network.start_at(find_start(data, direct=direct))
+    network.start_at(find_start(data, None if direct else layer))
     steps = count_steps(len(data.seen["depth"]), settings.epochs, settings.batch)
     training = PoseTraining(network, settings, steps, loss, data.held_back)
     run.fit(training, data.seen, epochs=settings.epochs, batch=settings.batch, precision=settings.precision)
@@ -189,12 +191,12 @@ def find_edge(crops: CropDataset) -> float:
     return float(edges_mm[0])
 
 
-def find_start(data: Division, *, direct: bool) -> Float[Tensor, "outputs"]:
-    """The training frames' mean joints, or mean pose."""
+def find_start(data: Division, layer: HandLayer | None) -> Float[Tensor, "outputs"]:
+    """The training frames' mean joints, or behind a hand model their mean pose."""
     seen = data.seen
-    if direct:
+    if layer is None:
         return seen["joints"].mean(0).flatten()
-    return find_mean(place_in_crop(seen["pose_mm"], seen["centre_mm"], seen["cube_mm"]))
+    return find_mean(layer.from_wrist(place_in_crop(seen["pose_mm"], seen["centre_mm"], seen["cube_mm"])))
 
 
 def build_model(trained: Trained) -> DeepModel:
@@ -211,9 +213,10 @@ def predict(trained: Trained, depth: Images) -> Float[Tensor, "steps frames join
 
 
 def read_pose(trained: Trained, depth: Images) -> Poses:
-    """Theta as the network gives it."""
+    """Theta as the network gives it, with the wrist's place."""
     network = build_model(trained).eval().to(find_device())
-    return choose_turn(apply(NumbersOf(network), depth))
+    pose = apply(NumbersOf(network), depth)
+    return choose_turn(network.layer.cpu().to_wrist(pose))
 
 
 def fit_joints(trained: Trained, depth: Images) -> Poses:
