@@ -13,8 +13,13 @@ Convolutions have no padding and poolings round up, as in the authors' framework
 The start is ours. The output's biases are the mean pose (or the mean joints) of the training frames, in front of small
 weights: no constant is nearer, and with all parameters zero the wrist would lie at the cube's centre, and joints 115 mm
 from their labels. The other weights have the variance 1 / inputs, as was usual before He's 2 / inputs, which all
-other networks here take. Features grow with it, and with them every step: the wrist moves all joints at once, so that
-at the printed rate of 0.003 and He's start the first step throws the hand meters away and the second is NaN.
+other networks here take. Features grow with it, and with them every step: at the printed rate of 0.003 and He's start
+the first step throws the hand meters away and the second is NaN.
+
+Ours too is a scale on the palm's six outputs. Shifted by 1, the palm moves all J joints by 1, so that descent on its
+output goes J times as fast as on a joint that is read directly, and the rate at which it stays stable is J times lower
+than what the fingers want. The outputs are multiplied by what makes them move the joints by 1 together: 1 / sqrt(J)
+for the place, about a half for the turns. Theta and both losses stay what they are.
 """
 
 import torch
@@ -24,19 +29,23 @@ from torch.nn.functional import max_pool2d
 
 from handbench.errors import BadInput
 from handbench.hand.skeleton import DOFS
-from handbench.networks.hand_layer import HandLayer
+from handbench.networks.hand_layer import PALM, HandLayer
 from handbench.networks.initialise import initialise_layers
 from handbench.networks.patches import put_channels_last, require_size
 
 HIDDEN = 1024
 GAIN = 1.0
 """Of the first weights; see above."""
+TURN_SCALE = 0.5
+"""Of the palm's turns: one radian moves NYU's scored joints by 2 half cube edges, all squares added up; see above."""
 LEAST_PX = 40
 """Of which a single cell is left after convolutions without padding."""
 
 
 class DeepModel(nn.Module):
     """Depth to joints, by way of a pose unless they are read directly."""
+
+    scale: Float[Tensor, "outputs"]
 
     def __init__(
         self,
@@ -63,12 +72,16 @@ class DeepModel(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(HIDDEN, 3 * len(layer.bones) if direct else len(DOFS))
         self.layer = layer
+        scale = torch.ones(self.output.out_features)
+        if not direct:
+            scale[:3], scale[3:PALM] = len(layer.bones) ** -0.5, TURN_SCALE
+        self.register_buffer("scale", scale, persistent=False)
         initialise_layers(self, last=[self.output], seed=seed, gain=GAIN)
 
     def start_at(self, mean: Float[Tensor, "outputs"]) -> None:
         """What every image is answered with, up to the small first weights, before anything is learned."""
         with torch.no_grad():
-            self.output.bias.copy_(mean)
+            self.output.bias.copy_(mean / self.scale)
 
     def forward(
         self, images: Float[Tensor, "batch 1 size size"], cube_mm: Float[Tensor, "batch"] | None = None
@@ -83,7 +96,7 @@ class DeepModel(nn.Module):
         maps = max_pool2d(self.convolution_2(maps), 2, ceil_mode=True).relu()
         maps = self.convolution_3(maps).relu()
         features = self.dropout(self.hidden_1(maps.flatten(1)).relu())
-        return self.output(self.dropout(self.hidden_2(features).relu()))
+        return self.scale * self.output(self.dropout(self.hidden_2(features).relu()))
 
 
 def count_cells(size_px: int) -> int:
