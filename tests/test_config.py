@@ -206,9 +206,18 @@ def test_a_wrong_module_is_one_line(values: dict, patch: dict, said: str) -> Non
 
 
 def test_a_module_sees_the_crops_of_its_paper_or_its_own(values: dict) -> None:
-    assert check_config(values).centre_of("nn_search") == "com"
+    assert check_config(values).centre_of("nn_search", "nyu") == "com"
     values["modules"]["nn_search"]["centre"] = "joint"
-    assert check_config(values).centre_of("nn_search") == "joint"
+    assert check_config(values).centre_of("nn_search", "nyu") == "joint"
+
+
+def test_a_paper_names_another_centre_where_a_dataset_has_no_such_joint(values: dict) -> None:
+    config = check_config(values)
+    assert [config.centre_of("deepmodel", name) for name in ("nyu", "icvl")] == ["joint-PALM_5", "joint"]
+    values["papers"]["deepmodel"]["centres"] = {}
+    values["modules"]["deepmodel"]["datasets"] = ["icvl"]
+    with pytest.raises(BadInput, match=r"modules\.deepmodel names joint 'PALM_5'"):
+        check_config(values)
 
 
 @pytest.mark.parametrize(
@@ -275,7 +284,7 @@ def test_localized_crops_have_one_localizer(values: dict) -> None:
     # Where every module of the paper sees localized crops, the localizer itself sees others.
     values["papers"]["feedback19"]["centre"] = LOCALIZED
     values["modules"]["feedback19_localizer"]["centre"] = "com"
-    assert check_config(values).centre_of("feedback19_predictor") == LOCALIZED
+    assert check_config(values).centre_of("feedback19_predictor", "nyu") == LOCALIZED
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,7 @@ def run_train(options: argparse.Namespace) -> None:
         fold=options.fold,
         threads=options.threads,
         needs=tuple(options.needs),
+        poses=options.poses,
     )
     print(train(job, options.store, options.out, call=options.call, log_model=options.log_model))
 

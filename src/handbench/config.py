@@ -53,6 +53,8 @@ class PaperSettings(Strict):
     """What a paper's protocol fixes before any network is built."""
 
     centre: Centre
+    centres: dict[DatasetName, Centre] = Field(default_factory=dict)
+    """Of datasets that have another word for it: no two label the same joints."""
 
 
 class Published(Strict):
@@ -99,10 +101,11 @@ class Config(Strict):
             _check_localized(name, self)
         return self
 
-    def centre_of(self, module: str) -> str:
-        """The crops that a module sees: its own choice, else that of its paper."""
+    def centre_of(self, module: str, dataset: DatasetName) -> str:
+        """The crops that a module sees of a dataset: its own choice, else that of its paper."""
         asked = self.modules[module]
-        return asked.centre or self.papers[asked.paper].centre
+        protocol = self.papers[asked.paper]
+        return asked.centre or protocol.centres.get(dataset, protocol.centre)
 
     def localizers_of(self, dataset: str) -> list[str]:
         """The modules that find the centre of a dataset's localized crops: one, where there are such crops."""
@@ -252,7 +255,7 @@ def _check_module(word: str, module: Module, config: Config) -> None:
         raise ValueError(f"modules.{word}: a dataset stands twice in {', '.join(module.datasets)}")
     for name in module.datasets:
         if name in config.datasets:
-            _check_centre(name, config.centre_of(word), where=f"modules.{word}")
+            _check_centre(name, config.centre_of(word, name), where=f"modules.{word}")
             if isinstance(module, Feedback19LocalizerModule):
                 _check_centre(name, f"joint-{module.settings.joint}", where=f"modules.{word}")
     for needed in module.needs:
@@ -289,7 +292,7 @@ def _check_parts(word: str, module: Module, config: Config) -> None:
         without = [name for name in module.datasets if name not in modules[needed].datasets]
         if without:
             raise ValueError(f"modules.{word} runs on {without[0]}, where {needed}, which it needs, does not")
-        if config.centre_of(needed) != config.centre_of(word):
+        if any(config.centre_of(needed, name) != config.centre_of(word, name) for name in module.datasets):
             raise ValueError(f"modules.{word} and {needed}, which it needs, see crops of different centres")
 
 
@@ -306,7 +309,7 @@ def _check_localized(name: DatasetName, config: Config) -> None:
     asking += [
         f"modules.{word}"
         for word, module in config.modules.items()
-        if name in module.datasets and config.centre_of(word) == LOCALIZED
+        if name in module.datasets and config.centre_of(word, name) == LOCALIZED
     ]
     if not asking:
         return
@@ -318,7 +321,7 @@ def _check_localized(name: DatasetName, config: Config) -> None:
         raise ValueError(
             f"{asking[0]}: localized crops of {name} need one module of kind feedback19.localizer, not {found}"
         )
-    if config.centre_of(localizers[0]) == LOCALIZED:
+    if config.centre_of(localizers[0], name) == LOCALIZED:
         raise ValueError(f"modules.{localizers[0]}: a localizer cannot learn from the crops that it is to make")
 
 

@@ -8,6 +8,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from handbench.conventions import LOCALIZED
 from handbench.modules import (
+    DeepModelHand,
+    DeepModelJoint,
+    DeepModelParameter,
     Feedback15DeepPrior,
     Feedback15Predictor,
     Feedback15Synthesizer,
@@ -162,6 +165,27 @@ class Feedback19JointModule(_Module):
     settings: Feedback19Joint = Feedback19Joint()
 
 
+class DeepModelHandModule(_Module):
+    """The network that ends in the hand model layer."""
+
+    kind: Literal["deepmodel.hand"]
+    settings: DeepModelHand = DeepModelHand()
+
+
+class DeepModelJointModule(_Module):
+    """The same network without the layer."""
+
+    kind: Literal["deepmodel.joint"]
+    settings: DeepModelJoint = DeepModelJoint()
+
+
+class DeepModelParameterModule(_Module):
+    """The same network trained on fitted poses."""
+
+    kind: Literal["deepmodel.parameter"]
+    settings: DeepModelParameter = DeepModelParameter()
+
+
 Module = (
     NearestNeighbourModule
     | Feedback15PredictorModule
@@ -176,4 +200,7 @@ Module = (
     | Feedback19SynthesizerModule
     | Feedback19UpdaterModule
     | Feedback19JointModule
+    | DeepModelHandModule
+    | DeepModelJointModule
+    | DeepModelParameterModule
 )

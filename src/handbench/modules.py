@@ -206,6 +206,51 @@ class Feedback19Joint(Fitting):
     """Whether networks of the same sizes start anew in the place of those trained apart, as Sec. 3.6 tried in vain."""
 
 
+class DeepModelFitting(Fitting):
+    """What the networks of deepmodel are trained by: gradient descent with momentum, no augmentation."""
+
+    epochs: Annotated[int, Field(ge=1)] = 100
+    """Ours; Sec. 3.2: until convergence."""
+    batch: Annotated[int, Field(ge=1)] = 512
+    """Sec. 3.2."""
+    learning_rate: Annotated[float, Field(gt=0)] = 0.003
+    """Sec. 3.2, of losses that are means over the batch."""
+    last_rate_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Sec. 3.2 names one rate."""
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """Sec. 3.2."""
+    channels: Annotated[int, Field(ge=1)] = 8
+    """Of every convolution: Sec. 3.2."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
+    """Sec. 3.2."""
+    augmentation: Augmentation = Augmentation(scale=0.0, shift_mm=0.0, turn_deg=0.0)
+    """The paper has none."""
+
+
+class DeepModelHand(DeepModelFitting):
+    """The hand model layer behind the network, trained on joints (deepmodel 3.2)."""
+
+    physical_weight: Annotated[float, Field(ge=0)] = 1.0
+    """Lambda of Eq. 3, Sec. 3.2; 0: "ours w/o phy" of Table 1."""
+
+
+class DeepModelJoint(DeepModelFitting):
+    """Direct joint: the network without the layer (deepmodel 4.1)."""
+
+
+class DeepModelParameter(DeepModelFitting):
+    """Direct parameter: the network trained on fitted poses (deepmodel 4.1)."""
+
+    physical_weight: Annotated[float, Field(ge=0)] = 0.0
+    """Of Eq. 2 beside the parameters' own loss: 1 in the footnote of Sec. 4.1."""
+
+    @model_validator(mode="after")
+    def _leave_rotations(self) -> "DeepModelParameter":
+        if self.augmentation.turn_deg:
+            raise ValueError("turned patches show no rigid hand whose parameters are known: turn_deg is 0 here")
+        return self
+
+
 @dataclass(frozen=True)
 class Kind:
     """What the workflow has to know of a kind."""
@@ -225,6 +270,8 @@ class Kind:
     """Whether it draws by a network, which has a gradient."""
     trains_needs: bool = False
     """Whether it trains on what it needs, which then has to live in its own file."""
+    fitted: bool = False
+    """Whether it learns from poses fitted to the labels, or from the hand that they belong to."""
 
 
 _LOOP = ("predictor", "synthesizer", "updater")
@@ -243,6 +290,9 @@ KINDS: dict[str, Kind] = {
     "feedback19.synthesizer": Kind(Feedback19Synthesizer, "synthesizer", predicts=False, probes=True),
     "feedback19.updater": Kind(Feedback19Updater, "updater", _LOOP[:2], predicts=False),
     "feedback19.joint": Kind(Feedback19Joint, "loop", _LOOP, whole=True, probes=True, trains_needs=True),
+    "deepmodel.hand": Kind(DeepModelHand, "predictor", fitted=True),
+    "deepmodel.joint": Kind(DeepModelJoint, "predictor", fitted=True),
+    "deepmodel.parameter": Kind(DeepModelParameter, "predictor", fitted=True),
 }
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from network_builders import BUILDERS, JOINTS, make_inputs, output_shape
+from network_builders import BUILDERS, JOINTS, make_inputs, make_layer, output_shape
 from safetensors.torch import load_file, save_file
 
 from handbench.errors import BadInput
@@ -79,6 +79,8 @@ RESIDUAL = (
         ("predictor", 8 * 25 + 8 + 8 * 16 * 16 * 1024 + 1024 + 1024 * HAND + HAND),
         ("deepprior", THREE + DENSE + 1024 * 30 + 30 + 30 * HAND + HAND),
         ("localizer", THREE + DENSE + 1024 * 3 + 3),
+        ("deepmodel", THREE + (4 * 4 * 8 + 1) * 1024 + 1025 * 1024 + 1025 * 26),
+        ("deepmodel-joint", THREE + (4 * 4 * 8 + 1) * 1024 + 1025 * 1024 + 1025 * HAND),
         (
             "deepprior++",
             (32 * 25 + 32)
@@ -160,8 +162,9 @@ def test_a_signal_keeps_its_size_through_he_layers():
 
 
 def test_outputs_start_small():
-    """Near no correction, the mean pose, an empty image: tanh makes 0.76 of the background's 1."""
+    """Near no correction, the mean pose, a flat hand, an empty image: tanh makes 0.76 of the background's 1."""
     empty = {"synthesizer-2015": START_DEPTH, "synthesizer-2019": math.tanh(START_DEPTH)}
+    empty["deepmodel"] = make_layer()(torch.zeros(1, 26))
     for name in NAMES:
         with torch.no_grad():
             output = BUILDERS[name](64)(*make_inputs(name, 8, 64)) - empty.get(name, 0.0)

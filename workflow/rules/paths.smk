@@ -97,7 +97,7 @@ def all_sheets():
 def store_of(dataset, module, split):
     """The crops that a module sees of a split."""
     kept = split if split in DATASETS[dataset].splits else "all"
-    return f"{RUN}/crop/{dataset}/{settings.centre_of(module)}/{kept}/store.json"
+    return f"{RUN}/crop/{dataset}/{settings.centre_of(module, dataset)}/{kept}/store.json"
 
 
 def trained(dataset, module, seed, fold=""):
@@ -112,6 +112,17 @@ def localizer_module(dataset):
 def localizer_of(dataset):
     """Its checkpoint with the first seed: the crops are the same for every seed of what learns from them."""
     return trained(dataset, localizer_module(dataset), settings.seeds[0])
+
+
+def fitted(dataset, split):
+    """The hand and its poses that explain the labels of a split."""
+    return f"{RUN}/fit/{dataset}/{split}/fit.json"
+
+
+def poses_needed(wildcards):
+    """Fitted poses that a module learns from, where its kind does."""
+    asks = KINDS[settings.modules[wildcards.module].kind].fitted
+    return [fitted(wildcards.dataset, "train")] if asks else []
 
 
 def checkpoints_needed(wildcards):
@@ -132,6 +143,11 @@ def checkpoints_of_folds(wildcards):
 def needs_option(checkpoints):
     """The command line's words for the checkpoints that a module starts from, if there are any."""
     return "--needs " + " ".join(shlex.quote(os.path.dirname(card)) for card in checkpoints) if checkpoints else ""
+
+
+def poses_option(fits):
+    """The command line's words for the poses that a module learns from, if it does."""
+    return f"--poses {shlex.quote(os.path.dirname(fits[0]))}" if fits else ""
 
 
 def fold_option(fold):

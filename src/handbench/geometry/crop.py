@@ -141,6 +141,16 @@ def unnormalise_joints(
     return joints * _half_edge(cube_mm) + centre_mm[..., None, :]
 
 
+def unnormalise_pose(
+    pose: Float[np.ndarray, "*batch 26"],
+    centre_mm: Float[np.ndarray, "*batch 3"],
+    cube_mm: Float[np.ndarray, "*batch"] | float,
+) -> Float[np.ndarray, "*batch 26"]:
+    """The same for pose parameters, of which the first three are a place in the cube and the others angles."""
+    wrist_mm = unnormalise_joints(pose[..., None, :3], centre_mm, cube_mm)[..., 0, :]
+    return np.concatenate([wrist_mm, pose[..., 3:]], axis=-1)
+
+
 def _half_edge(cube_mm: Float[np.ndarray, "*batch"] | float) -> Float[np.ndarray, "*batch 1 1"] | float:
     return cube_mm / 2 if isinstance(cube_mm, int | float) else cube_mm[..., None, None] / 2
 

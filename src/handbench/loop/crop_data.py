@@ -28,9 +28,9 @@ class Division:
     held_back: Data
 
 
-def divide(crops: CropDataset) -> Division:
-    """Every module of a chain holds back the same frames."""
-    data = gather(crops)
+def divide(crops: CropDataset, beside: Data | None = None) -> Division:
+    """Every module of a chain holds back the same frames; `beside` has what else is known of every frame."""
+    data = gather(crops, beside)
     frames = len(data["depth"])
     if frames < 2:
         raise BadInput(
@@ -45,13 +45,14 @@ def divide(crops: CropDataset) -> Division:
     )
 
 
-def gather(crops: CropDataset) -> Data:
-    """Everything that a batch needs of the labelled frames."""
+def gather(crops: CropDataset, beside: Data | None = None) -> Data:
+    """Everything that a batch needs of the labelled frames, and what stands beside it."""
     tensors, labelled = crops.tensors(torch.float16), find_labelled(crops)
     camera = crops.store.camera
     focal, principal = make_camera(tensors["patch_from_image"], (camera.fx, camera.fy), (camera.cx, camera.cy))
     tensors |= {"focal_px": focal, "principal_px": principal}
-    return {name: tensors[name][labelled] for name in _OF_A_CROP}
+    kept = {name: tensors[name] for name in _OF_A_CROP} | (beside or {})
+    return {name: values[labelled] for name, values in kept.items()}
 
 
 def find_labelled(crops: CropDataset) -> Bool[Tensor, "frames"]:

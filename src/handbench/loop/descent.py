@@ -1,4 +1,4 @@
-"""Gradient descent as the feedback papers have it: RMSprop with truncated gradients in 2015, Adam in 2019."""
+"""Gradient descent as the papers have it: RMSprop with truncated gradients, Adam, or plain descent with momentum."""
 
 import torch
 from pytorch_lightning import LightningModule
@@ -7,7 +7,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from handbench.loop.augmentation import Ranges
-from handbench.modules import Augmentation, Fitting, RootMeanSquare
+from handbench.modules import Augmentation, DeepModelFitting, Fitting, RootMeanSquare
 
 
 class Descent(LightningModule):
@@ -25,6 +25,8 @@ class Descent(LightningModule):
         optimizer: torch.optim.Optimizer
         if isinstance(settings, RootMeanSquare):
             optimizer = torch.optim.RMSprop(learned, lr=settings.learning_rate, alpha=settings.rms_decay)
+        elif isinstance(settings, DeepModelFitting):
+            optimizer = torch.optim.SGD(learned, lr=settings.learning_rate, momentum=settings.momentum)
         else:
             optimizer = torch.optim.Adam(learned, lr=settings.learning_rate, fused=True)
         # A plain function: of anything else the scheduler keeps the attributes in what a killed training goes on from.

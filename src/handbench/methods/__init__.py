@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from handbench.datasets.torch_dataset import CropDataset
+from handbench.fitting.pose_file import FittedPoses
 from handbench.modules import Precision
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class TrainingRun(Protocol):
     seed: int
     needs: tuple[Trained, ...]
     """The modules that it starts from, in the order of its kind's needs."""
+    poses: FittedPoses | None
+    """Fitted to the labels of the training frames, with the hand that takes them; None where its kind needs none."""
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         """Say how it goes: an epoch's numbers at once."""
@@ -86,6 +89,9 @@ class Method:
     """
     probe: Callable[[Trained, CropDataset, CropDataset], Numbers] | None = None
     """What else is to be known of it, from test crops and those it learned from; None where joints tell it all."""
+    pose: Callable[[Trained, Tensor], Float[Tensor, "frames 26"]] | None = None
+    """Depth (frames, 1, S, S) to pose parameters: the wrist in units of half the cube's edge around its centre, then
+    radians in the order of skeleton.DOFS. None where a kind knows no hand."""
 
 
 def find_device() -> torch.device:

@@ -10,14 +10,17 @@ LAST_LAYER_SHARE = 0.1
 """Of the spread that keeps a signal's size. Outputs start near zero: an updater starts by leaving poses alone."""
 
 
-def initialise_layers(network: nn.Module, *, last: Sequence[nn.Module], seed: int) -> None:
-    """He's normal start for every layer of weights, a small one for the layers within `last`, biases zero."""
+def initialise_layers(network: nn.Module, *, last: Sequence[nn.Module], seed: int, gain: float = math.sqrt(2)) -> None:
+    """He's normal start for every layer of weights, a small one for the layers within `last`, biases zero.
+
+    The gain of 1 gives the start that was usual before He's: a signal halves in every ReLU layer.
+    """
     generator = torch.Generator().manual_seed(seed)
     small = {id(module) for layer in last for module in layer.modules()}
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            gain = LAST_LAYER_SHARE if id(module) in small else math.sqrt(2)
-            _fill_normal(module.weight, gain / math.sqrt(count_inputs(module)), generator)
+            share = LAST_LAYER_SHARE if id(module) in small else gain
+            _fill_normal(module.weight, share / math.sqrt(count_inputs(module)), generator)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
 

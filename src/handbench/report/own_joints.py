@@ -1,4 +1,4 @@
-"""The joints of a person's own frames, after every iteration, as CSV and as JSON."""
+"""The joints of a person's own frames, after every iteration, and the hand's angles, as CSV and as JSON."""
 
 import csv
 import io
@@ -15,10 +15,13 @@ from handbench.conventions import Camera
 from handbench.datasets.centres import Centre
 from handbench.datasets.files import replace_file
 from handbench.geometry.camera import project_points
+from handbench.hand.skeleton import DOFS
 
 FORMAT, VERSION = "handbench joints", 1
 COLUMNS = ("frame", "iteration", "final", "joint", "x_mm", "y_mm", "z_mm", "u_px", "v_px")
+ANGLES = DOFS[3:]
 UNITS = {"xyz": "mm", "uv": "px", "centre": "mm", "cube": "mm"}
+ANGLE_UNITS = {"wrist": "mm", "angles": "deg"}
 AXES = {
     "xyz": "camera: x right, y down, z forward, from the camera's centre",
     "uv": "u right, v down in the file's image; (0, 0) is the middle of its upper left pixel",
@@ -36,6 +39,8 @@ class OwnJoints:
     cube: Centre
     steps_mm: Float32[np.ndarray, "steps joints 3"]
     """The first estimate, then the joints after each iteration; the last is the result."""
+    pose_mm: Float32[np.ndarray, "26"] | None = None
+    """Of a model that knows a hand: wrist in camera millimetres, then radians, in the order of DOFS."""
 
     @property
     def steps_px(self) -> Float64[np.ndarray, "steps joints 2"]:
@@ -63,13 +68,25 @@ def _list_rows(frame: OwnJoints, joints: Sequence[str]) -> Iterator[tuple[Any, .
             yield frame.name, step, int(step == last), joint, *millimetres, *("" if n != n else f"{n:.2f}" for n in uv)
 
 
+def write_angles_csv(path: Path, frames: Sequence[OwnJoints]) -> None:
+    """One row a frame: the wrist in millimetres, then every angle in degrees, named as in skeleton.DOFS."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("frame", "x_mm", "y_mm", "z_mm", *(f"{name}_deg" for name in ANGLES)))
+    for frame in frames:
+        if frame.pose_mm is not None:
+            numbers = np.concatenate([frame.pose_mm[:3], np.degrees(frame.pose_mm[3:])]).tolist()
+            writer.writerow((frame.name, *(f"{number:.3f}" for number in numbers)))
+    replace_file(path, text.getvalue().encode(errors="backslashreplace"))
+
+
 def write_joints_json(path: Path, frames: Sequence[OwnJoints], joints: Sequence[str], model: str) -> None:
     """The same with what belongs to it: model, units, axes, and of each frame its camera and cube."""
     content = {
         "format": FORMAT,
         "version": VERSION,
         "model": model,
-        "units": UNITS,
+        "units": UNITS | (ANGLE_UNITS if any(frame.pose_mm is not None for frame in frames) else {}),
         "axes": AXES,
         "joints": list(joints),
         "frames": [_describe_frame(frame, joints) for frame in frames],
@@ -79,7 +96,7 @@ def write_joints_json(path: Path, frames: Sequence[OwnJoints], joints: Sequence[
 
 def _describe_frame(frame: OwnJoints, joints: Sequence[str]) -> dict[str, Any]:
     last = len(frame.steps_mm) - 1
-    return {
+    described = {
         "name": frame.name,
         "file": str(frame.file),
         "camera": asdict(frame.camera),
@@ -96,6 +113,10 @@ def _describe_frame(frame: OwnJoints, joints: Sequence[str]) -> dict[str, Any]:
             for step, (points_mm, pixels) in enumerate(zip(frame.steps_mm, frame.steps_px, strict=True))
         ],
     }
+    if frame.pose_mm is None:
+        return described
+    angles = np.degrees(frame.pose_mm[3:]).round(3).tolist()
+    return described | {"wrist": _round(frame.pose_mm[:3], 3), "angles": dict(zip(ANGLES, angles, strict=True))}
 
 
 def _round(numbers: np.ndarray, decimals: int) -> list[float] | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 from torch import Tensor
 
 from handbench.conventions import DATASETS, LOCALIZED, Camera
@@ -19,15 +19,15 @@ from handbench.datasets.own_frames import Intrinsics, list_own_files, name_frame
 from handbench.datasets.own_hand import DEFAULT_REACH, Reach, crop_named_place, crop_own_hand, keep_reach, require_edge
 from handbench.datasets.scored_skeleton import scored_skeleton
 from handbench.errors import BadInput
-from handbench.geometry.crop import unnormalise_joints
+from handbench.geometry.crop import unnormalise_joints, unnormalise_pose
 from handbench.loop.localization import place_crops, refine_centres
 from handbench.methods import load_method
 from handbench.report.overlay import write_overlays
-from handbench.report.own_joints import OwnJoints, write_joints_csv, write_joints_json
+from handbench.report.own_joints import OwnJoints, write_angles_csv, write_joints_csv, write_joints_json
 from handbench.training.checkpoint import find_checkpoint, load_checkpoint
 from handbench.training.localize import TrainedLocalizer, load_localizer
 
-JOINTS_CSV, JOINTS_JSON = "joints.csv", "joints.json"
+JOINTS_CSV, JOINTS_JSON, ANGLES_CSV = "joints.csv", "joints.json", "angles.csv"
 Iterate = Callable[[Tensor], Tensor]
 
 
@@ -48,6 +48,8 @@ class Model:
     """Of the crops that it learned from."""
     localizer: TrainedLocalizer | None = None
     """What moves the cube from the centre of mass to where the model expects it; of whole frames alone."""
+    read_pose: Callable[[Tensor], Tensor] | None = None
+    """Depth to pose parameters (frames, 26), of a model that knows a hand: `methods.Method.pose`."""
 
 
 def load_model(folder: Path, cube_mm: float | None = None, localizer: Path | None = None) -> Model:
@@ -57,8 +59,8 @@ def load_model(folder: Path, cube_mm: float | None = None, localizer: Path | Non
     """
     checkpoint = load_checkpoint(find_checkpoint(folder))
     card, trained = checkpoint.card, checkpoint.trained
-    predict = load_method(trained.kind).predict
-    if predict is None:
+    method = load_method(trained.kind)
+    if method.predict is None:
         raise BadInput(
             folder, expected="a checkpoint that gives joints", found=trained.kind, fix="name a loop's folder"
         )
@@ -69,8 +71,8 @@ def load_model(folder: Path, cube_mm: float | None = None, localizer: Path | Non
     if loaded and loaded.word != centre:
         fix = "name the localizer of its crops" if centre.startswith(f"{LOCALIZED}-") else "leave --localizer out"
         raise BadInput(folder, expected=f"a model of {loaded.word} crops", found=f"one of {centre} crops", fix=fix)
-    iterate = partial(predict, trained)
-    return Model(card["module"], card["dataset"], card["size_px"], cube, iterate, centre, loaded)
+    iterate, read_pose = partial(method.predict, trained), partial(method.pose, trained) if method.pose else None
+    return Model(card["module"], card["dataset"], card["size_px"], cube, iterate, centre, loaded, read_pose)
 
 
 def name_source(model: Model, camera: Sequence[str] | None, centre_mm: Sequence[float] | None) -> Intrinsics | Centre:
@@ -94,6 +96,8 @@ def predict_frames(
 ) -> str:
     """Write `joints.csv`, `joints.json` and the overlay pictures of files and folders of files to the folder `out`.
 
+    Of a model that knows a hand also `angles.csv`.
+
     `source` is what has to be known of the files: the camera of whole frames, in which the nearest hand within `reach`
     is found; or, of ready crops, the cube that they hold. Every file is read before anything is written: one that
     cannot be used is an error, not a frame less.
@@ -104,9 +108,10 @@ def predict_frames(
     files = list_own_files(paths)
     hands = [_find_hand(_read(file, model, source), model, source, reach) for file in files]
     joints = scored_skeleton(model.dataset)
-    steps_mm = _predict(model, [crop for crop, _ in hands], len(joints.names))
+    crops = [crop for crop, _ in hands]
+    steps_mm, pose_mm = _predict(model, crops, len(joints.names)), _predict_pose(model, crops)
     owns = [
-        OwnJoints(name, file, camera, Centre(crop.centre_mm, crop.cube_mm), steps_mm[:, place])
+        OwnJoints(name, file, camera, Centre(crop.centre_mm, crop.cube_mm), steps_mm[:, place], pose_mm[place])
         for place, (name, file, (crop, camera)) in enumerate(zip(name_frames(files), files, hands, strict=True))
     ]
     _write_joints(out, owns, joints.names, model.name)
@@ -159,10 +164,27 @@ def _refine_centre(localizer: TrainedLocalizer, crop: Crop, camera: Camera) -> F
     return centre_mm
 
 
-def _predict(model: Model, crops: Sequence[Crop], joint_count: int) -> Float32[np.ndarray, "steps frames joints 3"]:
-    depth = torch.from_numpy(np.stack([crop.depth for crop in crops])[:, None])
+def _predict_pose(model: Model, crops: Sequence[Crop]) -> Sequence[Float32[np.ndarray, "26"] | None]:
+    """Of each frame; None where the model knows joints alone."""
+    if model.read_pose is None:
+        return [None] * len(crops)
     with torch.no_grad():
-        steps = model.iterate(depth).float().cpu().numpy()
+        pose = model.read_pose(_stack_depth(crops)).cpu().numpy()
+    pose_mm: np.ndarray = unnormalise_pose(pose, *_stack_cubes(crops)).astype(np.float32)
+    return list(pose_mm)
+
+
+def _stack_depth(crops: Sequence[Crop]) -> Float[Tensor, "frames 1 size size"]:
+    return torch.from_numpy(np.stack([crop.depth for crop in crops])[:, None])
+
+
+def _stack_cubes(crops: Sequence[Crop]) -> tuple[Float32[np.ndarray, "frames 3"], Float32[np.ndarray, "frames"]]:
+    return np.stack([crop.centre_mm for crop in crops]), np.array([crop.cube_mm for crop in crops], np.float32)
+
+
+def _predict(model: Model, crops: Sequence[Crop], joint_count: int) -> Float32[np.ndarray, "steps frames joints 3"]:
+    with torch.no_grad():
+        steps = model.iterate(_stack_depth(crops)).float().cpu().numpy()
     if steps.shape[1:] != (len(crops), joint_count, 3) or not np.isfinite(steps).all():
         raise BadInput(
             model.name,
@@ -170,8 +192,7 @@ def _predict(model: Model, crops: Sequence[Crop], joint_count: int) -> Float32[n
             found=f"shape {steps.shape}, {np.isnan(steps).sum()} of the numbers NaN",
             fix="train it again: its training diverged, or it is a model of other joints",
         )
-    centre_mm = np.stack([crop.centre_mm for crop in crops])
-    cube_mm = np.array([crop.cube_mm for crop in crops], np.float32)
+    centre_mm, cube_mm = _stack_cubes(crops)
     return np.stack([unnormalise_joints(joints, centre_mm, cube_mm) for joints in steps]).astype(np.float32)
 
 
@@ -180,6 +201,8 @@ def _write_joints(out: Path, owns: Sequence[OwnJoints], joints: Sequence[str], m
         out.mkdir(parents=True, exist_ok=True)
         write_joints_csv(out / JOINTS_CSV, owns, joints)
         write_joints_json(out / JOINTS_JSON, owns, joints, model)
+        if any(own.pose_mm is not None for own in owns):
+            write_angles_csv(out / ANGLES_CSV, owns)
     except OSError as error:
         found = error.strerror or str(error)
         raise BadInput(out, expected="a folder that can be written", found=found, fix="choose another --out") from error

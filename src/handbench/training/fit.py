@@ -12,6 +12,7 @@ from handbench.modules import Precision
 if TYPE_CHECKING:
     from pytorch_lightning import LightningModule
 
+    from handbench.fitting.pose_file import FittedPoses
     from handbench.methods import Trained
 
 RESUME = "resume"
@@ -30,11 +31,13 @@ class Fit:
         log: Callable[[Mapping[str, float], int], None],
         *,
         needs: "tuple[Trained, ...]" = (),
+        poses: "FittedPoses | None" = None,
         key: str = "any",
     ) -> None:
         """`key` stands for all that the training depends on: what was begun under another one is not gone on with."""
         self.seed = seed
         self.needs = needs
+        self.poses = poses
         self.shown: dict[str, float] = {}
         """The last value of everything that was logged."""
         self._stopped: list[bool] = []

@@ -1,7 +1,7 @@
 """Joints in camera millimetres for every frame of a crop store: what `handbench predict` does."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy import ndarray
 from handbench.datasets.lock import hold_alone
 from handbench.datasets.torch_dataset import CropDataset, open_crops
 from handbench.errors import BadInput
-from handbench.geometry.crop import unnormalise_joints
+from handbench.geometry.crop import unnormalise_joints, unnormalise_pose
 from handbench.loop.crop_data import choose_evenly
 from handbench.methods import load_method
 from handbench.modules import KINDS
@@ -22,6 +22,8 @@ from handbench.training.prediction_file import save_predictions
 
 SAME = ("kind", "module", "paper", "settings", "seed", "dataset", "centre", "size_px", "joints")
 """What the checkpoints of several folds must agree in."""
+OF_THE_HAND = ("hand", "keypoints_mm", "limits_rad")
+"""What the card tells beside angles: whose they are, and the bounds that the training frames keep to."""
 
 
 def predict(folders: Sequence[Path], store: Path, out: Path) -> str:
@@ -52,6 +54,9 @@ class _Part:
     places: Int64[ndarray, "frames"]
     """Where they stand in the store."""
     steps_mm: Float32[ndarray, "steps frames joints 3"]
+    pose_mm: Float32[ndarray, "frames 26"] | None = None
+    """Of a kind that knows a hand, as a prediction has it."""
+    hand_scale: Float32[ndarray, "frames"] | None = None
 
 
 def _predict_part(checkpoint: Checkpoint, store: Path) -> _Part:
@@ -59,14 +64,20 @@ def _predict_part(checkpoint: Checkpoint, store: Path) -> _Part:
     crops = open_crops(store=store, split="test" if fold else None, fold=fold, joints="scored", verify=False)
     tensors = crops.tensors()
     chosen = choose_evenly(len(crops), getattr(trained.settings, "frames", None))
-    predict = load_method(trained.kind).predict
-    assert predict is not None, "checked before"
+    method = load_method(trained.kind)
+    assert method.predict is not None, "checked before"
     torch.manual_seed(checkpoint.card["seed"])
     with torch.no_grad():
-        steps = predict(trained, tensors["depth"][chosen])
+        steps = method.predict(trained, tensors["depth"][chosen])
+        pose = method.pose(trained, tensors["depth"][chosen]) if method.pose else None
     centre_mm, cube_mm = tensors["centre_mm"][chosen].numpy(), tensors["cube_mm"][chosen].numpy()
     steps_mm = np.stack([unnormalise_joints(joints.numpy(), centre_mm, cube_mm) for joints in steps])
-    return _Part(crops.places[chosen.numpy()], steps_mm.astype(np.float32))
+    part = _Part(crops.places[chosen.numpy()], steps_mm.astype(np.float32))
+    if pose is None:
+        return part
+    pose_mm = unnormalise_pose(pose.numpy(), centre_mm, cube_mm).astype(np.float32)
+    scale = (cube_mm / checkpoint.card["poses"]["cube_mm"]).astype(np.float32)
+    return replace(part, pose_mm=pose_mm, hand_scale=scale)
 
 
 def _save(out: Path, checkpoints: Sequence[Checkpoint], crops: CropDataset, parts: Sequence[_Part]) -> int:
@@ -76,6 +87,8 @@ def _save(out: Path, checkpoints: Sequence[Checkpoint], crops: CropDataset, part
     places = places[order]
     store, protocol = crops.store, crops.store.card["protocol"]
     first = checkpoints[0].card
+    pose_mm, scale = (_join([getattr(part, name) for part in parts], order) for name in ("pose_mm", "hand_scale"))
+    told = first["poses"] if pose_mm is not None else {}
     card = {key: first[key] for key in ("kind", "module", "paper", "settings", "seed", "dataset")}
     card |= {
         "split": "test" if first["fold"] else protocol["split"],
@@ -85,12 +98,23 @@ def _save(out: Path, checkpoints: Sequence[Checkpoint], crops: CropDataset, part
         "protocol": protocol,
         "store": store.path.as_posix(),
         "converged": all(one.card["converged"] is True for one in checkpoints),
+        "gives_angles": bool(told),
+        **{key: told[key] for key in OF_THE_HAND if told},
         "checkpoints": [{"path": one.folder.as_posix(), "sha256": one.card["sha256"]} for one in checkpoints],
     }
     names = tuple(store.names[place] for place in places)
     before_mm = steps_mm[:-1] if len(steps_mm) > 1 else None
-    save_predictions(out, steps_mm[-1], names, np.asarray(store.row)[places], card, before_mm)
+    row = np.asarray(store.row)[places]
+    save_predictions(out, steps_mm[-1], names, row, card, before_mm, pose_mm, scale)
     return len(places)
+
+
+def _join(
+    parts: Sequence[Float32[ndarray, "..."] | None], order: Int64[ndarray, "frames"]
+) -> Float32[ndarray, "frames ..."] | None:
+    """What all parts give of their frames, in list order."""
+    given = [part for part in parts if part is not None]
+    return np.concatenate(given)[order] if given else None
 
 
 def _check_alike(checkpoints: Sequence[Checkpoint]) -> None:

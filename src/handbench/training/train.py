@@ -12,6 +12,7 @@ from handbench.datasets.store import SEAL, seal
 from handbench.datasets.torch_dataset import CropDataset, open_crops
 from handbench.digest import stage_digest
 from handbench.errors import BadInput
+from handbench.fitting.pose_file import FittedPoses, load_poses
 from handbench.methods import load_method
 from handbench.modules import KINDS, check_settings, explain_needs, method_file
 from handbench.provenance import read_call, read_commit
@@ -33,6 +34,8 @@ class Job:
     threads: int = 1
     needs: tuple[Path, ...] = ()
     """Checkpoints that it starts from, in the order of its kind's needs."""
+    poses: Path | None = None
+    """What `handbench fit` has left of the frames that it learns from, where its kind asks for it."""
 
 
 SAME = ("dataset", "fold", "centre", "size_px", "joints")
@@ -47,13 +50,15 @@ def train(job: Job, store: Path, out: Path, *, call: Path | None = None, log_mod
     settings = check_settings(job.kind, job.settings)
     crops = open_crops(store=store, split="train" if job.fold else None, fold=job.fold, joints="scored")
     needs = [load_checkpoint(folder) for folder in job.needs]
-    card = _describe(job, settings.model_dump(), crops, needs)
+    poses = _load_poses(job, crops)
+    card = _describe(job, settings.model_dump(), crops, needs) | {"poses": _describe_poses(job, poses, crops)}
     _check_needs(job, card, needs)
     with hold_alone(out), _track(job, card, out, call) as tracked:
         torch.set_num_threads(job.threads)
         torch.manual_seed(job.seed)
         parts = tuple(one.trained for one in needs)
-        method, fit = load_method(job.kind), Fit(job.seed, out, tracked.log, needs=parts, key=_digest(card))
+        method = load_method(job.kind)
+        fit = Fit(job.seed, out, tracked.log, needs=parts, poses=poses, key=_digest(card))
         state = method.train(crops, settings, fit)
         _check_finite(state, job)
         held = needs if KINDS[job.kind].whole else []
@@ -94,6 +99,35 @@ def _describe(job: Job, settings: dict[str, Any], crops: CropDataset, needs: Seq
             {"module": one.card["module"], "path": one.folder.as_posix(), "sha256": one.card["sha256"]} for one in needs
         ],
     }
+
+
+def _load_poses(job: Job, crops: CropDataset) -> FittedPoses | None:
+    """Those of the training's own frames, for the kinds that ask for them and for no others."""
+    asks = KINDS[job.kind].fitted
+    if asks != (job.poses is not None):
+        expected, found = ("--poses with poses fitted to its frames", "none") if asks else ("no --poses", "a folder")
+        fix = "run `handbench fit` on the training split and name its folder" if asks else "leave it out"
+        raise BadInput(job.module, expected=f"{expected} for the kind {job.kind}", found=found, fix=fix)
+    if job.poses is None:
+        return None
+    poses, protocol = load_poses(job.poses), crops.store.card["protocol"]
+    for key in ("dataset", "split"):
+        if poses.card[key] != protocol[key]:
+            raise BadInput(
+                job.poses,
+                expected=f"poses of the {key} {protocol[key]}",
+                found=poses.card[key],
+                fix="name the fit of the training split",
+            )
+    return poses
+
+
+def _describe_poses(job: Job, poses: FittedPoses | None, crops: CropDataset) -> dict[str, Any] | None:
+    """Which poses they were, and what whoever reads angles has to know: the hand, its size and its bounds."""
+    if job.poses is None or poses is None:
+        return None
+    told = {key: poses.card[key] for key in ("hand", "keypoints_mm", "limits_rad", "sha256")}
+    return {"path": job.poses.as_posix(), **told, "cube_mm": float(crops.tensors()["cube_mm"][0])}
 
 
 def _check_needs(job: Job, card: Mapping[str, Any], needs: Sequence[Checkpoint]) -> None:
@@ -143,6 +177,7 @@ def _track(job: Job, card: Mapping[str, Any], out: Path, call: Path | None) -> A
     }
     params = {"kind": job.kind, "seed": job.seed, "frames": card["frames"], "size_px": card["size_px"]}
     params |= {f"needs_{one['module']}": one["sha256"] for one in card["needs"]}
+    params |= {"poses": card["poses"]["sha256"]} if card["poses"] else {}
     params |= {"centre": card["centre"]["strategy"], **{str(k): v for k, v in job.settings.items()}}
     name = f"train {card['dataset']} {job.module} seed {job.seed}" + (f" fold {job.fold}" if job.fold else "")
     return open_run(out, experiment=job.paper, name=name, params=params, tags=tags, call=call)

@@ -1,0 +1,248 @@
+"""Model-based Deep Hand Pose Estimation: a network that ends in a hand model, and the baselines of its Table 1.
+
+X. Zhou, Q. Wan, W. Zhang, X. Xue, Y. Wei, "Model-based Deep Hand Pose Estimation", IJCAI 2016.
+
+    D        depth          (batch, 1, S, S)  patch in [-1, 1]
+    Theta    pose           (batch, 26)       palm's centre in half cube edges around the crop's, then radians (DOFS)
+    F        layer          networks/hand_layer.py, Eq. 4
+    Y        joints         (batch, J, 3)     labels in half cube edges around the crop's centre
+    bounds   limits_rad     (20, 2)           of the finger angles, as the training poses were seen to take them
+    lambda   physical_weight                  Eq. 3
+
+Here: the losses of Eqs. 1 to 3, direct joint and direct parameter (Sec. 4.1) and the training of all of them. The
+network is networks/deepmodel.py, and one for all.
+
+Units. Eq. 1 sums squares of half cube edges over coordinates and joints, Eq. 2 sums radians over angles. With a cube of
+300 mm, lambda = 1 means: one angle one degree out of its range costs as much as one joint 28 mm off. A batch takes the
+mean over its frames, as the authors' framework does, so that the rate of 0.003 does not depend on its size.
+
+Rotations. The palm's yaw, pitch and roll have no bounds and no favoured turn: the same rotation has two triples, and
+each angle any number of whole turns. The joint loss sees none of that. Direct parameter is given the triple whose pitch
+lies within 90 degrees, and an angle's error is the shorter way round; poses are told in that triple too.
+"""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from handbench.datasets.torch_dataset import CropDataset
+from handbench.errors import BadInput
+from handbench.fitting.inverse_kinematics import Hand, fit_pose
+from handbench.fitting.pose_file import FittedPoses
+from handbench.loop.augmentation import CropBatch, Ranges, augment
+from handbench.loop.crop_data import Data, Division, apply, as_batch, divide, find_labelled, measure_error_mm
+from handbench.loop.descent import Descent, count_steps
+from handbench.methods import Method, State, Trained, TrainingRun, find_device, keep
+from handbench.modules import DeepModelFitting, DeepModelHand, DeepModelJoint, DeepModelParameter
+from handbench.networks.deepmodel import DeepModel
+from handbench.networks.hand_layer import PALM, HandLayer, read_layer
+
+LAYER = "layer."
+"""What the names of the layer's tensors begin with in a checkpoint."""
+AT_ONCE = 1024
+"""Frames that the hand is fitted to at once."""
+
+Images = Float[Tensor, "frames 1 size size"]
+Joints = Float[Tensor, "batch joints 3"]
+Poses = Float[Tensor, "batch 26"]
+Loss = Callable[[DeepModel, CropBatch, Tensor], Tensor]
+
+
+def joint_loss(joints: Joints, labels: Joints) -> Float[Tensor, ""]:
+    """Half of |F(Theta) - Y|^2 on average over the batch (Eq. 1)."""
+    return (joints - labels).square().sum(dim=(1, 2)).mean() / 2
+
+
+def physical_loss(pose: Poses, limits_rad: Float[Tensor, "20 2"]) -> Float[Tensor, ""]:
+    """How far finger angles lie out of their ranges, added up, on average over the batch (Eq. 2)."""
+    low, high = limits_rad.unbind(1)
+    angles = pose[:, PALM:]
+    return ((low - angles).relu() + (angles - high).relu()).sum(dim=1).mean()
+
+
+def model_loss(
+    network: DeepModel, depth: Images, labels: Joints, cube_mm: Float[Tensor, "batch"], lam: float
+) -> Float[Tensor, ""]:
+    """Both together (Eq. 3)."""
+    pose = network.read_numbers(depth)
+    return joint_loss(network.layer(pose, cube_mm), labels) + lam * physical_loss(pose, network.layer.limits_rad)
+
+
+def parameter_loss(pose: Poses, fitted: Poses) -> Float[Tensor, ""]:
+    """Half of |Theta - fitted Theta|^2, rotations the shorter way round, on average over the batch (Sec. 4.1)."""
+    off = pose - fitted
+    turns = torch.remainder(off[:, 3:PALM] + torch.pi, 2 * torch.pi) - torch.pi
+    return torch.cat([off[:, :3], turns, off[:, PALM:]], dim=1).square().sum(dim=1).mean() / 2
+
+
+def choose_turn(pose: Poses) -> Poses:
+    """The same pose with its pitch within a quarter turn, yaw and roll within half a one."""
+    yaw, pitch, roll = pose[:, 3:PALM].unbind(1)
+    # Rz(roll) Rx(pitch) Ry(yaw) is also Rz(roll + pi) Rx(pi - pitch) Ry(yaw + pi).
+    over = pitch.cos() < 0
+    half = torch.pi * over.to(pose)
+    turned = torch.stack([yaw + half, torch.where(over, torch.pi - pitch, pitch), roll + half], 1)
+    turned = torch.remainder(turned + torch.pi, 2 * torch.pi) - torch.pi
+    return torch.cat([pose[:, :3], turned, pose[:, PALM:]], dim=1)
+
+
+def place_in_crop(pose_mm: Poses, centre_mm: Float[Tensor, "batch 3"], cube_mm: Float[Tensor, "batch"]) -> Poses:
+    """The wrist's place in half cube edges around the crop's centre from camera millimetres; angles stay."""
+    return torch.cat([(pose_mm[:, :3] - centre_mm) / (cube_mm / 2)[:, None], pose_mm[:, 3:]], dim=1)
+
+
+def find_mean(pose: Poses) -> Float[Tensor, "26"]:
+    """The mean of every parameter; of the palm's rotations the direction of the mean unit vector."""
+    turns = pose[:, 3:PALM]
+    middle = torch.atan2(turns.sin().mean(0), turns.cos().mean(0))
+    return torch.cat([pose[:, :3].mean(0), middle, pose[:, PALM:].mean(0)])
+
+
+class PoseTraining(Descent):
+    """`loss(network, crops, poses)` of a variant, and the error on the frames held back."""
+
+    def __init__(self, network: DeepModel, settings: DeepModelFitting, steps: int, loss: Loss, held_back: Data) -> None:
+        super().__init__(network, settings, steps)
+        self.loss = loss
+        self.held_back = held_back
+
+    def training_step(self, batch: Data, index: int) -> Tensor:
+        crops = as_batch(batch)
+        if self.ranges != Ranges(0.0, 0.0, 0.0):
+            crops = augment(crops, self.ranges)
+        assert isinstance(self.network, DeepModel)
+        loss = self.loss(self.network, crops, batch["pose_mm"])
+        self.log("loss", loss, on_step=False, on_epoch=True)
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        joints = apply(self.network, self.held_back["depth"])
+        self.log("validation_mm", measure_error_mm(joints, self.held_back))
+
+
+def train_hand(crops: CropDataset, settings: DeepModelHand, run: TrainingRun) -> State:
+    """Eq. 3; lambda = 0 is Table 1's "ours w/o phy"."""
+
+    def loss(network: DeepModel, crops: CropBatch, pose_mm: Tensor) -> Tensor:
+        return model_loss(network, crops.depth, crops.joints, crops.cube_mm, settings.physical_weight)
+
+    return fit(crops, settings, run, loss)
+
+
+def train_joint(crops: CropDataset, settings: DeepModelJoint, run: TrainingRun) -> State:
+    """Eq. 1 with the network's own joints in the place of F(Theta)."""
+
+    def loss(network: DeepModel, crops: CropBatch, pose_mm: Tensor) -> Tensor:
+        return joint_loss(network(crops.depth), crops.joints)
+
+    return fit(crops, settings, run, loss, direct=True)
+
+
+def train_parameter(crops: CropDataset, settings: DeepModelParameter, run: TrainingRun) -> State:
+    """The fitted pose as the target; with a weight also Eq. 2, as in the footnote of Sec. 4.1."""
+
+    def loss(network: DeepModel, crops: CropBatch, pose_mm: Tensor) -> Tensor:
+        pose, wrist = network.read_numbers(crops.depth), place_in_crop(pose_mm, crops.centre_mm, crops.cube_mm)
+        fitted = network.layer.from_wrist(wrist, crops.cube_mm)
+        return parameter_loss(pose, fitted) + settings.physical_weight * physical_loss(pose, network.layer.limits_rad)
+
+    return fit(crops, settings, run, loss)
+
+
+def fit(crops: CropDataset, settings: DeepModelFitting, run: TrainingRun, loss: Loss, *, direct: bool = False) -> State:
+    """Any of the three from its mean output on."""
+    assert run.poses is not None, "checked before"
+    data = divide(crops, {"pose_mm": find_poses(crops, run.poses)})
+    layer = HandLayer(run.poses.hand.shape, run.poses.hand.keypoints, run.poses.limits_rad, find_edge(crops))
+    network = DeepModel(
+        layer, crops.size_px, direct=direct, channels=settings.channels, dropout=settings.dropout, seed=run.seed
+    )
+    network.start_at(find_start(data, None if direct else layer))
+    steps = count_steps(len(data.seen["depth"]), settings.epochs, settings.batch)
+    training = PoseTraining(network, settings, steps, loss, data.held_back)
+    run.fit(training, data.seen, epochs=settings.epochs, batch=settings.batch, precision=settings.precision)
+    return keep(network)
+
+
+def find_poses(crops: CropDataset, poses: FittedPoses) -> Float[Tensor, "frames 26"]:
+    """Of every frame in the crops' order, in the triple that `choose_turn` gives."""
+    found = torch.from_numpy(poses.find(crops.tensors()["row"].numpy()))
+    labelled = find_labelled(crops)
+    missing = int((labelled & found.isnan().any(dim=1)).sum())
+    if missing:
+        raise BadInput(
+            crops.store.path,
+            expected="a fitted pose for every labelled frame",
+            found=f"none for {missing} of {int(labelled.sum())}",
+            fix="run `handbench fit` on the labels of the same frames",
+        )
+    return choose_turn(found)
+
+
+def find_edge(crops: CropDataset) -> float:
+    """The edge of the cubes; with several of them there are several people, and no one hand fits them."""
+    edges_mm = crops.tensors()["cube_mm"].unique().tolist()
+    if len(edges_mm) != 1:
+        found = ", ".join(f"{edge:g} mm" for edge in edges_mm)
+        fix = "train on a dataset of one person"
+        raise BadInput(crops.store.path, expected="crops of one cube", found=found, fix=fix)
+    return float(edges_mm[0])
+
+
+def find_start(data: Division, layer: HandLayer | None) -> Float[Tensor, "outputs"]:
+    """The training frames' mean joints, or behind a hand model their mean pose."""
+    seen = data.seen
+    if layer is None:
+        return seen["joints"].mean(0).flatten()
+    return find_mean(layer.from_wrist(place_in_crop(seen["pose_mm"], seen["centre_mm"], seen["cube_mm"])))
+
+
+def build_model(trained: Trained) -> DeepModel:
+    settings = trained.settings
+    direct = isinstance(settings, DeepModelJoint)
+    layer = read_layer(trained.state, LAYER)
+    network = DeepModel(layer, trained.size_px, direct=direct, channels=settings.channels, dropout=settings.dropout)
+    return trained.load_into(network)
+
+
+def predict(trained: Trained, depth: Images) -> Float[Tensor, "steps frames joints 3"]:
+    """F(Theta)."""
+    return apply(trained.build(), depth)[None]
+
+
+def read_pose(trained: Trained, depth: Images) -> Poses:
+    """Theta as the network gives it, with the wrist's place."""
+    network = build_model(trained).eval().to(find_device())
+    pose = apply(NumbersOf(network), depth)
+    return choose_turn(network.layer.cpu().to_wrist(pose))
+
+
+def fit_joints(trained: Trained, depth: Images) -> Poses:
+    """The pose whose joints lie nearest to those that were read directly (Sec. 4.1's post-processing)."""
+    (joints,) = predict(trained, depth)
+    layer = read_layer(trained.state, LAYER)
+    half_mm = float(layer.cube_mm) / 2
+    hand = Hand(*layer.hand)
+    fitted = torch.cat([fit_pose(hand, part) for part in (joints.double() * half_mm).split(AT_ONCE)])
+    middle, edge_mm = fitted.new_zeros(len(fitted), 3), fitted.new_full((len(fitted),), 2 * half_mm)
+    return choose_turn(place_in_crop(fitted, middle, edge_mm)).float()
+
+
+class NumbersOf(torch.nn.Module):
+    """The network up to its last weights, as a module of its own."""
+
+    def __init__(self, network: DeepModel) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Images) -> Tensor:
+        return self.network.read_numbers(images)
+
+
+METHODS = {
+    "hand": Method(train_hand, build_model, predict, pose=read_pose),
+    "joint": Method(train_joint, build_model, predict, pose=fit_joints),
+    "parameter": Method(train_parameter, build_model, predict, pose=read_pose),
+}

@@ -1,0 +1,105 @@
+"""The network of deepmodel (Sec. 3.2): three convolutions, two hidden layers, pose parameters, the hand model layer.
+
+X. Zhou, Q. Wan, W. Zhang, X. Xue, Y. Wei, "Model-based Deep Hand Pose Estimation", IJCAI 2016.
+
+    D        depth    (batch, 1, S, S)  patch in [-1, 1]
+    Theta    pose     (batch, 26)       in the units of hand_layer
+    F(Theta) joints   (batch, J, 3)     in half cube edges around the crop's centre
+
+Convolutions have no padding and poolings round up, as in the authors' framework: that makes the printed 12 x 12 x 8 of
+128 pixels (124, 31, 27, 14, 12), and 4 x 4 x 8 of 64. The direct joint baseline (Table 1) ends in 3J numbers instead of
+26 and is otherwise the same.
+
+The start is ours. The output's biases are the mean pose (or the mean joints) of the training frames, in front of small
+weights: no constant is nearer, and with all parameters zero the wrist would lie at the cube's centre, and joints 115 mm
+from their labels. The other weights have the variance 1 / inputs, as was usual before He's 2 / inputs, which all
+other networks here take. Features grow with it, and with them every step: at the printed rate of 0.003 and He's start
+the first step throws the hand meters away and the second is NaN.
+
+Ours too is a scale on the palm's six outputs. Shifted by 1, the palm moves all J joints by 1, so that descent on its
+output goes J times as fast as on a joint that is read directly, and the rate at which it stays stable is J times lower
+than what the fingers want. The outputs are multiplied by what makes them move the joints by 1 together: 1 / sqrt(J)
+for the place, about a half for the turns. Theta and both losses stay what they are.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import max_pool2d
+
+from handbench.errors import BadInput
+from handbench.hand.skeleton import DOFS
+from handbench.networks.hand_layer import PALM, HandLayer
+from handbench.networks.initialise import initialise_layers
+from handbench.networks.patches import put_channels_last, require_size
+
+HIDDEN = 1024
+GAIN = 1.0
+"""Of the first weights; see above."""
+TURN_SCALE = 0.5
+"""Of the palm's turns: one radian moves NYU's scored joints by 2 half cube edges, all squares added up; see above."""
+LEAST_PX = 40
+"""Of which a single cell is left after convolutions without padding."""
+
+
+class DeepModel(nn.Module):
+    """Depth to joints, by way of a pose unless they are read directly."""
+
+    scale: Float[Tensor, "outputs"]
+
+    def __init__(
+        self,
+        layer: HandLayer,
+        size_px: int,
+        *,
+        direct: bool = False,
+        channels: int = 8,
+        dropout: float = 0.3,
+        seed: int = 0,
+    ) -> None:
+        """`direct`: the last layer gives the joints themselves; the hand model is carried along for fitting to them."""
+        super().__init__()
+        require_size("deepmodel", size_px)
+        if size_px < LEAST_PX:
+            fix = "crop with larger patches"
+            raise BadInput("deepmodel", expected=f"a patch of {LEAST_PX} pixels or more", found=str(size_px), fix=fix)
+        self.direct = direct
+        self.convolution_1 = nn.Conv2d(1, channels, 5)
+        self.convolution_2 = nn.Conv2d(channels, channels, 5)
+        self.convolution_3 = nn.Conv2d(channels, channels, 3)
+        self.hidden_1 = nn.Linear(channels * count_cells(size_px) ** 2, HIDDEN)
+        self.hidden_2 = nn.Linear(HIDDEN, HIDDEN)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(HIDDEN, 3 * len(layer.bones) if direct else len(DOFS))
+        self.layer = layer
+        scale = torch.ones(self.output.out_features)
+        if not direct:
+            scale[:3], scale[3:PALM] = len(layer.bones) ** -0.5, TURN_SCALE
+        self.register_buffer("scale", scale, persistent=False)
+        initialise_layers(self, last=[self.output], seed=seed, gain=GAIN)
+
+    def start_at(self, mean: Float[Tensor, "outputs"]) -> None:
+        """What every image is answered with, up to the small first weights, before anything is learned."""
+        with torch.no_grad():
+            self.output.bias.copy_(mean / self.scale)
+
+    def forward(
+        self, images: Float[Tensor, "batch 1 size size"], cube_mm: Float[Tensor, "batch"] | None = None
+    ) -> Float[Tensor, "batch joints 3"]:
+        """F(Theta), in crops of these edges."""
+        numbers = self.read_numbers(images)
+        return numbers.unflatten(1, (-1, 3)) if self.direct else self.layer(numbers, cube_mm)
+
+    def read_numbers(self, images: Float[Tensor, "batch 1 size size"]) -> Float[Tensor, "batch outputs"]:
+        """Theta, or the joints one after the other."""
+        maps = max_pool2d(self.convolution_1(put_channels_last(images)), 4, ceil_mode=True).relu()
+        maps = max_pool2d(self.convolution_2(maps), 2, ceil_mode=True).relu()
+        maps = self.convolution_3(maps).relu()
+        features = self.dropout(self.hidden_1(maps.flatten(1)).relu())
+        return self.scale * self.output(self.dropout(self.hidden_2(features).relu()))
+
+
+def count_cells(size_px: int) -> int:
+    """Edge of the last maps: 12 of 128 pixels, 4 of 64."""
+    first = -(-(size_px - 4) // 4)
+    return -(-(first - 4) // 2) - 2
