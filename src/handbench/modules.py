@@ -225,6 +225,8 @@ class Kind:
     """Whether it draws by a network, which has a gradient."""
     trains_needs: bool = False
     """Whether it trains on what it needs, which then has to live in its own file."""
+    fitted: bool = False
+    """Whether it knows the hand model: poses fitted to labels are made for it."""
 
 
 _LOOP = ("predictor", "synthesizer", "updater")

@@ -104,6 +104,22 @@ def trained(dataset, module, seed, fold=""):
     return f"{RUN}/train/{dataset}/{module}/seed{seed}{fold}/checkpoint.json"
 
 
+def fitted(dataset, split):
+    """The poses of the hand model that were fitted to the labels of a split."""
+    return f"{RUN}/fit/{dataset}/{split}/fit.json"
+
+
+def poses_fitted_to_test(wildcards):
+    """What the angles of a module are held against, if it gives any."""
+    knows_hand = KINDS[settings.modules[wildcards.module].kind].fitted
+    return [fitted(wildcards.dataset, "test")] if knows_hand else []
+
+
+def poses_option(cards):
+    """The command line's words for the fitted poses, if there are any."""
+    return f"--poses {shlex.quote(os.path.dirname(cards[0]))}" if cards else ""
+
+
 def localizer_module(dataset):
     """The module that finds the centre of a dataset's localized crops; the config holds exactly one."""
     return settings.localizers_of(dataset)[0]

@@ -25,14 +25,17 @@ def save_predictions(
     row: Int[np.ndarray, "frames"],
     card: dict[str, Any],
     before_mm: Float32[np.ndarray, "iterations frames joints 3"] | None = None,
+    pose: Float32[np.ndarray, "frames 26"] | None = None,
 ) -> None:
     """The joints first, the card last: a folder without a card holds no predictions.
 
-    Of a method that iterates `before_mm` is what each iteration began with.
+    Of a method that iterates `before_mm` is what each iteration began with; `pose` is that of one that gives angles.
     """
     buffer = io.BytesIO()
     arrays = {"joints_mm": joints_mm, "names": np.array(names), "row": row}
-    np.savez_compressed(buffer, allow_pickle=False, **arrays | ({} if before_mm is None else {"before_mm": before_mm}))
+    arrays |= {} if before_mm is None else {"before_mm": before_mm}
+    arrays |= {} if pose is None else {"pose": pose}
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
     out.mkdir(parents=True, exist_ok=True)
     (out / CARD).unlink(missing_ok=True)
     replace_file(out / FILE, buffer.getvalue())
@@ -69,6 +72,12 @@ def read_steps(prediction: Path) -> Float32[np.ndarray, "steps frames joints 3"]
     with np.load(prediction, allow_pickle=False) as arrays:
         before_mm = arrays["before_mm"] if "before_mm" in arrays else np.empty((0, *arrays["joints_mm"].shape))
         return np.concatenate([before_mm, arrays["joints_mm"][None]]).astype(np.float32)
+
+
+def read_pose(prediction: Path) -> Float32[np.ndarray, "frames 26"] | None:
+    """Wrist in camera millimetres, then radians, in the order of skeleton.DOFS; None where no angles are given."""
+    with np.load(prediction, allow_pickle=False) as arrays:
+        return arrays.get("pose")
 
 
 def _damaged(path: Path, found: str) -> BadInput:
