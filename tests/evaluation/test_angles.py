@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from handbench.evaluation.angles import (
-    angle_errors_deg,
     angles_out_of_range,
     mean_angle_error_deg,
     rotation_errors_deg,
     turn_errors_deg,
 )
+from handbench.hand.angle_errors import angle_errors_deg
 from handbench.hand.kinematics import hand_rotation
 
 

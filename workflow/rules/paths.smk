@@ -104,22 +104,6 @@ def trained(dataset, module, seed, fold=""):
     return f"{RUN}/train/{dataset}/{module}/seed{seed}{fold}/checkpoint.json"
 
 
-def fitted(dataset, split):
-    """The poses of the hand model that were fitted to the labels of a split."""
-    return f"{RUN}/fit/{dataset}/{split}/fit.json"
-
-
-def poses_fitted_to_test(wildcards):
-    """What the angles of a module are held against, if it gives any."""
-    knows_hand = KINDS[settings.modules[wildcards.module].kind].fitted
-    return [fitted(wildcards.dataset, "test")] if knows_hand else []
-
-
-def poses_option(cards):
-    """The command line's words for the fitted poses, if there are any."""
-    return f"--poses {shlex.quote(os.path.dirname(cards[0]))}" if cards else ""
-
-
 def localizer_module(dataset):
     """The module that finds the centre of a dataset's localized crops; the config holds exactly one."""
     return settings.localizers_of(dataset)[0]
@@ -128,6 +112,17 @@ def localizer_module(dataset):
 def localizer_of(dataset):
     """Its checkpoint with the first seed: the crops are the same for every seed of what learns from them."""
     return trained(dataset, localizer_module(dataset), settings.seeds[0])
+
+
+def fitted(dataset, split):
+    """The hand and its poses that explain the labels of a split."""
+    return f"{RUN}/fit/{dataset}/{split}/fit.json"
+
+
+def poses_fitted_to_test(wildcards):
+    """Fitted poses that the angles of a module are held against, where its kind gives any."""
+    gives = KINDS[settings.modules[wildcards.module].kind].fitted
+    return [fitted(wildcards.dataset, "test")] if gives else []
 
 
 def checkpoints_needed(wildcards):
@@ -148,6 +143,11 @@ def checkpoints_of_folds(wildcards):
 def needs_option(checkpoints):
     """The command line's words for the checkpoints that a module starts from, if there are any."""
     return "--needs " + " ".join(shlex.quote(os.path.dirname(card)) for card in checkpoints) if checkpoints else ""
+
+
+def poses_option(fits):
+    """The command line's words for fitted poses, if there are any."""
+    return f"--poses {shlex.quote(os.path.dirname(fits[0]))}" if fits else ""
 
 
 def fold_option(fold):

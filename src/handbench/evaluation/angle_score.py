@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float64, Int64
 
-from handbench.evaluation.angles import angle_errors_deg, angles_out_of_range, rotation_errors_deg, turn_errors_deg
+from handbench.evaluation.angles import angles_out_of_range, rotation_errors_deg, turn_errors_deg
 from handbench.evaluation.blocks import Blocks, make_blocks, parse_blocks
+from handbench.hand.angle_errors import angle_errors_deg
 from handbench.hand.kinematics import hand_rotation
 from handbench.hand.skeleton import DOFS
 

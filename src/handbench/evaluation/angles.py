@@ -3,19 +3,10 @@
 import numpy as np
 from jaxtyping import Float, Float64
 
-Angles = Float[np.ndarray, "frames angles"]
+from handbench.hand.angle_errors import Angles, angle_errors_deg
+
 Turns = Float[np.ndarray, "frames 3"]
 """Yaw, pitch and roll of the hand, in the order of skeleton.DOFS."""
-
-
-def angle_errors_deg(predicted_rad: Angles, truth_rad: Angles) -> Float64[np.ndarray, "frames angles"]:
-    """The smaller way round between two angles, in degrees, 0 to 180; NaN where the true angle is not known."""
-    if np.isnan(predicted_rad[~np.isnan(truth_rad)]).any():
-        raise ValueError(
-            "a predicted angle is NaN where the true one is known; leaving it out would flatter the method"
-        )
-    turn = np.degrees(predicted_rad.astype(np.float64) - truth_rad) % 360.0
-    return np.minimum(turn, 360.0 - turn)
 
 
 def turn_errors_deg(predicted_rad: Turns, truth_rad: Turns) -> Float64[np.ndarray, "frames 3"]:

@@ -26,15 +26,18 @@ def save_predictions(
     card: dict[str, Any],
     before_mm: Float32[np.ndarray, "iterations frames joints 3"] | None = None,
     pose: Float32[np.ndarray, "frames 26"] | None = None,
+    hand_scale: Float32[np.ndarray, "frames"] | None = None,
 ) -> None:
     """The joints first, the card last: a folder without a card holds no predictions.
 
-    Of a method that iterates `before_mm` is what each iteration began with; `pose` is that of one that gives angles.
+    Of a method that iterates `before_mm` is what each iteration began with; `pose` is that of one that gives angles,
+    `hand_scale` the size of the hand in each frame against the card's: a smaller cube is read as of a smaller person.
     """
     buffer = io.BytesIO()
     arrays = {"joints_mm": joints_mm, "names": np.array(names), "row": row}
     arrays |= {} if before_mm is None else {"before_mm": before_mm}
     arrays |= {} if pose is None else {"pose": pose}
+    arrays |= {} if hand_scale is None else {"hand_scale": hand_scale}
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     out.mkdir(parents=True, exist_ok=True)
     (out / CARD).unlink(missing_ok=True)
@@ -78,6 +81,12 @@ def read_pose(prediction: Path) -> Float32[np.ndarray, "frames 26"] | None:
     """Wrist in camera millimetres, then radians, in the order of skeleton.DOFS; None where no angles are given."""
     with np.load(prediction, allow_pickle=False) as arrays:
         return arrays.get("pose")
+
+
+def read_hand_scale(prediction: Path) -> Float32[np.ndarray, "frames"] | None:
+    """The size of the hand in each frame against the card's; None where all are as the card has it."""
+    with np.load(prediction, allow_pickle=False) as arrays:
+        return arrays.get("hand_scale")
 
 
 def _damaged(path: Path, found: str) -> BadInput:
