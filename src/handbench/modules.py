@@ -226,7 +226,7 @@ class Kind:
     trains_needs: bool = False
     """Whether it trains on what it needs, which then has to live in its own file."""
     fitted: bool = False
-    """Whether it knows the hand model: poses fitted to labels are made for it."""
+    """Whether it learns from poses fitted to the labels, or from the hand that they belong to."""
 
 
 _LOOP = ("predictor", "synthesizer", "updater")

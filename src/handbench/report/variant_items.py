@@ -46,7 +46,7 @@ TRUE_ANGLES = (
     "and the 20 angles of the fingers, of two ways to say one rotation the nearer; the hand's turn is the angle of the "
     "one rotation between both hands, which has no singular places."
 )
-FITTED_JOINTS = "Direct joint gives no angles: they are fitted to its joints, within the limits of the angles."
+FITTED_JOINTS = "Direct joint gives no angles: they are fitted to its joints, as in the paper."
 CURVES_ONLY = "The paper prints curves and bars without numbers."
 PARTS = ("the hand",) * 3 + tuple(finger for finger in FINGERS for _ in range(4))
 """Of each of ANGLES."""
