@@ -30,13 +30,6 @@ def rotation_errors_deg(
     return np.degrees(2 * np.arcsin(np.clip(apart, 0.0, 1.0)))
 
 
-def mean_angle_error_deg(predicted_rad: Angles, truth_rad: Angles) -> float:
-    """Mean over all known angles of all frames (deepmodel Table 1)."""
-    errors_deg = angle_errors_deg(predicted_rad, truth_rad)
-    known = ~np.isnan(errors_deg)
-    return float(errors_deg[known].mean()) if known.any() else float("nan")
-
-
 def angles_out_of_range(
     angles_rad: Angles, limits_rad: Float[np.ndarray, "angles 2"], *, tolerance_rad: float = 1e-6
 ) -> Float64[np.ndarray, "frames"]:
