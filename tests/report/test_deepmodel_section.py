@@ -100,6 +100,7 @@ def test_table_1_holds_the_numbers_of_the_files(run: Path, sources: Sources) -> 
         assert row["run_turn_deg"] == pytest.approx(np.mean(turns_deg), abs=1e-4)
         assert row["joint_low_mm"] < row["run_joint_mm"] < row["joint_high_mm"]
         assert row["angle_low_deg"] < row["run_angle_deg"] < row["angle_high_deg"]
+    assert set(frame["run_status"]) == set(frame["angle_status"]) == {"run"}
     assert frame["printed_angle_deg"].tolist()[:4] == [21.4, 12.2, 12.0, 12.2]
     cells = format_cells(table).to_numpy().tolist()
     assert cells[4][1:3] == ['"little difference"'] * 2

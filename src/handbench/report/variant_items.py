@@ -112,8 +112,13 @@ def _describe_variant(results: Sequence[Result]) -> dict[str, object]:
         "run_turn_deg": turn.mean,
         "run_seeds": " ".join(str(one.seed) for one in results),
         "run_status": "run" if results else NOT_RUN,
-        "angle_status": "not measured" if results else NOT_RUN,
+        "angle_status": _tell_status(results, angles),
     }
+
+
+def _tell_status(results: Sequence[Result], measured: Sequence[object]) -> str:
+    """Whether angles were measured: the CSV has the word beside every number."""
+    return "run" if measured else "not measured" if results else NOT_RUN
 
 
 def build_variant_curves(name: str, title: str, sources: Sources) -> Item:
@@ -206,7 +211,7 @@ def _describe_range(module: str, word: str, sources: Sources) -> dict[str, objec
         "high_percent": 100 * interval.high if outside else np.nan,
         "outside": outside if blocks else np.nan,
         "frames": sum(one.count for one in blocks) if blocks else np.nan,
-        "status": "not measured" if found else NOT_RUN,
+        "status": _tell_status(found, blocks),
     }
 
 
