@@ -249,6 +249,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
         against_order=options.against_order,
         ground_truth_layout=options.ground_truth_layout,
         frames=options.frames,
+        poses=options.poses,
         out=folder,
         call=options.call,
     )

@@ -122,8 +122,8 @@ def test_ratios_equal_a_loop() -> None:
         drawn = []
         for ratio in ratios:
             chosen = rng.integers(0, 12, 12)
-            ours = sum(ratio.ours_mm[seed, block] for seed in range(2) for block in chosen)
-            theirs = sum(ratio.theirs_mm[seed, block] for seed in range(2) for block in chosen)
+            ours = sum(ratio.ours[seed, block] for seed in range(2) for block in chosen)
+            theirs = sum(ratio.theirs[seed, block] for seed in range(2) for block in chosen)
             drawn.append(ours / theirs)
         draws.append(drawn[0] - drawn[1])
     interval = compare_ratios(*ratios).difference

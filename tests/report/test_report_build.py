@@ -53,7 +53,7 @@ def test_sections_stand_in_the_papers_order(small_report: Path) -> None:
     page = (small_report / "index.html").read_text()
     assert tuple(re.findall(r'<section id="(\w+)"', page)) == SECTIONS
     items = re.findall(r'id="(deepmodel_\w+)"', page)
-    assert items[:3] == ["deepmodel_table_1", "deepmodel_figure_3", "deepmodel_figure_5"]
+    assert items[:3] == ["deepmodel_table_1", "deepmodel_figure_3", "deepmodel_figure_3_angles"]
 
 
 def test_the_table_of_runs_holds_the_numbers_of_the_files(small_run: Path, small_report: Path) -> None:

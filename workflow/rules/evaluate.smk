@@ -3,6 +3,7 @@ rule evaluate:
     input:
         predictions=f"{RUN}/predict/{{dataset}}/{{module}}/seed{{seed}}/predictions.json",
         published=published_manifest(),
+        poses=poses_fitted_to_test,
     output:
         evaluation=f"{RUN}/evaluate/{{dataset}}/{{module}}/seed{{seed}}/evaluation.json",
     log:
@@ -19,9 +20,10 @@ rule evaluate:
         predictions=lambda wildcards, input: os.path.join(os.path.dirname(input.predictions), "predictions.npz"),
         title=lambda wildcards: settings.modules[wildcards.module].title,
         record=lambda wildcards, input: record_option(input.published),
+        poses=lambda wildcards, input: poses_option(input.poses),
         out=subpath(output.evaluation, parent=True),
         call=CALL_FILE,
         sources=stage_digest("evaluate"),
     shell:
         "python -m handbench evaluate {params.predictions:q} {wildcards.dataset} {params.title:q} {params.record}"
-        " --out {params.out:q} --call {params.call:q} > {log} 2>&1"
+        " {params.poses} --out {params.out:q} --call {params.call:q} > {log} 2>&1"

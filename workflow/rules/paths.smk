@@ -125,6 +125,12 @@ def poses_needed(wildcards):
     return [fitted(wildcards.dataset, "train")] if asks else []
 
 
+def poses_fitted_to_test(wildcards):
+    """Fitted poses that the angles of a module are held against, where its kind gives any."""
+    gives = KINDS[settings.modules[wildcards.module].kind].fitted
+    return [fitted(wildcards.dataset, "test")] if gives else []
+
+
 def checkpoints_needed(wildcards):
     """What a module starts from: the checkpoints of those it needs, of the same data and seed."""
     return [
@@ -146,7 +152,7 @@ def needs_option(checkpoints):
 
 
 def poses_option(fits):
-    """The command line's words for the poses that a module learns from, if it does."""
+    """The command line's words for fitted poses, if there are any."""
     return f"--poses {shlex.quote(os.path.dirname(fits[0]))}" if fits else ""
 
 

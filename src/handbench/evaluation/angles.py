@@ -1,26 +1,33 @@
-"""Joint angles: how far off they are, and how often a hand is bent as no hand can be."""
+"""Joint angles: how far off they are, how far the hand is turned, and how often it is bent as no hand can be."""
 
 import numpy as np
 from jaxtyping import Float, Float64
 
-Angles = Float[np.ndarray, "frames angles"]
+from handbench.hand.angle_errors import Angles, angle_errors_deg
+
+Turns = Float[np.ndarray, "frames 3"]
+"""Yaw, pitch and roll of the hand, in the order of skeleton.DOFS."""
 
 
-def angle_errors_deg(predicted_rad: Angles, truth_rad: Angles) -> Float64[np.ndarray, "frames angles"]:
-    """The smaller way round between two angles, in degrees, 0 to 180; NaN where the true angle is not known."""
-    if np.isnan(predicted_rad[~np.isnan(truth_rad)]).any():
-        raise ValueError(
-            "a predicted angle is NaN where the true one is known; leaving it out would flatter the method"
-        )
-    turn = np.degrees(predicted_rad.astype(np.float64) - truth_rad) % 360.0
-    return np.minimum(turn, 360.0 - turn)
+def turn_errors_deg(predicted_rad: Turns, truth_rad: Turns) -> Float64[np.ndarray, "frames 3"]:
+    """Errors of yaw, pitch and roll. Two triples say one rotation: that nearer to the truth counts.
+
+    Ry(yaw + pi) and Rz(roll + pi) around a pitch of pi - pitch give the same hand: a network whose loss is that of
+    joints may settle on either. Near a pitch of 90 degrees yaw and roll still trade off: `rotation_errors_deg` knows
+    of no such places.
+    """
+    other = np.array([np.pi, np.pi, np.pi]) + predicted_rad.astype(np.float64) * np.array([1.0, -1.0, 1.0])
+    same, mirrored = angle_errors_deg(predicted_rad, truth_rad), angle_errors_deg(other, truth_rad)
+    return np.where(mirrored.sum(axis=1, keepdims=True) < same.sum(axis=1, keepdims=True), mirrored, same)
 
 
-def mean_angle_error_deg(predicted_rad: Angles, truth_rad: Angles) -> float:
-    """Mean over all known angles of all frames (deepmodel Table 1)."""
-    errors_deg = angle_errors_deg(predicted_rad, truth_rad)
-    known = ~np.isnan(errors_deg)
-    return float(errors_deg[known].mean()) if known.any() else float("nan")
+def rotation_errors_deg(
+    predicted: Float[np.ndarray, "frames 3 3"], truth: Float[np.ndarray, "frames 3 3"]
+) -> Float64[np.ndarray, "frames"]:
+    """The angle of the one turn from a rotation to another (geodesic), 0 to 180; NaN where one is unknown."""
+    # |R - Q| = 2 sqrt(2) sin(angle / 2): exact for small angles, where the cosine from the trace is flat.
+    apart = np.linalg.norm(predicted.astype(np.float64) - truth, axis=(1, 2)) / (2 * np.sqrt(2))
+    return np.degrees(2 * np.arcsin(np.clip(apart, 0.0, 1.0)))
 
 
 def angles_out_of_range(

@@ -19,7 +19,7 @@ from handbench.evaluation.claim_rules import (
     judge_size,
     judge_speed,
 )
-from handbench.evaluation.probes import Probe
+from handbench.evaluation.probes import Probe, describe_device, list_batches
 from handbench.evaluation.results import compare_results
 
 LOOP, PREDICTOR = "feedback15", "feedback15_predictor"
@@ -223,27 +223,6 @@ def _find_fastest(probes: Sequence[Probe]) -> tuple[str, float]:
     }
     fastest = max(speeds, key=lambda batch: speeds[batch])
     return fastest, speeds[fastest]
-
-
-def list_batches(probes: Sequence[Probe]) -> list[str]:
-    """The batches that all of them were timed with, smallest first."""
-    return sorted(set.intersection(*(set(one.read("milliseconds")) for one in probes)), key=int)
-
-
-def describe_device(probe: Probe) -> str:
-    """What it was timed on; a GPU's calls are replays of CUDA graphs, as far as they could be captured."""
-    replayed = probe.numbers.get("cuda_graph")
-    if replayed is None:
-        return name_device(probe)
-    return f"{name_device(probe)}, {'CUDA graphs' if replayed else 'not all in CUDA graphs'}"
-
-
-def name_device(probe: Probe) -> str:
-    """The device and the precision; threads are the CPU's."""
-    threads = probe.read("threads")
-    device = probe.read("device")
-    words = f"{device}, {threads} thread{'s' * (threads != 1)}" if device == "CPU" else str(device)
-    return f"{words}, {probe.read('precision')}"
 
 
 DECIDERS = {

@@ -13,6 +13,8 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from handbench.evaluation.bootstrap import FEWEST_BLOCKS, LEVEL, REPLICATES, Comparison, Interval, widen
+from handbench.evaluation.fits import NOT_TRACKED as FITS_NOT_TRACKED
+from handbench.evaluation.fits import OPTIMISERS, Fit
 from handbench.evaluation.probes import NOT_TRACKED, Probe
 from handbench.evaluation.published import HOW_TO_GET, Record
 from handbench.evaluation.results import Result
@@ -31,6 +33,8 @@ class Evidence:
     source: str
     probes: Mapping[tuple[str, str], tuple[Probe, ...]] | None = field(default_factory=dict)
     """(module, dataset): one probe a seed; None where there are no files of the run, as in a report from tracking."""
+    fits: Sequence[Fit] | None = ()
+    """The hand model fitted to labels; None as of probes."""
     modules: Mapping[str, Any] = field(default_factory=dict)
     """The settings of every module as the run's call had them; empty where the call is not known."""
 
@@ -57,6 +61,18 @@ class Evidence:
             why = f" ({NOT_TRACKED})" if self.probes is None else ""
             reasons.append(f"no {run} probes of {'; of '.join(unprobed)}{why}")
         return "; ".join(reasons)
+
+    def find_fit(self, dataset: str, split: str) -> Fit | None:
+        return next((one for one in self.fits or () if (one.dataset, one.split) == (dataset, split)), None)
+
+    def explain_unfitted(self, dataset: str, split: str) -> str:
+        """Which optimiser has not fitted a split's labels; empty where all have."""
+        if self.fits is None:
+            return FITS_NOT_TRACKED
+        fit = self.find_fit(dataset, split)
+        lacks = [name for key, name in OPTIMISERS.items() if fit is None or key not in fit.left]
+        run = f"{self.scale}-{self.source}"
+        return f"no {run} fit of {dataset}'s {split} labels by {' and '.join(lacks)}" if lacks else ""
 
     def explain_record(self, dataset: str, keys: Sequence[str]) -> str:
         """Why the record cannot decide: it is not there, or lacks labels or predictions; empty where it can."""
@@ -149,18 +165,28 @@ def judge_speed(measured: float, printed: float, *, unit: str, device: str) -> O
 
 @dataclass(frozen=True)
 class BlockRatio:
-    """One method's error over another's on one data set, a seed a row: sums of errors of each block of frames."""
+    """One method's error over another's on one data set, a seed a row: sums of each block of frames, in any unit."""
 
-    ours_mm: Float64[np.ndarray, "seeds blocks"]
-    theirs_mm: Float64[np.ndarray, "seeds blocks"]
+    ours: Float64[np.ndarray, "seeds blocks"]
+    theirs: Float64[np.ndarray, "seeds blocks"]
 
     @property
     def per_seed(self) -> Float64[np.ndarray, "seeds"]:
-        return self.ours_mm.sum(axis=1) / self.theirs_mm.sum(axis=1)
+        return self.ours.sum(axis=1) / self.theirs.sum(axis=1)
 
     @property
     def pooled(self) -> float:
-        return float(self.ours_mm.sum() / self.theirs_mm.sum())
+        return float(self.ours.sum() / self.theirs.sum())
+
+
+def bootstrap_ratio(ratio: BlockRatio, *, seed: int = 0) -> Interval:
+    """The ratio of all seeds with its interval: a block is drawn with both methods' errors of every seed."""
+    blocks = ratio.ours.shape[1]
+    if blocks < FEWEST_BLOCKS:
+        return Interval(ratio.pooled, float("nan"), float("nan"), blocks)
+    ends = np.quantile(_draw_ratios(ratio, np.random.default_rng(seed)), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = ratio.pooled + widen(blocks) * (ends - ratio.pooled)
+    return Interval(ratio.pooled, float(low), float(high), blocks)
 
 
 def compare_ratios(first: BlockRatio, second: BlockRatio, *, seed: int = 0) -> Comparison:
@@ -171,7 +197,7 @@ def compare_ratios(first: BlockRatio, second: BlockRatio, *, seed: int = 0) -> C
     rng = np.random.default_rng(seed)
     drawn = _draw_ratios(first, rng) - _draw_ratios(second, rng)
     mean = first.pooled - second.pooled
-    blocks = min(first.ours_mm.shape[1], second.ours_mm.shape[1])
+    blocks = min(first.ours.shape[1], second.ours.shape[1])
     ends = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) if blocks >= FEWEST_BLOCKS else np.full(2, np.nan)
     low, high = mean + (widen(blocks) if blocks >= FEWEST_BLOCKS else 1.0) * (ends - mean)
     per_seed = tuple((first.per_seed - second.per_seed).tolist())
@@ -180,7 +206,7 @@ def compare_ratios(first: BlockRatio, second: BlockRatio, *, seed: int = 0) -> C
 
 
 def _draw_ratios(ratio: BlockRatio, rng: np.random.Generator) -> Float64[np.ndarray, "replicates"]:
-    blocks = ratio.ours_mm.shape[1]
+    blocks = ratio.ours.shape[1]
     times: Int64[np.ndarray, "replicates blocks"] = rng.multinomial(blocks, np.full(blocks, 1 / blocks), REPLICATES)
     # Every replicate draws every seed of a block, as pooling does.
-    return (times @ ratio.ours_mm.sum(axis=0)) / (times @ ratio.theirs_mm.sum(axis=0))
+    return (times @ ratio.ours.sum(axis=0)) / (times @ ratio.theirs.sum(axis=0))

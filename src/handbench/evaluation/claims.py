@@ -16,6 +16,7 @@ from handbench.evaluation import claim_crossing, claim_deepmodel, claim_feedback
 from handbench.evaluation.claim_list import CLAIMS, Claim
 from handbench.evaluation.claim_rules import Evidence, Finding, Status
 from handbench.evaluation.claim_waiting import WAITING
+from handbench.evaluation.fits import Fit
 from handbench.evaluation.probes import Probe, group_probes
 from handbench.evaluation.published import Record
 from handbench.evaluation.results import Result
@@ -57,16 +58,18 @@ def decide_claims(
     scale: str,
     source: str,
     probes: Sequence[Probe] | None = (),
+    fits: Sequence[Fit] | None = (),
     modules: Mapping[str, Any] | None = None,
 ) -> tuple[Verdict, ...]:
     """Every claim in the order of the list; results and probes of another scale or source decide nothing here.
 
-    `probes` is None where there are no files to read them from; `modules` are their settings in the run's call.
+    `probes` and `fits` are None where there are no files to read them from; `modules` are their settings in the run's
+    call.
     """
     kept = [one for one in results if (one.scale, one.source) == (scale, source)]
     measured = None if probes is None else [one for one in probes if (one.scale, one.source) == (scale, source)]
     grouped = None if measured is None else group_probes(measured)
-    evidence = Evidence(_group_results(kept), record, scale, source, grouped, modules or {})
+    evidence = Evidence(_group_results(kept), record, scale, source, grouped, fits, modules or {})
     return tuple(_as_verdict(claim, _decide(claim, evidence), evidence) for claim in CLAIMS)
 
 

@@ -9,6 +9,7 @@ from jaxtyping import Int64
 
 from handbench.conventions import DATASETS
 from handbench.errors import BadInput
+from handbench.evaluation.angle_score import AngleScore
 from handbench.evaluation.bootstrap import Interval, bootstrap_difference
 from handbench.evaluation.ground_truth import find_ground_truth, open_record
 from handbench.evaluation.hand_object import average_sequences, measure_hand_object
@@ -61,6 +62,8 @@ class Evaluation:
     """MSRA15: mean error in bins of yaw and of pitch."""
     run: dict[str, Any] | None
     """Where the pipeline's own predictions come from; None for anyone else's file."""
+    angles: AngleScore | None = None
+    """Of predictions that give angles, where the true ones are known."""
 
     @property
     def mean_error_mm(self) -> float:
@@ -137,6 +140,7 @@ def evaluate(
     against_order: str = "scored",
     ground_truth_layout: str = "auto",
     frames: Path | None = None,
+    poses: Path | None = None,
     out: Path | None = None,
     call: Path | None = None,
 ) -> Evaluation:
@@ -145,7 +149,8 @@ def evaluate(
     Ground truth is `ground_truth` (labels or a crop store); else, for predictions of the pipeline, the crops that they
     were made of; else the labels of the record (`record`, or where the download put it), else a
     `*_test_groundtruth_label.txt` beside the prediction file. `frames` is the folder of the dataset's own files; only
-    NYU's test_predictions.mat, which has pixels without depth, needs it. `out` and `call` say which run it belongs to.
+    NYU's test_predictions.mat, which has pixels without depth, needs it. `poses` is the folder of poses fitted to the
+    labels, the true angles of predictions that give some. `out` and `call` say which run it belongs to.
     """
     opened = open_record(record)
     own = find_own(prediction, dataset)
@@ -163,6 +168,7 @@ def evaluate(
         truth = find_ground_truth(prediction, dataset, ground_truth, ground_truth_layout, opened)
         predictions = read_any(prediction, truth, layout=layout, order=order, frames=frames)
     score = score_predictions(predictions, truth)
+    angles, told = _measure_angles(own, truth, predictions, poses)
     published, notes = _score_published(predictions, truth, opened)
     other = against and read_any(against, truth, layout=against_layout, order=against_order, frames=frames)
     return Evaluation(
@@ -176,13 +182,37 @@ def evaluate(
         published=published,
         against=_compare(score, predictions, other, truth, against) if other and against else None,
         hand_object=_measure_object(predictions, truth),
-        notes=(*predictions.notes, *_say_missing(score), *notes),
+        notes=(*predictions.notes, *_say_missing(score), *told, *notes),
         frame_names=take(truth.names, predictions.rows) if truth.names else (),
         sequences=take(truth.sequences, predictions.rows),
         rows=predictions.rows,
         view_bins=view_bins(score.errors_mm, truth.joints_mm[predictions.rows]) if dataset == "msra" else None,
-        run=own.describe(out, call) | {"steps": _measure_steps(own, truth)} if own else None,
+        run=_describe_run(own, truth, angles, out, call) if own else None,
+        angles=angles,
     )
+
+
+def _describe_run(
+    own: OwnPredictions, truth: GroundTruth, angles: AngleScore | None, out: Path | None, call: Path | None
+) -> dict[str, Any]:
+    measured = {"steps": _measure_steps(own, truth), "angles": angles.result.as_dict() if angles else None}
+    return own.describe(out, call) | measured
+
+
+def _measure_angles(
+    own: OwnPredictions | None, truth: GroundTruth, predictions: Predictions, poses: Path | None
+) -> tuple[AngleScore | None, tuple[str, ...]]:
+    """Errors of the angles where both sides know them, and what there is to say of it."""
+    if own is None or not own.gives_angles:
+        if poses is None:
+            return None, ()
+        where = own.path if own else "evaluate"
+        raise BadInput(where, expected="predictions of angles with --poses", found="none", fix="leave --poses out")
+    if poses is None:
+        return None, ("angles are not measured: that takes the poses that were fitted to the labels (--poses)",)
+    angles = own.score_angles(truth, predictions, poses)
+    without = f"{angles.unknown:,} frames have no fitted pose: their angles are left out"
+    return angles, (without,) if angles.unknown else ()
 
 
 def _measure_steps(own: OwnPredictions, truth: GroundTruth) -> list[dict[str, object]]:

@@ -48,13 +48,23 @@ def _curves_csv(evaluation: Evaluation) -> str:
 
 
 def _error_bytes(evaluation: Evaluation) -> bytes:
-    """The error of every joint of every frame, NaN where no label is, and which frame it is."""
-    buffer = io.BytesIO()
+    """The error of every joint of every frame, NaN where no label is, and which frame it is; of angles likewise."""
+    buffer, angles = io.BytesIO(), evaluation.angles
+    of_angles = (
+        {
+            "angle_errors_deg": angles.errors_deg.astype(np.float32),
+            "rotation_errors_deg": angles.rotation_deg.astype(np.float32),
+            "out_of_range": angles.outside == 1,
+        }
+        if angles
+        else {}
+    )
     np.savez_compressed(
         buffer,
         errors_mm=evaluation.score.errors_mm.astype(np.float32),
         row=evaluation.rows,
         names=np.array(evaluation.frame_names, np.str_),
         sequences=np.array(evaluation.sequences, np.str_),
+        **of_angles,
     )
     return buffer.getvalue()

@@ -27,6 +27,14 @@ def render_text(evaluation: Evaluation) -> str:
         for metric, means in evaluation.hand_object.items():
             rows.append((metric, *(f"{means[sequence]:.1f}" for sequence in sequences)))
         lines += ["", *_align(rows)]
+    if evaluation.angles:
+        angles = evaluation.angles.result
+        interval = angles.errors.interval
+        lines += [
+            "",
+            f"angles: {angles.errors.mean:.2f} degrees {_brackets(interval.low, interval.high, '.2f')}, the hand's "
+            f"turn {angles.rotation.mean:.2f} degrees, {100 * angles.outside.mean:.1f} % of frames out of range",
+        ]
     if evaluation.against:
         difference = evaluation.against.difference
         lines += [

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from handbench.errors import BadInput
+from handbench.evaluation.angle_score import AngleScore, score_angles
 from handbench.evaluation.ground_truth import read_store_truth
 from handbench.evaluation.predictions import GroundTruth, Predictions
 from handbench.evaluation.published import Record
 from handbench.provenance import read_call, read_commit, read_place
-from handbench.training.prediction_file import read_card, read_joints, read_steps
+from handbench.training.prediction_file import read_card, read_joints, read_pose, read_steps
 
 PASSED_ON = ("paper", "module", "kind", "seed", "split", "centre", "settings", "store", "protocol", "converged")
 
@@ -63,6 +64,31 @@ class OwnPredictions:
         result, row = self.read(truth), read_joints(self.path)[1]
         steps_mm = read_steps(self.path)[:, np.argsort(row)].astype(np.float64)
         return tuple(replace(result, joints_mm=joints_mm) for joints_mm in steps_mm) if len(steps_mm) > 1 else ()
+
+    @property
+    def gives_angles(self) -> bool:
+        return bool(self.card.get("gives_angles"))
+
+    def score_angles(self, truth: GroundTruth, predictions: Predictions, poses: Path) -> AngleScore:
+        """The predicted angles against those of poses that were fitted to the labels, in the order of `predictions`."""
+        # Fitting knows torch, which a command that reads two files need not wait for.
+        from handbench.fitting.pose_file import load_poses
+
+        fitted, pose, row = load_poses(poses), read_pose(self.path), read_joints(self.path)[1]
+        if fitted.card["dataset"] != truth.dataset:
+            found = fitted.card["dataset"]
+            raise BadInput(poses, expected=f"poses of {truth.dataset}", found=found, fix="name those of this dataset")
+        if pose is None or not np.isfinite(pose).all():
+            found = "no pose" if pose is None else "NaN or infinity"
+            raise BadInput(self.path, expected="finite poses, as its card says", found=found, fix="predict again")
+        order = np.argsort(row)
+        true_pose = fitted.find(row[order])
+        if np.isnan(true_pose).all():
+            raise BadInput(
+                poses, expected=f"frames of {truth.path}", found="others", fix="fit the labels of this split"
+            )
+        limits_rad = np.array(self.card["limits_rad"], np.float64)
+        return score_angles(pose[order], true_pose, limits_rad, truth.sequences, predictions.rows)
 
     def describe(self, out: Path | None, call: Path | None) -> dict[str, Any]:
         """Where the predictions come from: what tables, stamps and the tracked run say of them."""

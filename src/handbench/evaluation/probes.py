@@ -149,6 +149,27 @@ def compare_centres(probes: Sequence[Probe], ours: str, theirs: str) -> Comparis
     return compare_seeds(first, second, sequences[0])
 
 
+def list_batches(probes: Sequence[Probe]) -> list[str]:
+    """The batches that all of them were timed with, smallest first."""
+    return sorted(set.intersection(*(set(one.read("milliseconds")) for one in probes)), key=int)
+
+
+def describe_device(probe: Probe) -> str:
+    """What it was timed on; a GPU's calls are replays of CUDA graphs, as far as they could be captured."""
+    replayed = probe.numbers.get("cuda_graph")
+    if replayed is None:
+        return name_device(probe)
+    return f"{name_device(probe)}, {'CUDA graphs' if replayed else 'not all in CUDA graphs'}"
+
+
+def name_device(probe: Probe) -> str:
+    """The device and the precision; threads are the CPU's."""
+    threads = probe.read("threads")
+    device = probe.read("device")
+    words = f"{device}, {threads} thread{'s' * (threads != 1)}" if device == "CPU" else str(device)
+    return f"{words}, {probe.read('precision')}"
+
+
 def _parse_probe(content: Mapping[str, Any], folder: Path) -> Probe:
     kept = ("dataset", "module", "kind", "paper", "seed", "scale", "source", "centre", "settings", "numbers")
     return Probe(

@@ -62,6 +62,8 @@ def evaluation_to_rows(evaluation: Mapping[str, Any]) -> tuple[dict[str, str], d
         "area": evaluation["area"],
     }
     single |= {name_joint(joint): value for joint, value in evaluation["joint_error_mm"].items()}
+    angles = run.get("angles") or {}
+    single |= {key: angles.get(key) for key in ("mean_error_deg", "rotation_error_deg", "out_of_range")}
     curves, blocks = evaluation["curves"], evaluation["blocks"]
     rows = [(key, value, 0) for key, value in single.items()]
     for name, key in CURVE_KEYS.items():

@@ -13,6 +13,7 @@ from handbench.datasets.files import replace_file
 from handbench.datasets.lock import hold_alone
 from handbench.errors import BadInput
 from handbench.evaluation.claims import Verdict, decide_claims, write_claims
+from handbench.evaluation.fits import Fit, read_fits, select_fits
 from handbench.evaluation.probes import Probe, read_probes, select_probes
 from handbench.evaluation.published import Record
 from handbench.evaluation.results import Result, read_results, select_results
@@ -66,8 +67,10 @@ def build_report(
         _refuse_empty_run(run)
     settings = _read_asked(run)
     asked = select_results(found, settings) if settings else found
-    probes = _read_probes(run, settings) if results is None else None
-    sources = Sources(run, read_run_card(run, asked), asked, record, left_out=len(found) - len(asked), probes=probes)
+    # Of the tracking store's results there are no files beside them.
+    probes, fits = (_read_probes(run, settings), _read_fits(run, settings)) if results is None else (None, None)
+    card, left_out = read_run_card(run, asked), len(found) - len(asked)
+    sources = Sources(run, card, asked, record, left_out=left_out, probes=probes, fits=fits)
     with hold_alone(out):
         _build(sources, out, pictures)
     return out / INDEX
@@ -90,6 +93,11 @@ def _read_asked(run: Path) -> dict[str, Any]:
 def _read_probes(run: Path, settings: dict[str, Any]) -> tuple[Probe, ...]:
     found = read_probes(run)
     return select_probes(found, settings) if settings else found
+
+
+def _read_fits(run: Path, settings: dict[str, Any]) -> tuple[Fit, ...]:
+    found = read_fits(run)
+    return select_fits(found, settings) if settings else found
 
 
 def _build(sources: Sources, out: Path, pictures: bool) -> None:
@@ -151,6 +159,7 @@ def _decide(sources: Sources) -> tuple[Verdict, ...]:
         scale=card.scale,
         source=card.source,
         probes=sources.probes,
+        fits=sources.fits,
         modules=card.settings.get("modules"),
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from handbench.conventions import DATASETS
 from handbench.evaluation.metrics import THRESHOLDS_MM
 from handbench.evaluation.paper_numbers import Printed
 from handbench.evaluation.published import PublishedScore, Record
@@ -82,13 +83,21 @@ def build_bars(name: str, title: str, data: FigureData | None, stamp: str, notes
     return Figure(name, title, _describe(_mean_of_each(data)), draw, stamp, (*notes, *_not_drawn(data)))
 
 
-def build_run_bars(name: str, title: str, modules: Sequence[str], sources: Sources) -> Item:
-    """Mean error of each joint of this run's modules on NYU."""
-    pooled = [one for module in modules for one in sources.pool(dataset="nyu", module=module)]
+def build_run_bars(
+    name: str,
+    title: str,
+    modules: Sequence[str],
+    sources: Sources,
+    *,
+    dataset: str = "nyu",
+    printed: str = "The papers print no errors of single joints.",
+) -> Item:
+    """Mean error of each joint of this run's modules."""
+    pooled = [one for module in modules for one in sources.pool(dataset=dataset, module=module)]
     if not pooled:
-        return Absent(name, title, f"This run: {NOT_RUN}. The papers print no errors of single joints.")
+        return Absent(name, title, f"This run: {NOT_RUN}. {printed}")
     means = {one.results[0].method: one.joint_error_mm | {MEAN: one.interval.mean} for one in pooled}
-    bars = joint_frame_of_means("nyu", means)
+    bars = joint_frame_of_means(dataset, means)
     stamp = stamp_results([one for group in pooled for one in group.results])
     whole = {method: joints[MEAN] for method, joints in means.items()}
     draw = partial(_draw_bars, bars, title, stamp)
@@ -119,6 +128,19 @@ def build_run_curves(
     means |= {method: one.score.mean_error_mm for method, one in rivals}
     draw = partial(_draw_curves, pd.concat([*ours, *theirs], ignore_index=True), means, title, stamp)
     return Figure(name, title, _describe(means), draw, stamp, tuple(notes))
+
+
+def add_run(data: FigureData, dataset: str, module: str, sources: Sources) -> FigureData:
+    """The same with this run's module beside the published methods, where both were measured on the same labels."""
+    pooled = sources.pool(dataset=dataset, module=module)
+    if not pooled or sources.card.source != "real" or pooled[0].results[0].frames != DATASETS[dataset].frames["test"]:
+        return data
+    one, method = pooled[0], f"{pooled[0].results[0].method}, this run"
+    curve = pd.DataFrame({"method": method, "threshold_mm": THRESHOLDS_MM, "fraction": one.curves["frames"]})
+    joints = joint_frame_of_means(dataset, {method: one.joint_error_mm | {MEAN: one.interval.mean}})
+    mean = pd.DataFrame([{"method": method, "recomputed_mm": one.interval.mean, "frames": one.results[0].frames}])
+    added = zip((data.curves, data.joints, data.means), (curve, joints, mean), strict=True)
+    return FigureData(*(pd.concat([published, own], ignore_index=True) for published, own in added))
 
 
 def rename_methods(data: FigureData, names: Mapping[str, str]) -> FigureData:

@@ -8,6 +8,7 @@ import io
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,16 +98,36 @@ def draw_accuracy(
 
 def draw_joint_bars(joints: pd.DataFrame, out: Path, *, title: str, stamp: str) -> tuple[Path, ...]:
     """Mean error of each joint (method, joint, part, error_mm) as bars, the joints grouped by finger."""
+    return _draw_bars(joints, BarWords("joint", "error_mm", "mm"), out, title=title, stamp=stamp)
+
+
+def draw_angle_bars(angles: pd.DataFrame, out: Path, *, title: str, stamp: str) -> tuple[Path, ...]:
+    """Mean error of each angle (method, angle, part, error_deg) likewise."""
+    return _draw_bars(angles, BarWords("angle", "error_deg", "degrees"), out, title=title, stamp=stamp)
+
+
+@dataclass(frozen=True)
+class BarWords:
+    """What bars are of."""
+
+    place: str
+    """The column that names a group of bars; the last group, `mean`, is that over all."""
+    error: str
+    unit: str
+
+
+def _draw_bars(bars: pd.DataFrame, words: BarWords, out: Path, *, title: str, stamp: str) -> tuple[Path, ...]:
+    """Errors as bars, grouped by finger."""
     import seaborn as sns
 
-    methods = _methods(joints)
-    order = list(dict.fromkeys(joints["joint"]))
+    methods = _methods(bars)
+    order = list(dict.fromkeys(bars[words.place]))
     with _open_figure(4.6, wide=len(order) * len(methods) > 70) as figure:
         axes = figure.add_subplot()
         sns.barplot(
-            data=joints,
-            x="joint",
-            y="error_mm",
+            data=bars,
+            x=words.place,
+            y=words.error,
             hue="method",
             order=order,
             hue_order=methods,
@@ -121,12 +142,13 @@ def draw_joint_bars(joints: pd.DataFrame, out: Path, *, title: str, stamp: str) 
         )
         _hatch_bars(axes)
         axes.set_xlim(-0.6, len(order) - 0.4)
-        axes.set_ylim(0, 1.1 * np.nanmax(joints["error_mm"], initial=1.0))
+        axes.set_ylim(0, 1.1 * np.nanmax(bars[words.error], initial=1.0))
         axes.grid(axis="x", visible=False)
-        _name_axes(axes, "", "mean error (mm)")
-        _label_joints(axes, order, dict(zip(joints["joint"], joints["part"], strict=True)))
-        overall = {row.method: row.error_mm for row in joints[joints["joint"] == "mean"].itertuples()}
-        labels = [_with_mean(method, overall.get(method)) for method in methods]
+        _name_axes(axes, "", f"mean error ({words.unit})")
+        _label_places(axes, order, dict(zip(bars[words.place], bars["part"], strict=True)))
+        whole = bars[bars[words.place] == "mean"]
+        overall = dict(zip(whole["method"], whole[words.error], strict=True))
+        labels = [_with_mean(method, overall.get(method), words.unit) for method in methods]
         columns, plain = _count_columns(labels, figure), {"frameon": False, "columnspacing": 1.3, "handletextpad": 0.5}
         _spell_out(
             axes.legend(axes.containers, labels, loc="lower left", bbox_to_anchor=(-0.01, 1), ncols=columns, **plain)
@@ -134,7 +156,7 @@ def draw_joint_bars(joints: pd.DataFrame, out: Path, *, title: str, stamp: str) 
         _finish(figure, axes, title, stamp)
         axes.set_title(axes.get_title(loc="left"), pad=12 + 13 * -(-len(methods) // columns), parse_math=False)
         pictures = _save(figure, out)
-    return (*pictures, write_csv(joints, out, stamp))
+    return (*pictures, write_csv(bars, out, stamp))
 
 
 def draw_view_errors(
@@ -240,7 +262,7 @@ def _hatch_bars(axes: "Axes") -> None:
             bar.set_hatch(HATCHES[place % len(HATCHES)])
 
 
-def _label_joints(axes: "Axes", order: Sequence[str], part_of: Mapping[str, str]) -> None:
+def _label_places(axes: "Axes", order: Sequence[str], part_of: Mapping[str, str]) -> None:
     """Names below the bars, and below those the finger with a rule between fingers."""
     axes.set_xticks(range(len(order)), [_printable(joint) for joint in order], rotation=55, ha="right")
     axes.tick_params(axis="x", length=0, pad=1)
@@ -286,9 +308,9 @@ def _spell_out(legend: "Legend") -> None:
         text.set_parse_math(False)
 
 
-def _with_mean(method: str, mean_mm: float | None) -> str:
-    known = mean_mm is not None and np.isfinite(mean_mm)
-    return f"{_printable(method)} ({mean_mm:.2f} mm)" if known else _printable(method)
+def _with_mean(method: str, mean: float | None, unit: str = "mm") -> str:
+    known = mean is not None and np.isfinite(mean)
+    return f"{_printable(method)} ({mean:.2f} {unit})" if known else _printable(method)
 
 
 def _printable(text: str) -> str:

@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Float32, Int64
 
 from handbench.datasets.store import CropStore, open_store
 from handbench.errors import BadInput
 from handbench.evaluation.results import Result
-from handbench.training.prediction_file import FILE, read_card, read_joints
+from handbench.training.prediction_file import FILE, read_card, read_hand_scale, read_joints, read_pose
 
 ERRORS = "errors.npz"
 
@@ -24,6 +25,12 @@ class FrameData:
     rows: Int64[np.ndarray, "frames"]
     store: CropStore
     places: Int64[np.ndarray, "frames"]
+    card: dict[str, Any]
+    """Beside the predictions."""
+    pose: Float32[np.ndarray, "frames 26"] | None
+    """Of predictions that give angles."""
+    hand_scale: Float32[np.ndarray, "frames"]
+    """The size of each frame's hand against the card's."""
 
     @property
     def truth_mm(self) -> Float[np.ndarray, "frames all_joints 3"]:
@@ -40,6 +47,7 @@ def open_frames(run: Path, result: Result) -> FrameData:
     if card is None:
         raise _missing(FILE, "the predictions of this result", "no such file")
     predicted_mm, rows = read_joints(prediction)
+    scale = read_hand_scale(prediction)
     store = open_store(_find_store(Path(card["store"]), run, result), verify=False)
     return FrameData(
         result=result,
@@ -48,6 +56,9 @@ def open_frames(run: Path, result: Result) -> FrameData:
         rows=rows.astype(np.int64),
         store=store,
         places=_find_rows(rows.astype(np.int64), np.asarray(store.row)),
+        card=card,
+        pose=read_pose(prediction),
+        hand_scale=np.ones(len(rows), np.float32) if scale is None else scale,
     )
 
 

@@ -10,9 +10,9 @@ import pandas as pd
 
 from handbench.conventions import DATASETS
 from handbench.evaluation.bootstrap import Interval, bootstrap_blocks
-from handbench.evaluation.claim_feedback15 import SUBJECTS, describe_device, list_batches, name_device
+from handbench.evaluation.claim_feedback15 import SUBJECTS
 from handbench.evaluation.claim_loop import ITERATIONS, mean_of, stop_at
-from handbench.evaluation.probes import Probe
+from handbench.evaluation.probes import Probe, describe_device, list_batches, name_device
 from handbench.evaluation.results import Result, compare_results
 from handbench.report.comparisons import PRINTED, build_run_curves
 from handbench.report.items import Absent, Column, Figure, Item, Table

@@ -38,10 +38,7 @@ class Shown:
         """An image of a frame, in the colours of the camera's."""
         camera, cube_mm = self.pictures.camera[frame], float(self.pictures.cube_mm[frame])
         hand_mm = as_depth_mm(camera[camera < LEVELS], cube_mm)
-        near_mm, far_mm = find_range(hand_mm, cube_mm) if hand_mm.size else (0.0, cube_mm / 2)
-        far_mm = min(far_mm, LAST_COLOUR * cube_mm)
-        # Of a hand at the far face the colours begin before it, so that they have some depth to change in.
-        return colour_cube(as_depth_mm(levels, cube_mm), min(near_mm, far_mm - cube_mm / 4), far_mm, cube_mm)
+        return colour_cube(as_depth_mm(levels, cube_mm), *find_colours(hand_mm, cube_mm), cube_mm)
 
     def see(self, frame: int, step: int | None = None, words: str = "") -> Tile:
         """The camera's image, the pose of a step over it."""
@@ -82,6 +79,14 @@ class Shown:
                 "image_error_mm": pictures.image_mm.ravel(),
             }
         )
+
+
+def find_colours(hand_mm: Float32[np.ndarray, "pixels"], cube_mm: float) -> tuple[float, float]:
+    """Where the colours of a hand begin and end, behind the near face of the cube."""
+    near_mm, far_mm = find_range(hand_mm, cube_mm) if hand_mm.size else (0.0, cube_mm / 2)
+    far_mm = min(far_mm, LAST_COLOUR * cube_mm)
+    # Of a hand at the far face the colours begin before it, so that they have some depth to change in.
+    return min(near_mm, far_mm - cube_mm / 4), far_mm
 
 
 def colour_cube(depth_mm: Float32[np.ndarray, "size size"], near_mm: float, far_mm: float, cube_mm: float) -> Picture:

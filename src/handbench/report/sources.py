@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from handbench.evaluation.fits import NOT_TRACKED as FITS_NOT_TRACKED
+from handbench.evaluation.fits import Fit
 from handbench.evaluation.probes import NOT_TRACKED, Probe
 from handbench.evaluation.published import Record
 from handbench.evaluation.results import Pooled, Result, pool_seeds
@@ -30,6 +32,8 @@ class Sources:
     """Results in the run's folder that its last call did not ask for."""
     probes: tuple[Probe, ...] | None = ()
     """None where there are no files to read them from, as in a report from the tracking store."""
+    fits: tuple[Fit, ...] | None = ()
+    """The hand model fitted to labels; None as of probes."""
 
     @property
     def this_run(self) -> str:
@@ -66,6 +70,11 @@ class Sources:
     def not_probed(self) -> str:
         """Why a table or figure of probes cannot be shown."""
         return f"Not shown: {NOT_TRACKED}." if self.probes is None else f"This run: {NOT_RUN}."
+
+    @property
+    def not_fitted(self) -> str:
+        """Why a table of fits cannot be shown."""
+        return f"Not shown: {FITS_NOT_TRACKED}." if self.fits is None else f"This run: {NOT_RUN}."
 
     def pool(self, *, dataset: str = "", module: str = "", paper: str = "") -> tuple[Pooled, ...]:
         """The same, the seeds of each module on each dataset pooled."""

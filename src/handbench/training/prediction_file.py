@@ -70,6 +70,12 @@ def read_joints(prediction: Path) -> tuple[Float32[np.ndarray, "frames joints 3"
         return arrays["joints_mm"], arrays["row"]
 
 
+def read_hand_scale(prediction: Path) -> Float32[np.ndarray, "frames"] | None:
+    """The size of the hand in each frame against the card's; None where all are as the card has it."""
+    with np.load(prediction, allow_pickle=False) as arrays:
+        return arrays.get("hand_scale")
+
+
 def read_steps(prediction: Path) -> Float32[np.ndarray, "steps frames joints 3"]:
     """Joints at the start and after every iteration; of a method that does not iterate the result alone."""
     with np.load(prediction, allow_pickle=False) as arrays:

@@ -1,0 +1,77 @@
+"""What fitting the hand model to labels left: the numbers on the cards of `handbench fit`, read from a run's folder."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from handbench.datasets.store import is_sealed
+from handbench.errors import BadInput
+
+CARD = "fit.json"
+PUBLISHED = "published"
+"""Stands where a split does: the published labels of the real test set, whatever data the run has."""
+OPTIMISERS = {"pso": "PSO", "lbfgs": "L-BFGS"}
+"""Their keys on a card and their names; the paper's own comes first."""
+NOT_TRACKED = "fits are files in the run's folder, which the tracking store does not hold"
+
+
+@dataclass(frozen=True)
+class Left:
+    """How far one optimiser leaves the model's joints from the labels."""
+
+    mean_mm: float
+    """Over frames: of each the mean over its joints."""
+    variance_mm2: float
+    """Of the frames' means."""
+    worst_mm: float
+    worst_name: str
+    """The frame's."""
+    frames: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The fitted labels of one split."""
+
+    dataset: str
+    split: str
+    left: Mapping[str, Left]
+    """By the key of the optimiser."""
+    truth: Mapping[str, Any] = field(default_factory=dict)
+    """On embedded data: how far the fitted angles are from the true ones."""
+
+    @property
+    def published(self) -> bool:
+        return self.split == PUBLISHED
+
+
+def read_fits(run: Path) -> tuple[Fit, ...]:
+    """Every fit of a run, sorted by dataset and split."""
+    return tuple(_read_fit(path) for path in sorted(run.glob(f"fit/*/*/{CARD}")))
+
+
+def select_fits(fits: Sequence[Fit], settings: Mapping[str, Any]) -> tuple[Fit, ...]:
+    """Those of the data sets that a call uses; published labels belong to every call."""
+    return tuple(one for one in fits if one.published or one.dataset in settings["use"])
+
+
+def _read_fit(path: Path) -> Fit:
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        if not is_sealed(card):
+            raise _refuse(path, "a changed one (its own sha256 differs)")
+        left = {
+            key: Left(**{name: card[key][name] for name in Left.__dataclass_fields__})
+            for key in OPTIMISERS
+            if card.get(key)
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _refuse(path, f"a damaged or older one ({type(error).__name__}: {error})") from None
+    return Fit(path.parent.parent.name, path.parent.name, left, card.get("truth") or {})
+
+
+def _refuse(path: Path, found: str) -> BadInput:
+    return BadInput(path, expected="a fit as `handbench fit` left it", found=found, fix="fit again")

@@ -1,0 +1,99 @@
+"""The table of fits: how well the hand model explains the labels of a dataset, by either optimiser."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from handbench.conventions import DATASETS
+from handbench.evaluation.fits import OPTIMISERS, Fit
+from handbench.evaluation.paper_numbers import DEEPMODEL_FIT
+from handbench.report.comparisons import PRINTED
+from handbench.report.items import Absent, Column, Item, Table
+from handbench.report.run_card import join_words
+from handbench.report.sources import Sources
+from handbench.report.stamps import SEPARATOR
+
+REAL, SCALED = "published labels of the test set, real", "{} split, {}"
+
+
+def build_fit_table(name: str, title: str, sources: Sources) -> Item:
+    """What fitting leaves of the distance to the labels: mean, variance and worst frame beside print."""
+    mean_mm, variance_mm2 = DEEPMODEL_FIT
+    if not sources.fits:
+        told = f"Printed: {mean_mm} mm on average, variance {variance_mm2} mm2, by PSO on NYU's test labels."
+        return Absent(name, title, f"{sources.not_fitted} {told}")
+    fits = sorted(sources.fits, key=lambda one: not one.published)
+    rows = [_describe(fit, key, sources) for fit in fits for key in OPTIMISERS]
+    group = sources.this_run
+    columns = (
+        Column("labels", "labels"),
+        Column("optimiser", "optimiser"),
+        Column("printed_mm", "mean, mm", PRINTED, decimals=2),
+        Column("printed_mm2", "variance, mm2", PRINTED, decimals=2),
+        Column("frames", "frames", group, decimals=0, otherwise="status"),
+        Column("mean_mm", "mean, mm", group, decimals=2),
+        Column("variance_mm2", "variance, mm2", group, decimals=2),
+        Column("worst_mm", "worst frame, mm", group, decimals=2),
+        Column("worst_name", "its name", group),
+        Column("speed", "frames a second", group, decimals=1),
+    )
+    notes = (
+        "Of each frame the mean distance of the model's joints from the labels; mean, variance and the worst are over "
+        "frames.",
+        "Published labels are the real ones, whatever data the run has.",
+        *(_tell_truth(fit) for fit in fits if "mean_angle_error_deg" in fit.truth),
+        *sources.caution,
+    )
+    return Table(name, title, pd.DataFrame(rows), columns, stamp_fits(fits, sources), notes)
+
+
+def _describe(fit: Fit, key: str, sources: Sources) -> dict[str, object]:
+    left, printed = fit.left.get(key), DEEPMODEL_FIT if fit.published and key == "pso" else (np.nan, np.nan)
+    return {
+        "labels": _name_labels(fit, sources.card.source),
+        "optimiser": OPTIMISERS[key],
+        "printed_mm": printed[0],
+        "printed_mm2": printed[1],
+        "frames": left.frames if left else np.nan,
+        "mean_mm": left.mean_mm if left else np.nan,
+        "variance_mm2": left.variance_mm2 if left else np.nan,
+        "worst_mm": left.worst_mm if left else np.nan,
+        "worst_name": left.worst_name if left else "",
+        "speed": left.frames / left.seconds if left and left.seconds else np.nan,
+        "status": "not fitted",
+    }
+
+
+def _name_labels(fit: Fit, source: str) -> str:
+    title = DATASETS[fit.dataset].title
+    return f"{title}, {REAL}" if fit.published else f"{title}, {SCALED.format(fit.split, source)}"
+
+
+def _tell_truth(fit: Fit) -> str:
+    degrees = fit.truth["mean_angle_error_deg"]
+    title = DATASETS[fit.dataset].title
+    return (
+        f"{title}, {fit.split} split: the true poses of the embedded data are known, and the fitted angles are "
+        f"{degrees:.2f} degrees off on average."
+    )
+
+
+def stamp_fits(fits: Sequence[Fit], sources: Sources) -> str:
+    """The line below: fits know labels alone, neither crops nor seeds."""
+    card = sources.card
+    frames = "; ".join(
+        f"{_name_labels(fit, card.source)}, {max((one.frames for one in fit.left.values()), default=0):,} frames, "
+        f"{len(DATASETS[fit.dataset].scored)} joints"
+        for fit in fits
+    )
+    return SEPARATOR.join(
+        (
+            f"{frames}, centre and cube: none, labels alone",
+            f"data: {join_words('real' if fit.published else card.source for fit in fits)}",
+            f"scale: {card.scale}",
+            "seeds: none",
+            f"commit: {card.commit or 'unknown'}",
+            f"config: {card.config_digest or 'unknown'}",
+        )
+    )

@@ -1,0 +1,158 @@
+"""Predicted angles through `handbench evaluate`: against fitted poses, frame by frame, kept, read back, tracked."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from handbench.cli import main
+from handbench.datasets.crops import build_crops
+from handbench.datasets.store import CropStore, open_store
+from handbench.errors import BadInput
+from handbench.evaluation.angle_score import ANGLES, score_angles
+from handbench.evaluation.blocks import compare_blocks, make_blocks, parse_blocks, pool_blocks
+from handbench.evaluation.evaluate import evaluate
+from handbench.evaluation.results import parse_result
+from handbench.evaluation.tracked import evaluation_to_rows
+from handbench.fitting.inverse_kinematics import Hand
+from handbench.fitting.pose_file import FittedPoses, save_poses
+from handbench.hand.keypoints import scored_keypoints
+from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE
+from handbench.training.prediction_file import read_pose, save_predictions
+from tests.datasets.crop_fixtures import make_listing
+
+FRAMES = 300
+FLEXION = 6
+"""Of a pose: the first angle of the thumb."""
+OFF_DEG = np.zeros(26)
+OFF_DEG[3:] = np.linspace(1, 12, 23)
+
+
+def make_truth() -> np.ndarray:
+    rng = np.random.default_rng(3)
+    fingers = ANGLE_LIMITS_RAD.mean(axis=1) + rng.uniform(-0.02, 0.02, (FRAMES, 20))
+    turns = rng.uniform(-1, 1, (FRAMES, 3))
+    return np.concatenate([rng.normal(0, 30, (FRAMES, 3)), turns, fingers], axis=1).astype(np.float32)
+
+
+def make_prediction(run: Path, store: CropStore, pose: np.ndarray | None, **changed: object) -> Path:
+    card = {"kind": "deepmodel.hand", "module": "deepmodel", "paper": "deepmodel", "settings": {}, "seed": 0}
+    card |= {"dataset": "icvl", "split": "test", "folds": [], "centre": "joint", "frames": FRAMES, "converged": True}
+    card |= {"protocol": store.card["protocol"], "store": store.path.as_posix(), "checkpoints": []}
+    card |= {"gives_angles": True, "limits_rad": ANGLE_LIMITS_RAD.tolist()} | changed
+    out = run / "predict" / "icvl" / "deepmodel" / "seed0"
+    # Backwards: what is evaluated is in the order of the list.
+    rows, names = np.asarray(store.row)[::-1], store.names[::-1]
+    backwards = None if pose is None else pose[::-1].copy()
+    save_predictions(out, np.array(store.joints_mm)[::-1].copy(), names, rows, card, pose=backwards)
+    return out / "predictions.npz"
+
+
+def make_poses(run: Path, pose: np.ndarray, row: np.ndarray, dataset: str = "icvl") -> Path:
+    hand = Hand(REFERENCE_SHAPE, scored_keypoints(dataset))
+    left_mm = np.zeros(len(row), np.float32)
+    save_poses(
+        run / "fit" / dataset / "test",
+        FittedPoses(hand, ANGLE_LIMITS_RAD, pose, row, left_mm, {}),
+        {"dataset": dataset, "split": "test"},
+    )
+    return run / "fit" / dataset / "test"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return tmp_path / "results" / "smoke-embedded"
+
+
+@pytest.fixture
+def store(run: Path) -> CropStore:
+    path = run / "crop" / "icvl" / "joint" / "test"
+    build_crops(make_listing(FRAMES), centre="joint", size_px=16, out=path)
+    return open_store(path)
+
+
+def test_the_command_measures_angles_and_keeps_them(run: Path, store: CropStore) -> None:
+    truth = make_truth()
+    pose = (truth + np.radians(OFF_DEG)).astype(np.float32)
+    # Half a turn too far: no smaller error than 180 degrees, and out of range.
+    pose[7, FLEXION] = truth[7, FLEXION] + np.pi
+    # The last ten frames have no fitted pose.
+    poses = make_poses(run, truth[:-10], np.asarray(store.row)[:-10].astype(np.int64))
+    prediction = make_prediction(run, store, pose)
+    out = run / "evaluate" / "icvl" / "deepmodel" / "seed0"
+    words = ["evaluate", str(prediction), "icvl", "DeepModel", "--poses", str(poses), "--out", str(out), "--json"]
+    assert main(words) == 0
+    saved = json.loads((out / "evaluation.json").read_text())
+    assert "10 frames have no fitted pose: their angles are left out" in saved["notes"]
+    assert "of frames out of range" in (out / "table.txt").read_text()
+    angles = parse_result(saved, out).angles
+    assert angles is not None
+    known = FRAMES - 10
+    by_hand = dict(zip(ANGLES, OFF_DEG[3:], strict=True))
+    by_hand[ANGLES[FLEXION - 3]] += (180 - by_hand[ANGLES[FLEXION - 3]]) / known
+    assert angles.error_deg == pytest.approx(by_hand, abs=1e-3)
+    assert angles.errors.mean == pytest.approx(np.mean(list(by_hand.values())), abs=1e-3)
+    assert (angles.errors.count, angles.rotation.count, angles.outside.count) == (23 * known, known, FRAMES)
+    assert (angles.outside.total, angles.outside.mean) == (1, 1 / FRAMES)
+    with np.load(out / "errors.npz", allow_pickle=False) as arrays:
+        assert arrays["angle_errors_deg"].shape == (FRAMES, 23)
+        assert np.isnan(arrays["angle_errors_deg"][-10:]).all()
+        assert arrays["angle_errors_deg"][7, FLEXION - 3] == pytest.approx(180, abs=1e-3)
+        assert np.flatnonzero(arrays["out_of_range"]).tolist() == [7]
+        mean = arrays["rotation_errors_deg"][:-10].mean(dtype=float)
+    assert angles.rotation.mean == pytest.approx(mean, abs=1e-4)
+    metrics = {key: value for key, value, _ in evaluation_to_rows(saved)[2]}
+    assert metrics["out_of_range"] == pytest.approx(1 / FRAMES, abs=1e-6)
+
+
+def test_without_fitted_poses_or_angles_it_is_as_before(run: Path, store: CropStore) -> None:
+    truth = make_truth()
+    prediction = make_prediction(run, store, truth)
+    assert np.array_equal(read_pose(prediction), truth[::-1])
+    result = evaluate(prediction, "icvl", "mine")
+    assert result.angles is None
+    assert any("--poses" in note for note in result.notes)
+    poses = make_poses(run, truth, np.asarray(store.row).astype(np.int64))
+    plain = make_prediction(run, store, None, gives_angles=False)
+    assert read_pose(plain) is None
+    assert evaluate(plain, "icvl", "mine").run["angles"] is None
+    with pytest.raises(BadInput, match="expected predictions of angles with --poses"):
+        evaluate(plain, "icvl", "mine", poses=poses)
+
+
+def test_what_does_not_fit_together_is_refused(run: Path, store: CropStore) -> None:
+    truth, rows = make_truth(), np.asarray(store.row).astype(np.int64)
+    prediction = make_prediction(run, store, truth)
+    with pytest.raises(BadInput, match=r"expected frames of .* found others"):
+        evaluate(prediction, "icvl", "mine", poses=make_poses(run, truth, rows + 10_000))
+    with pytest.raises(BadInput, match="expected poses of icvl, found nyu"):
+        evaluate(prediction, "icvl", "mine", poses=make_poses(run, truth, rows, "nyu"))
+    poses = make_poses(run, truth, rows)
+    truth[3, 8] = np.nan
+    with pytest.raises(BadInput, match="expected finite poses, as its card says, found NaN"):
+        evaluate(make_prediction(run, store, truth), "icvl", "mine", poses=poses)
+    with pytest.raises(BadInput, match="found no pose"):
+        evaluate(make_prediction(run, store, None), "icvl", "mine", poses=poses)
+
+
+def test_blocks_are_enough_for_intervals_and_pairs() -> None:
+    sequences, rows = ("a",) * 150 + ("b",) * 150, np.arange(300)
+    rng = np.random.default_rng(2)
+    seeds = [rng.gamma(2, 3, (300, 4)) for _ in range(3)]
+    blocks = [make_blocks(values, sequences, rows) for values in seeds]
+    assert pool_blocks(blocks).mean == pytest.approx(np.mean(seeds))
+    less = compare_blocks(blocks, [make_blocks(values + 2, sequences, rows) for values in seeds])
+    assert less.difference.mean == pytest.approx(-2)
+    assert less.decided
+    assert parse_blocks(json.loads(json.dumps(blocks[0].as_dict()))).mean == pytest.approx(blocks[0].mean)
+    with pytest.raises(BadInput, match="expected results on the same frames"):
+        compare_blocks(blocks, [make_blocks(values[:200], sequences, rows[:200]) for values in seeds])
+
+
+def test_a_perfect_pose_has_no_error() -> None:
+    pose = make_truth()
+    score = score_angles(pose, pose, ANGLE_LIMITS_RAD, ("a",) * FRAMES, np.arange(FRAMES))
+    assert score.unknown == 0
+    assert score.errors_deg.max() == score.rotation_deg.max() == score.outside.max() == 0
+    assert len(ANGLES) == 23
