@@ -27,8 +27,9 @@ from benchmarks.recipes import crop_as_deepprior, read_png_as_deepprior
 from benchmarks.rows import Row, SpeedRow
 from handbench.datasets import nyu
 from handbench.geometry.crop import crop_cube
+from handbench.loop.crop_data import find_device
 from handbench.loop.iteration import FeedbackLoop
-from handbench.loop.timing import LARGE_BATCH, choose_device, describe_device, hold_float32, time_call
+from handbench.loop.timing import LARGE_BATCH, describe_device, hold_float32, time_call
 from handbench.networks.predictor import SimplePredictor
 from handbench.networks.synthesizer import Synthesizer
 from handbench.networks.updater import Updater2015
@@ -115,7 +116,7 @@ def race_loop(batch: int, precision: torch.dtype) -> Race:
 
 def measure_loop_on_gpu(batch: int, precision: torch.dtype) -> Speed:
     """The same loop without a peer, as replays of a CUDA graph."""
-    device = choose_device()
+    device = find_device()
     if device.type != "cuda":
         raise GpuMissingError("needs a GPU: torch.cuda.is_available() is false here")
     loop, depth = make_loop().to(device), draw_noise(batch).to(device)

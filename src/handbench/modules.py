@@ -290,7 +290,7 @@ KINDS: dict[str, Kind] = {
     "feedback19.synthesizer": Kind(Feedback19Synthesizer, "synthesizer", predicts=False, probes=True),
     "feedback19.updater": Kind(Feedback19Updater, "updater", _LOOP[:2], predicts=False),
     "feedback19.joint": Kind(Feedback19Joint, "loop", _LOOP, whole=True, probes=True, trains_needs=True),
-    "deepmodel.hand": Kind(DeepModelHand, "predictor", fitted=True),
+    "deepmodel.hand": Kind(DeepModelHand, "predictor", probes=True, fitted=True),
     "deepmodel.joint": Kind(DeepModelJoint, "predictor", fitted=True),
     "deepmodel.parameter": Kind(DeepModelParameter, "predictor", fitted=True),
 }

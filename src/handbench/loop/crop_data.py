@@ -84,6 +84,11 @@ def apply(network: nn.Module, *inputs: Tensor) -> Tensor:
     return torch.cat(answers)
 
 
+def find_device() -> torch.device:
+    """Where networks run: Lightning's choice for their training as well."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def device_of(network: nn.Module) -> torch.device:
     """Where its tensors lie; what has none works on the CPU."""
     first = next(chain(network.parameters(), network.buffers()), None)

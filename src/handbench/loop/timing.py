@@ -5,7 +5,6 @@ other. So there a call is captured as a CUDA graph, which starts all of its kern
 cannot be captured, a renderer on the CPU for one, is called as it is, and the numbers say so.
 """
 
-import copy
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,8 @@ from typing import Any, TypeVar
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from handbench.loop.crop_data import device_of
 
 Images = Float[Tensor, "frames 1 size size"]
 Call = Callable[[], object]
@@ -48,15 +49,14 @@ class Timed:
 def time_network(
     network: Network, list_parts: Callable[[Network, Images], dict[str, Call]], depth: Float[Tensor, "1 1 size size"]
 ) -> dict[str, Any]:
-    """`milliseconds` a frame, by batch size and part, and what they were measured on; a GPU gets a copy."""
-    device = choose_device()
-    placed = network if device.type == "cpu" else copy.deepcopy(network).to(device)
+    """`milliseconds` a frame, by batch size and part, and what they were measured on: where the network is."""
+    device = device_of(network)
     milliseconds: dict[str, dict[str, float]] = {}
     plain: dict[str, str] = {}
     with hold_float32(device):
         for batch in choose_batches(device, depth.shape[-1]):
             images = depth.expand(batch, -1, -1, -1).contiguous().to(device)
-            timed = {name: time_call(call, device) for name, call in list_parts(placed, images).items()}
+            timed = {name: time_call(call, device) for name, call in list_parts(network, images).items()}
             milliseconds[str(batch)] = {name: 1000 * one.median_s / batch for name, one in timed.items()}
             plain |= {f"{name}, batch {batch}": one.not_captured for name, one in timed.items() if one.not_captured}
     return {"milliseconds": milliseconds, **describe_conditions(device, plain)}
@@ -115,10 +115,6 @@ def hold_float32(device: torch.device) -> Iterator[None]:
         return
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         yield
-
-
-def choose_device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def choose_batches(device: torch.device, size_px: int) -> tuple[int, ...]:

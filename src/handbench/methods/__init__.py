@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.fitting.pose_file import FittedPoses
+from handbench.loop.crop_data import find_device
 from handbench.modules import Precision
 
 if TYPE_CHECKING:
@@ -92,11 +92,6 @@ class Method:
     pose: Callable[[Trained, Tensor], Float[Tensor, "frames 26"]] | None = None
     """Depth (frames, 1, S, S) to pose parameters: the wrist in units of half the cube's edge around its centre, then
     radians in the order of skeleton.DOFS. None where a kind knows no hand."""
-
-
-def find_device() -> torch.device:
-    """Where networks run: Lightning's choice for their training as well."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def keep(network: nn.Module) -> State:

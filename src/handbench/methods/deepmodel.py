@@ -22,6 +22,7 @@ lies within 90 degrees, and an angle's error is the shorter way round; poses are
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -32,9 +33,19 @@ from handbench.errors import BadInput
 from handbench.fitting.inverse_kinematics import Hand, fit_pose
 from handbench.fitting.pose_file import FittedPoses
 from handbench.loop.augmentation import CropBatch, Ranges, augment
-from handbench.loop.crop_data import Data, Division, apply, as_batch, divide, find_labelled, measure_error_mm
+from handbench.loop.crop_data import (
+    Data,
+    Division,
+    apply,
+    as_batch,
+    divide,
+    find_device,
+    find_labelled,
+    measure_error_mm,
+)
 from handbench.loop.descent import Descent, count_steps
-from handbench.methods import Method, State, Trained, TrainingRun, find_device, keep
+from handbench.loop.timing import Call, time_network
+from handbench.methods import Method, Numbers, State, Trained, TrainingRun, keep
 from handbench.modules import DeepModelFitting, DeepModelHand, DeepModelJoint, DeepModelParameter
 from handbench.networks.deepmodel import DeepModel
 from handbench.networks.hand_layer import PALM, HandLayer, read_layer
@@ -230,6 +241,16 @@ def fit_joints(trained: Trained, depth: Images) -> Poses:
     return choose_turn(place_in_crop(fitted, middle, edge_mm)).float()
 
 
+def probe(trained: Trained, crops: CropDataset, learned: CropDataset) -> Numbers:
+    """How long a forward pass takes (Sec. 4)."""
+
+    def list_parts(network: torch.nn.Module, images: Images) -> dict[str, Call]:
+        return {"network": partial(network, images)}
+
+    first = crops.tensors()["depth"][:1]
+    return {"frames": len(crops), **time_network(trained.build(), list_parts, first)}
+
+
 class NumbersOf(torch.nn.Module):
     """The network up to its last weights, as a module of its own."""
 
@@ -242,7 +263,7 @@ class NumbersOf(torch.nn.Module):
 
 
 METHODS = {
-    "hand": Method(train_hand, build_model, predict, pose=read_pose),
+    "hand": Method(train_hand, build_model, predict, probe, read_pose),
     "joint": Method(train_joint, build_model, predict, pose=fit_joints),
     "parameter": Method(train_parameter, build_model, predict, pose=read_pose),
 }
