@@ -35,7 +35,8 @@ SWARM = SwarmSettings(particles=64, generations=100)
 SWARM_AT_ONCE = 256
 """Frames whose swarms are in memory together."""
 SPREAD = torch.tensor([2.5] * 3 + [0.08] * 3 + [0.18] * 20)
-"""Millimetres and radians around the start; twice as wide ends a tenth higher."""
+"""Millimetres and radians around the start; twice as wide ends no lower."""
+ROUGH_ROUNDS = 4
 
 Joints = Float[np.ndarray, "frames joints 3"]
 Limits = Float[np.ndarray, "20 2"]
@@ -94,14 +95,14 @@ def follow_recordings(
 def search_poses(hand: Hand, joints_mm: Joints, limits_rad: Limits, seed: int) -> Fit:
     """Poses by particle swarms (the paper's way).
 
-    A swarm starts around a curled hand that is moved and turned onto its own frame's labels: so it finds all angles of
-    the fingers itself, frames need not be neighbours, and none inherits another's mistake.
+    A swarm starts around a rough pose of its own frame, a few rounds of `fit_pose`: so frames need not be neighbours,
+    and none inherits another's mistake. Around the frame before it needs ten frames in a row to end as low.
     """
     middle_mm, labels_mm = centre_labels(joints_mm)
     bounds, generator = bound_angles(limits_rad), torch.Generator().manual_seed(seed)
     found = []
     for few in labels_mm.split(SWARM_AT_ONCE):
-        start = fit_pose(hand, few, rounds=0)
+        start = fit_pose(hand, few, ROUGH_ROUNDS)
         found.append(search(JointEnergy(hand, few).measure_swarm, start, SPREAD, bounds, generator, SWARM).final)
     return finish(hand, torch.cat(found), middle_mm, joints_mm, SWARM.particles * SWARM.generations)
 
