@@ -104,7 +104,7 @@ def search_poses(hand: Hand, joints_mm: Joints, limits_rad: Limits, seed: int) -
     for few in labels_mm.split(SWARM_AT_ONCE):
         start = fit_pose(hand, few, ROUGH_ROUNDS)
         found.append(search(JointEnergy(hand, few).measure_swarm, start, SPREAD, bounds, generator, SWARM).final)
-    return finish(hand, torch.cat(found), middle_mm, joints_mm, SWARM.particles * SWARM.generations)
+    return finish(hand, torch.cat(found), middle_mm, joints_mm, float(SWARM.particles * SWARM.generations))
 
 
 def centre_labels(joints_mm: Joints) -> tuple[Float[np.ndarray, "frames 3"], Float[Tensor, "frames joints 3"]]:
