@@ -16,6 +16,7 @@ include: "workflow/rules/synthesize.smk"
 include: "workflow/rules/crop.smk"
 include: "workflow/rules/crop_localized.smk"
 include: "workflow/rules/show.smk"
+include: "workflow/rules/fit.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/predict.smk"
 include: "workflow/rules/probe.smk"
@@ -38,6 +39,7 @@ rule all:
         all_sheets(),
         all_evaluations(),
         all_probes(),
+        published_fits(),
         rules.report.output,
 
 
@@ -70,6 +72,7 @@ for paper in PAPERS:
         input:
             all_evaluations([paper]),
             all_probes([paper]),
+            published_fits([paper]),
         localrule: True
 
 

@@ -24,6 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_doctor(commands)
     _add_crop(commands)
     _add_show(commands)
+    _add_fit(commands)
     _add_train(commands)
     _add_predict(commands)
     _add_export(commands)
@@ -153,6 +154,28 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="default results/evaluate/DATASET/METHOD")
     parser.add_argument("--json", action="store_true", help="for machines; draws no figures")
     _add_call(parser)
+
+
+def _add_fit(commands: argparse._SubParsersAction) -> None:
+    words = "fit a hand and its poses to labelled joints: those of a crop store, or NYU's published ones"
+    parser = _add_command(commands, "fit", words)
+    _add_dataset(parser)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--store", type=Path, metavar="DIR", help="crop store whose labels are fitted")
+    source.add_argument("--record", type=Path, metavar="DIR", help="folder of the published record")
+    parser.add_argument(
+        "--hand", type=Path, metavar="DIR", help="take hand and angle bounds from this fit, that of the training set"
+    )
+    parser.add_argument("--truth", type=Path, metavar="FILE", help="truth.npz of embedded data: errors of the angles")
+    parser.add_argument(
+        "--pso-frames",
+        type=_parse_positive,
+        default=10_000,
+        metavar="N",
+        help="frames, evenly spaced, that particle swarms fit too (default 10000: all of a test set)",
+    )
+    parser.add_argument("--seed", type=_parse_natural, default=0, metavar="S", help="of the swarms (default 0)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for fit.json and poses.npz")
 
 
 def _add_train(commands: argparse._SubParsersAction) -> None:

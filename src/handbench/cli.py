@@ -163,6 +163,21 @@ def run_show(options: argparse.Namespace) -> None:
     print(out)
 
 
+def run_fit(options: argparse.Namespace) -> None:
+    from handbench.fitting.label_fit import fit_labels, fit_record
+    from handbench.fitting.labelled_frames import read_record, read_store
+
+    if options.store:
+        frames = read_store(options.store, options.dataset)
+        known = {"hand": options.hand, "truth": options.truth}
+        print(fit_labels(frames, options.out, **known, swarm_frames=options.pso_frames, seed=options.seed))
+        return
+    if options.dataset != "nyu" or options.hand or options.truth:
+        found = options.dataset if options.dataset != "nyu" else "--hand or --truth with it"
+        raise BadInput("fit", expected="nyu and nothing else with --record", found=found, fix="leave it out")
+    print(fit_record(read_record(options.record), options.out, swarm_frames=options.pso_frames, seed=options.seed))
+
+
 def run_train(options: argparse.Namespace) -> None:
     from handbench.modules import parse_settings
     from handbench.training.train import Job, train

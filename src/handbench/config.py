@@ -56,6 +56,9 @@ class PaperSettings(Strict):
     centres: dict[DatasetName, Centre] = Field(default_factory=dict)
     """Of datasets that have another word for it: no two label the same joints."""
 
+    def centre_on(self, dataset: DatasetName) -> str:
+        return self.centres.get(dataset, self.centre)
+
 
 class Published(Strict):
     """The published predictions that the papers' comparisons are recomputed from."""
@@ -104,8 +107,7 @@ class Config(Strict):
     def centre_of(self, module: str, dataset: DatasetName) -> str:
         """The crops that a module sees of a dataset: its own choice, else that of its paper."""
         asked = self.modules[module]
-        protocol = self.papers[asked.paper]
-        return asked.centre or protocol.centres.get(dataset, protocol.centre)
+        return asked.centre or self.papers[asked.paper].centre_on(dataset)
 
     def localizers_of(self, dataset: str) -> list[str]:
         """The modules that find the centre of a dataset's localized crops: one, where there are such crops."""

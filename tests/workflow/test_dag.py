@@ -61,6 +61,38 @@ def test_localized_crops_are_cut_by_the_localizer_of_the_first_seed(checkout: Ch
     assert "feedback19_localizer/seed1" not in said
 
 
+def test_test_labels_are_fitted_with_the_hand_of_the_training(checkout: Checkout) -> None:
+    run = "results/demo-embedded"
+    targets = [f"{run}/fit/{dataset}/test/fit.json" for dataset in ("nyu", "icvl")]
+    assert checkout.planned(*targets) == {"synthesize": 2, "crop": 4, "fit": 4}
+    done = checkout.snakemake("--dry-run", *targets)
+    said = done.stdout + done.stderr
+    # deepmodel's own crops where they are cut, and any others where not: labels are the same.
+    for dataset, centre in (("nyu", "joint-PALM_5"), ("icvl", "joint")):
+        [command] = [
+            line for line in said.splitlines() if f"fit {dataset} --store {run}/crop/{dataset}/{centre}/test" in line
+        ]
+        assert f"--hand {run}/fit/{dataset}/train --truth {run}/synthesize/{dataset}/truth.npz" in command
+    real = checkout.snakemake(
+        "--dry-run", "results/demo-real/fit/nyu/train/fit.json", "--configfile", "config/real.yaml"
+    )
+    assert "--truth" not in real.stdout + real.stderr
+
+
+def test_published_labels_are_fitted_where_the_record_is_at_hand(checkout: Checkout) -> None:
+    fitted = "results/demo-embedded/fit/nyu/published/fit.json"
+    assert checkout.planned(fitted) == {"download": 1, "fit_published": 1}, "who asks for it gets the record too"
+    assert "fit_published" not in checkout.planned()
+    folder = checkout.root / "results/download/published"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text("{}")
+    assert checkout.planned(fitted) == {"fit_published": 1}
+    assert checkout.planned()["fit_published"] == 1
+    assert checkout.planned("claims_deepmodel")["fit_published"] == 1
+    done = checkout.snakemake("--dry-run", fitted)
+    assert "fit nyu --record results/download/published/raw" in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     ("setting", "said"),
     [

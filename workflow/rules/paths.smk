@@ -131,6 +131,33 @@ def poses_fitted_to_test(wildcards):
     return [fitted(wildcards.dataset, "test")] if gives else []
 
 
+def labels_of(dataset, split):
+    """The crops whose labels are fitted: those that deepmodel sees."""
+    return f"{RUN}/crop/{dataset}/{settings.papers['deepmodel'].centre_on(dataset)}/{split}/store.json"
+
+
+def hand_of(wildcards):
+    """Test labels are fitted with the hand, and within the bounds, of the training's."""
+    return [fitted(wildcards.dataset, "train")] if wildcards.split == "test" else []
+
+
+def hand_option(fits):
+    """The command line's words for the fit that a hand is taken from, if there is one."""
+    return f"--hand {shlex.quote(os.path.dirname(fits[0]))}" if fits else ""
+
+
+def truth_option(dataset):
+    """The command line's words for the poses that embedded labels were made with."""
+    embedded = settings.source == "embedded"
+    return f"--truth {shlex.quote(f'{RUN}/synthesize/{dataset}/truth.npz')}" if embedded else ""
+
+
+def published_fits(papers=PAPERS):
+    """The fit of NYU's published labels, where the record is at hand or is to be fetched."""
+    asked = "deepmodel" in papers and "nyu" in settings.use and published_manifest()
+    return [fitted("nyu", "published")] if asked else []
+
+
 def checkpoints_needed(wildcards):
     """What a module starts from: the checkpoints of those it needs, of the same data and seed."""
     return [

@@ -3,6 +3,7 @@ rule report:
     input:
         evaluations=all_evaluations(),
         probes=all_probes(),
+        fits=published_fits(),
         sheets=all_sheets(),
         published=published_manifest(),
     output:

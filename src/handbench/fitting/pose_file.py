@@ -70,6 +70,10 @@ def save_poses(out: Path, poses: FittedPoses, card: dict[str, Any]) -> None:
         "limits_rad": poses.limits_rad.tolist(),
         "sha256_of_file": digest_file(out / FILE),
     }
+    write_card(out, content)
+
+
+def write_card(out: Path, content: dict[str, Any]) -> None:
     replace_file(out / CARD, (json.dumps(seal(content), indent=1) + "\n").encode())
 
 

@@ -1,0 +1,258 @@
+"""What `handbench fit` does: a hand, and its pose in every frame, fitted to labelled joints (deepmodel Secs. 3.1, 4).
+
+The hand is that of the training labels; poses come by L-BFGS for every frame, and by the paper's particle swarms for
+as many as are asked for, so that a card can show both. Test labels are fitted with the hand and the bounds of the
+training. The published labels of NYU's test set have three sizes, so each segment gets a hand of its own.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64
+
+from handbench.datasets.lock import hold_alone
+from handbench.datasets.truth import read_truth
+from handbench.errors import BadInput
+from handbench.fitting.hand_fit import FRAMES, fit_hand, spread_evenly
+from handbench.fitting.inverse_kinematics import Hand
+from handbench.fitting.labelled_frames import LabelledFrames
+from handbench.fitting.pose_file import CARD, FittedPoses, load_poses, save_poses, write_card
+from handbench.fitting.pose_fit import SWARM, Fit, choose_turn, follow_recordings, search_poses
+from handbench.hand.angle_errors import angle_errors_deg
+from handbench.hand.keypoints import scored_keypoints
+from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE
+
+RECORD_FORMAT = "handbench fitted record"
+RECORD_VERSION = 1
+PUBLISHED = "published"
+"""Stands where a split does: real labels that are there whatever data a run has."""
+WELL_EXPLAINED = 0.99
+"""The share of the training frames whose angles set the bounds."""
+ARM_MM = 400.0
+"""No label is further from its own wrist."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """What one optimiser leaves of the distance to the labels."""
+
+    left_mm: Float[np.ndarray, "frames"]
+    """Of each frame the mean over its joints."""
+    names: tuple[str, ...]
+    seconds: float
+    """Of one core: a busy machine makes the clock's say nothing."""
+    evaluations: float
+
+    def describe(self) -> dict[str, Any]:
+        worst = int(self.left_mm.argmax())
+        return {
+            "mean_mm": float(self.left_mm.mean()),
+            "variance_mm2": float(self.left_mm.var()),
+            "worst_mm": float(self.left_mm[worst]),
+            "worst_name": self.names[worst],
+            "frames": len(self.names),
+            "seconds": round(self.seconds, 2),
+            "evaluations_a_frame": round(self.evaluations, 1),
+        }
+
+
+@dataclass(frozen=True)
+class Explained:
+    """The labels of some frames explained by one hand."""
+
+    hand: Hand
+    fit: Fit
+    lbfgs: Left
+    pso: Left
+
+
+def fit_labels(
+    frames: LabelledFrames,
+    out: Path,
+    *,
+    hand: Path | None = None,
+    truth: Path | None = None,
+    swarm_frames: int,
+    seed: int,
+) -> str:
+    """Fit a split and save it; `hand` is the folder of the training's fit, `truth` the truth.npz of embedded data."""
+    known = read_known(hand, frames) if hand else None
+    true_poses = read_true_poses(truth, frames) if truth else None
+    torch.set_num_threads(1)
+    with hold_alone(out):
+        begun = time.process_time()
+        whose = known.hand if known else find_hand(frames)
+        seconds = time.process_time() - begun
+        limits_rad = known.limits_rad if known else ANGLE_LIMITS_RAD
+        explained = explain(frames, whose, limits_rad, swarm_frames, seed)
+        if not known:
+            limits_rad = find_limits(explained.fit)
+        card = {
+            "dataset": frames.dataset,
+            "split": frames.split,
+            **frames.origin,
+            "unlabelled_frames": frames.unlabelled,
+            "hand_from": known.card["sha256"] if known else f"{min(FRAMES, len(frames))} frames of these labels",
+            "hand_seconds": round(seconds, 2),
+            **describe_optimisers(explained.lbfgs, explained.pso, seed),
+            "truth": {} if true_poses is None else compare_angles(explained.fit.pose, true_poses),
+        }
+        save_poses(out, as_poses(explained, limits_rad, frames), card)
+    return tell(f"{frames.dataset} {frames.split}", card)
+
+
+def fit_record(frames: LabelledFrames, out: Path, *, swarm_frames: int, seed: int) -> str:
+    """Fit the published labels: a folder of poses for each segment of one size, and one card for all of them."""
+    torch.set_num_threads(1)
+    with hold_alone(out):
+        (out / CARD).unlink(missing_ok=True)
+        segments, parts = list(dict.fromkeys(frames.sequences)), []
+        for name in segments:
+            part = take_sequence(frames, name)
+            share = round(swarm_frames * len(part) / len(frames))
+            explained = explain(part, find_hand(part, free_keypoints=True), ANGLE_LIMITS_RAD, share, seed)
+            numbers = describe_optimisers(explained.lbfgs, explained.pso, seed)
+            words = {"dataset": part.dataset, "split": PUBLISHED, "segment": name, **part.origin, **numbers}
+            save_poses(out / name, as_poses(explained, ANGLE_LIMITS_RAD, part), words)
+            parts.append(explained)
+        card = {
+            "format": RECORD_FORMAT,
+            "version": RECORD_VERSION,
+            "dataset": frames.dataset,
+            "split": PUBLISHED,
+            **frames.origin,
+            "segments": {name: load_poses(out / name).card["sha256"] for name in segments},
+            **describe_optimisers(join([one.lbfgs for one in parts]), join([one.pso for one in parts]), seed),
+        }
+        write_card(out, card)
+    return tell(f"{frames.dataset} {PUBLISHED}", card)
+
+
+def find_hand(frames: LabelledFrames, *, free_keypoints: bool = False) -> Hand:
+    start = Hand(REFERENCE_SHAPE, scored_keypoints(frames.dataset))
+    places = spread_evenly(len(frames), FRAMES)
+    return fit_hand(start, frames.joints_mm[places], free_keypoints=free_keypoints)
+
+
+def explain(
+    frames: LabelledFrames, hand: Hand, limits_rad: Float[np.ndarray, "20 2"], swarm_frames: int, seed: int
+) -> Explained:
+    """Poses of all frames by L-BFGS, and of evenly spaced ones by swarms too."""
+    begun = time.process_time()
+    fit = follow_recordings(hand, frames.joints_mm, frames.sequences, limits_rad)
+    followed = time.process_time()
+    places = spread_evenly(len(frames), max(swarm_frames, 1))
+    swarm = search_poses(hand, frames.joints_mm[places], limits_rad, seed)
+    names = tuple(frames.names[place] for place in places)
+    return Explained(
+        hand,
+        fit,
+        Left(fit.left_mm, frames.names, followed - begun, fit.evaluations),
+        Left(swarm.left_mm, names, time.process_time() - followed, swarm.evaluations),
+    )
+
+
+def find_limits(fit: Fit) -> Float64[np.ndarray, "20 2"]:
+    """Least and greatest finger angles of the frames that the hand explains best.
+
+    Not percentiles of the angles: bounds are to call no training pose impossible. The frames left out are those whose
+    labels are odd or whose pose was not found, where angles run into the anatomical limits.
+    """
+    well = fit.left_mm <= np.quantile(fit.left_mm, WELL_EXPLAINED)
+    angles = fit.pose[well, 6:]
+    return np.stack([angles.min(axis=0), angles.max(axis=0)], axis=1)
+
+
+def as_poses(explained: Explained, limits_rad: Float[np.ndarray, "20 2"], frames: LabelledFrames) -> FittedPoses:
+    fit = explained.fit
+    return FittedPoses(
+        explained.hand, limits_rad, fit.pose.astype(np.float32), frames.row, fit.left_mm.astype(np.float32), {}
+    )
+
+
+def describe_optimisers(lbfgs: Left, pso: Left, seed: int) -> dict[str, Any]:
+    swarm = {"particles": SWARM.particles, "generations": SWARM.generations, "seed": seed}
+    return {"lbfgs": lbfgs.describe(), "pso": {**pso.describe(), **swarm}}
+
+
+def join(parts: Sequence[Left]) -> Left:
+    frames = [len(part.names) for part in parts]
+    return Left(
+        np.concatenate([part.left_mm for part in parts]),
+        tuple(name for part in parts for name in part.names),
+        sum(part.seconds for part in parts),
+        float(np.average([part.evaluations for part in parts], weights=frames)),
+    )
+
+
+def take_sequence(frames: LabelledFrames, name: str) -> LabelledFrames:
+    places = np.flatnonzero(np.array(frames.sequences) == name)
+    return LabelledFrames(
+        dataset=frames.dataset,
+        split=frames.split,
+        joints_mm=frames.joints_mm[places],
+        row=frames.row[places],
+        names=tuple(frames.names[place] for place in places),
+        sequences=(name,) * len(places),
+        unlabelled=0,
+        origin=frames.origin,
+    )
+
+
+def compare_angles(pose: Float[np.ndarray, "frames 26"], true_pose: Float[np.ndarray, "frames 26"]) -> dict[str, float]:
+    """How far the fitted angles are from those that the labels were made with."""
+    errors_deg = angle_errors_deg(pose[:, 3:], true_pose[:, 3:])
+    return {
+        "mean_angle_error_deg": float(errors_deg.mean()),
+        "mean_finger_angle_error_deg": float(errors_deg[:, 3:].mean()),
+        "mean_palm_angle_error_deg": float(errors_deg[:, :3].mean()),
+    }
+
+
+def read_known(folder: Path, frames: LabelledFrames) -> FittedPoses:
+    """The hand and the bounds of another fit of the same data."""
+    known = load_poses(folder)
+    theirs, ours = (
+        f"{one['source']} {one['dataset']}" for one in (known.card, {"dataset": frames.dataset, **frames.origin})
+    )
+    if theirs != ours:
+        raise BadInput(
+            folder, expected=f"a hand fitted to {ours}", found=theirs, fix="name the fit of its training set"
+        )
+    return known
+
+
+def read_true_poses(path: Path, frames: LabelledFrames) -> Float64[np.ndarray, "frames 26"]:
+    """The poses that embedded labels were made with, the palm's angles said in the one way of fitted poses."""
+    if frames.origin["source"] != "embedded":
+        raise BadInput(path, expected="no truth with real labels", found="one", fix="leave --truth out")
+    poses = read_truth(path, frames.split).poses.astype(np.float64)
+    fits = len(poses) > frames.row.max()
+    if fits:
+        poses = poses[frames.row]
+        reach_mm = np.linalg.norm(frames.joints_mm - poses[:, None, :3], axis=2).max()
+    if not fits or reach_mm > ARM_MM:
+        found = "hands elsewhere" if fits else f"{len(poses):,} frames of {frames.split}"
+        raise BadInput(
+            path, expected="the truth of these frames", found=found, fix="name the truth.npz beside their raw folder"
+        )
+    poses[:, 3:6] = choose_turn(poses[:, 3:6])
+    return poses
+
+
+def tell(what: str, card: dict[str, Any]) -> str:
+    """One line for a log."""
+    parts = [
+        f"{name} {one['mean_mm']:.3f} mm, variance {one['variance_mm2']:.3f}, worst {one['worst_mm']:.2f} mm"
+        f" ({one['worst_name']}), {one['frames']:,} frames in {one['seconds']:.0f} s"
+        for name, one in (("L-BFGS", card["lbfgs"]), ("PSO", card["pso"]))
+    ]
+    truth = card.get("truth")
+    if truth:
+        parts.append(f"fitted angles {truth['mean_angle_error_deg']:.2f} degrees off")
+    return f"{what}: {'; '.join(parts)}"

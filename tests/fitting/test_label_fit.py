@@ -1,0 +1,205 @@
+"""What `handbench fit` leaves, what it refuses, and what a kill cannot do; and the real labels of NYU's test set."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from handbench.cli import main
+from handbench.datasets.recordings import plan_recordings, sample_poses
+from handbench.datasets.store import is_sealed
+from handbench.fitting import label_fit
+from handbench.fitting.label_fit import Left, find_limits, fit_labels, fit_record, join
+from handbench.fitting.labelled_frames import NYU_SEGMENTS, LabelledFrames, read_record, read_store
+from handbench.fitting.pose_file import load_poses
+from handbench.fitting.pose_fit import Fit, SwarmSettings
+from handbench.hand.keypoints import keypoint_positions, scored_keypoints
+from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE
+
+TRAIN, TEST = 40, 12
+NUMBERS = {"mean_mm", "variance_mm2", "worst_mm", "worst_name", "frames", "seconds"}
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny synthesized NYU with its crops and the fit of its training labels."""
+    root = tmp_path_factory.mktemp("embedded")
+    frames = [f"train={TRAIN}", f"test={TEST}"]
+    assert main(["synthesize", "nyu", "--out", str(root), "--frames", *frames, "--stride", "train=60"]) == 0
+    for split in ("train", "test"):
+        words = ["--root", str(root / "raw"), "--split", split, "--centre", "com", "--size", "16"]
+        assert main(["crop", "nyu", *words, "--out", str(root / "crop" / split)]) == 0
+    assert fit(root, "train", "--truth", str(root / "truth.npz"), "--pso-frames", "5") == 0
+    return root
+
+
+def fit(root: Path, split: str, *more: str, dataset: str = "nyu", out: str | None = None) -> int:
+    store = ["--store", str(root / "crop" / split)]
+    return main(["fit", dataset, *store, "--out", str(root / (out or f"fit/{split}")), *more])
+
+
+def test_the_hand_and_the_poses_of_a_synthesized_set_come_back(embedded: Path) -> None:
+    poses = load_poses(embedded / "fit" / "train")
+    np.testing.assert_allclose(poses.hand.shape.lengths_mm, REFERENCE_SHAPE.lengths_mm, atol=0.3)
+    np.testing.assert_allclose(poses.hand.shape.bases_mm, REFERENCE_SHAPE.bases_mm, atol=0.3)
+    card = poses.card
+    assert (card["dataset"], card["split"], card["source"]) == ("nyu", "train", "embedded")
+    assert set(card["lbfgs"]) >= NUMBERS
+    assert set(card["pso"]) >= NUMBERS
+    assert (card["lbfgs"]["frames"], card["pso"]["frames"]) == (TRAIN, 5)
+    assert card["lbfgs"]["mean_mm"] == pytest.approx(poses.left_mm.mean(), abs=1e-6)
+    assert card["lbfgs"]["mean_mm"] < 0.05
+    assert card["truth"]["mean_angle_error_deg"] < 1.0
+    assert (poses.limits_rad >= ANGLE_LIMITS_RAD[:, :1] - 1e-6).all()
+    assert (poses.limits_rad <= ANGLE_LIMITS_RAD[:, 1:] + 1e-6).all()
+
+
+def test_test_labels_are_fitted_with_the_training_hand(embedded: Path) -> None:
+    known = load_poses(embedded / "fit" / "train")
+    assert fit(embedded, "test", "--hand", str(embedded / "fit" / "train"), "--pso-frames", "3") == 0
+    poses = load_poses(embedded / "fit" / "test")
+    np.testing.assert_array_equal(poses.hand.shape.lengths_mm, known.hand.shape.lengths_mm)
+    np.testing.assert_array_equal(poses.limits_rad, known.limits_rad)
+    assert poses.card["hand_from"] == known.card["sha256"]
+    low, high = known.limits_rad.T
+    assert ((poses.pose[:, 6:] >= low - 1e-5) & (poses.pose[:, 6:] <= high + 1e-5)).all()
+    assert poses.row.tolist() == list(range(TEST))
+    assert poses.card["truth"] == {}
+
+
+def test_what_does_not_fit_together_is_one_line(embedded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    crops, train = embedded / "crop", embedded / "fit" / "train"
+    for words, said in (
+        (("nyu", "--store", str(embedded)), "expected a crop store"),
+        (("icvl", "--store", str(crops / "train")), "expected crops of icvl, found nyu"),
+        (("msra", "--store", str(crops / "train")), "expected nyu or icvl, found msra"),
+        (("nyu", "--store", str(crops / "test"), "--hand", str(crops)), "expected the card of fitted poses"),
+        (("nyu", "--store", str(crops / "test"), "--truth", str(train / "poses.npz")), "expected the truth.npz"),
+        (("nyu", "--record", str(embedded)), "expected a file of the published record"),
+        (("icvl", "--record", str(embedded)), "expected nyu and nothing else with --record, found icvl"),
+    ):
+        assert main(["fit", *words, "--out", str(embedded / "nothing")]) == 1
+        told = capsys.readouterr().err
+        assert said in told
+        assert told.count("\n") == 1
+    assert not (embedded / "nothing").exists()
+
+
+def make_frames(count: int = 12) -> LabelledFrames:
+    take = plan_recordings("nyu", {"train": count, "test": 1}, 0, {"train": 30})[0]
+    joints_mm = keypoint_positions(scored_keypoints("nyu"), REFERENCE_SHAPE, sample_poses(take))
+    names = tuple(f"frame {row}" for row in range(count))
+    origin = {"source": "real", "sha256_of_store": "0"}
+    return LabelledFrames("nyu", "train", joints_mm, np.arange(count), names, ("one",) * count, 0, origin)
+
+
+def test_a_hand_of_other_data_is_refused(embedded: Path, tmp_path: Path) -> None:
+    with pytest.raises(Exception, match="expected a hand fitted to real nyu, found embedded nyu"):
+        fit_labels(make_frames(), tmp_path, hand=embedded / "fit" / "train", swarm_frames=1, seed=0)
+    with pytest.raises(Exception, match="expected no truth with real labels"):
+        fit_labels(make_frames(), tmp_path, truth=embedded / "truth.npz", swarm_frames=1, seed=0)
+
+
+def test_truth_of_other_frames_is_refused(embedded: Path, tmp_path: Path) -> None:
+    frames = read_store(embedded / "crop" / "train", "nyu")
+    for wrong, found in (
+        (replace(frames, row=frames.row + 7), "40 frames of train"),
+        (replace(frames, joints_mm=frames.joints_mm + 900.0), "hands elsewhere"),
+    ):
+        with pytest.raises(Exception, match=found):
+            fit_labels(wrong, tmp_path, truth=embedded / "truth.npz", swarm_frames=1, seed=0)
+
+
+def test_bounds_leave_out_frames_that_were_not_explained() -> None:
+    pose = np.zeros((200, 26))
+    pose[:, 6:] = np.linspace(-0.2, 0.3, 200)[:, None]
+    left_mm = np.full(200, 0.1)
+    pose[50, 6:], left_mm[50] = 2.0, 9.0
+    limits_rad = find_limits(Fit(pose, left_mm, 1.0))
+    np.testing.assert_allclose(limits_rad, np.repeat([[-0.2, 0.3]], 20, axis=0))
+
+
+def test_numbers_of_segments_add_up() -> None:
+    parts = [Left(np.array([1.0, 3.0]), ("a", "b"), 1.0, 10.0), Left(np.array([5.0]), ("c",), 2.0, 40.0)]
+    told = join(parts).describe()
+    assert told == {
+        "mean_mm": 3.0,
+        "variance_mm2": pytest.approx(8 / 3),
+        "worst_mm": 5.0,
+        "worst_name": "c",
+        "frames": 3,
+        "seconds": 3.0,
+        "evaluations_a_frame": 20.0,
+    }
+
+
+def test_a_record_has_a_hand_for_each_segment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    frames = make_frames(16)
+    sizes = np.where(np.arange(16) < 9, 1.0, 0.85)
+    middle = frames.joints_mm.mean(axis=1, keepdims=True)
+    labels = replace(
+        frames,
+        joints_mm=middle + sizes[:, None, None] * (frames.joints_mm - middle),
+        sequences=("segment_1",) * 9 + ("segment_2",) * 7,
+    )
+    monkeypatch.setattr(label_fit, "FRAMES", 9)
+    monkeypatch.setattr("handbench.fitting.pose_fit.SWARM", SwarmSettings(4, 4))
+    fit_record(labels, tmp_path, swarm_frames=8, seed=0)
+    card = json.loads((tmp_path / "fit.json").read_text())
+    assert is_sealed(card)
+    assert (card["dataset"], card["split"], card["source"]) == ("nyu", "published", "real")
+    assert card["lbfgs"]["frames"] == 16
+    assert card["pso"]["frames"] == 8
+    lengths = [load_poses(tmp_path / name).hand.shape.lengths_mm.sum() for name in ("segment_1", "segment_2")]
+    assert lengths[1] / lengths[0] == pytest.approx(0.85, abs=0.05)
+    assert list(card["segments"]) == ["segment_1", "segment_2"]
+
+
+def test_a_killed_fit_leaves_nothing_that_could_be_taken_for_one(embedded: Path) -> None:
+    out = embedded / "fit" / "killed"
+    words = ["fit", "nyu", "--store", str(embedded / "crop" / "train"), "--out", str(out), "--pso-frames", "40"]
+    running = subprocess.Popen([sys.executable, "-m", "handbench", *words], stdout=subprocess.DEVNULL)
+    end = time.monotonic() + 120
+    while not out.with_name(".killed.lock").exists():
+        assert time.monotonic() < end, "it did not begin"
+        time.sleep(0.02)
+    assert main(words) == 1, "two at one output"
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+    assert not (out / "fit.json").exists()
+    assert main(words) == 0
+    assert load_poses(out).card["pso"]["frames"] == 40
+
+
+def test_real_labels_are_explained_within_six_millimetres(shared: Path) -> None:
+    """DM3 on a share of each segment: the palm is rigid, and one hand fits all of its frames."""
+    frames = read_record(shared / "published")
+    assert len(frames) == sum(NYU_SEGMENTS)
+    assert frames.names[3136] == "test/depth_1_0003137.png"
+    palm_mm = np.linalg.norm(frames.joints_mm[:, 13] - frames.joints_mm[:, 11], axis=1)
+    for name, size_mm in (("segment_1", 81.3), ("segment_2", 70.6), ("segment_3", 67.3)):
+        places = np.flatnonzero(np.array(frames.sequences) == name)
+        np.testing.assert_allclose(palm_mm[places], size_mm, atol=0.1)
+        some = label_fit.take_sequence(frames, name)
+        few = np.linspace(0, len(places) - 1, 60).astype(int)
+        some = replace(
+            some,
+            joints_mm=some.joints_mm[few],
+            row=some.row[few],
+            names=tuple(some.names[place] for place in few),
+            sequences=(name,) * 60,
+        )
+        hand = label_fit.find_hand(some, free_keypoints=True)
+        explained = label_fit.explain(some, hand, ANGLE_LIMITS_RAD, 10, 0)
+        assert explained.lbfgs.left_mm.mean() < 3.0
+        assert explained.pso.left_mm.mean() < 6.0
+        # A sane hand: its bones are those of the reference hand at another size.
+        ratio = hand.shape.lengths_mm / REFERENCE_SHAPE.lengths_mm
+        assert (np.abs(ratio / np.median(ratio) - 1) < 0.3).all()
