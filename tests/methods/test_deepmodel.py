@@ -223,7 +223,7 @@ def test_killed_after_any_epoch_it_ends_in_the_same_bytes(
 def test_a_checkpoint_needs_no_fit_folder_and_names_it(place: Path) -> None:
     checkpoint = load_checkpoint(place / "deepmodel")
     poses = load_poses(place / "fit")
-    assert checkpoint.card["poses"]["sha256"] == poses.card["sha256"]
+    assert checkpoint.card["poses"]["sha256_of_file"] == poses.card["sha256_of_file"]
     layer = checkpoint.trained.build().layer
     assert isinstance(layer, HandLayer)
     assert np.array_equal(layer.hand_limits_rad, poses.limits_rad)

@@ -31,8 +31,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     return checkout
 
 
-ONLOOKERS = ("call.json", "calls.jsonl", "tracking.jsonl", "tracking.sent.json")
-"""What tells when and how often something ran."""
+ONLOOKERS = ("call.json", "calls.jsonl", "tracking.jsonl", "tracking.sent.json", "probe.json", "fit.json")
+"""What tells when, how often and how long something ran; the poses of a fit and the pictures of a probe are no such."""
 
 
 def digest_results(checkout: Checkout) -> dict[str, str]:

@@ -126,7 +126,7 @@ def _describe_poses(job: Job, poses: FittedPoses | None, crops: CropDataset) -> 
     """Which poses they were, and what whoever reads angles has to know: the hand, its size and its bounds."""
     if job.poses is None or poses is None:
         return None
-    told = {key: poses.card[key] for key in ("hand", "keypoints_mm", "limits_rad", "sha256")}
+    told = {key: poses.card[key] for key in ("hand", "keypoints_mm", "limits_rad", "sha256_of_file")}
     return {"path": job.poses.as_posix(), **told, "cube_mm": float(crops.tensors()["cube_mm"][0])}
 
 
@@ -177,7 +177,7 @@ def _track(job: Job, card: Mapping[str, Any], out: Path, call: Path | None) -> A
     }
     params = {"kind": job.kind, "seed": job.seed, "frames": card["frames"], "size_px": card["size_px"]}
     params |= {f"needs_{one['module']}": one["sha256"] for one in card["needs"]}
-    params |= {"poses": card["poses"]["sha256"]} if card["poses"] else {}
+    params |= {"poses": card["poses"]["sha256_of_file"]} if card["poses"] else {}
     params |= {"centre": card["centre"]["strategy"], **{str(k): v for k, v in job.settings.items()}}
     name = f"train {card['dataset']} {job.module} seed {job.seed}" + (f" fold {job.fold}" if job.fold else "")
     return open_run(out, experiment=job.paper, name=name, params=params, tags=tags, call=call)
