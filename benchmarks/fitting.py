@@ -9,13 +9,12 @@ import torch
 from benchmarks.harness import Candidate, DisagreementError, Race
 from benchmarks.rows import Row
 from handbench.fitting.energy import ImageEnergy
-from handbench.fitting.inverse_kinematics import Hand
 from handbench.fitting.joint_energy import JointEnergy
 from handbench.fitting.lbfgsb import minimise
 from handbench.fitting.problem import Bounds, DescentSettings, bound_by_cube
 from handbench.fitting.pso import COGNITIVE, INERTIA, SOCIAL, SwarmSettings, search
 from handbench.fitting.scipy_lbfgsb import minimise_with_scipy
-from handbench.hand.keypoints import KEYPOINTS, keypoint_positions
+from handbench.hand.keypoints import KEYPOINTS, Hand, keypoint_positions
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE
 from handbench.networks.synthesizer import Synthesizer
 

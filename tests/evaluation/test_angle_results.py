@@ -15,9 +15,8 @@ from handbench.evaluation.blocks import compare_blocks, make_blocks, parse_block
 from handbench.evaluation.evaluate import evaluate
 from handbench.evaluation.results import parse_result
 from handbench.evaluation.tracked import evaluation_to_rows
-from handbench.fitting.inverse_kinematics import Hand
 from handbench.fitting.pose_file import FittedPoses, save_poses
-from handbench.hand.keypoints import scored_keypoints
+from handbench.hand.keypoints import Hand, scored_keypoints
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE
 from handbench.training.prediction_file import read_pose, save_predictions
 from tests.datasets.crop_fixtures import make_listing

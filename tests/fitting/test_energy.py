@@ -6,9 +6,8 @@ from known_problems import JOINTS, make_images
 from torch import nn
 
 from handbench.fitting.energy import ImageEnergy
-from handbench.fitting.inverse_kinematics import Hand
 from handbench.fitting.joint_energy import AT_ONCE, JointEnergy
-from handbench.hand.keypoints import KEYPOINTS, keypoint_positions
+from handbench.hand.keypoints import KEYPOINTS, Hand, keypoint_positions
 from handbench.hand.skeleton import REFERENCE_SHAPE
 
 

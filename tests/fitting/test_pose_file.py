@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from handbench.errors import BadInput
-from handbench.fitting.inverse_kinematics import Hand
 from handbench.fitting.pose_file import CARD, FILE, FittedPoses, load_poses, save_poses
-from handbench.hand.keypoints import scored_keypoints
+from handbench.hand.keypoints import Hand, scored_keypoints
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE, vary_shape
 
 ROWS = np.array([4, 0, 9])

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from handbench.datasets.recordings import plan_recordings, sample_poses
-from handbench.fitting.inverse_kinematics import Hand
 from handbench.fitting.pose_fit import choose_turn, cut_chunks, follow_recordings, search_poses
 from handbench.hand.angle_errors import angle_errors_deg
-from handbench.hand.keypoints import keypoint_positions
+from handbench.hand.keypoints import Hand, keypoint_positions
 from handbench.hand.kinematics import hand_rotation
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD
 from handbench.methods.hand_renderer import make_hand

@@ -6,12 +6,11 @@ import torch
 from known_problems import JOINTS, make_images, make_quadratics, rosenbrock, swarm_of
 
 from handbench.errors import BadInput
-from handbench.fitting.inverse_kinematics import Hand
 from handbench.fitting.joint_energy import JointEnergy
 from handbench.fitting.lbfgsb import minimise
 from handbench.fitting.problem import Bounds, Trace, bound_by_cube
 from handbench.fitting.pso import COGNITIVE, INERTIA, SwarmSettings, _Swarm, scatter, search
-from handbench.hand.keypoints import KEYPOINTS, keypoint_positions
+from handbench.hand.keypoints import KEYPOINTS, Hand, keypoint_positions
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE
 
 LONG = SwarmSettings(particles=40, generations=200)

@@ -7,9 +7,8 @@ import numpy as np
 from jaxtyping import Float32
 
 from handbench.datasets.crops import build_crops
-from handbench.fitting.inverse_kinematics import Hand
 from handbench.fitting.pose_file import FittedPoses, save_poses
-from handbench.hand.keypoints import keypoint_positions, scored_keypoints
+from handbench.hand.keypoints import Hand, keypoint_positions, scored_keypoints
 from handbench.hand.skeleton import REFERENCE_SHAPE, vary_shape
 from handbench.training.train import Job
 from tests.datasets.crop_fixtures import make_listing

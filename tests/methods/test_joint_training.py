@@ -150,6 +150,7 @@ class Run:
     """A training run that makes no step."""
 
     seed = 3
+    poses = None
 
     def __init__(self, needs: tuple[Trained, ...]) -> None:
         self.needs = needs

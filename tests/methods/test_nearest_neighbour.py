@@ -22,6 +22,7 @@ class Listener:
 
     seed = 0
     needs: tuple[Trained, ...] = ()
+    poses = None
 
     def __init__(self) -> None:
         self.told: dict[str, float] = {}

@@ -18,9 +18,8 @@ from handbench.datasets.pose_ranges import POSE_RANGES
 from handbench.datasets.store import CropStore, open_store, seal
 from handbench.evaluation.evaluate import evaluate
 from handbench.evaluation.evaluation_files import save_evaluation
-from handbench.fitting.inverse_kinematics import Hand
 from handbench.fitting.pose_file import FittedPoses, save_poses
-from handbench.hand.keypoints import KEYPOINTS, keypoint_positions, scored_keypoints
+from handbench.hand.keypoints import KEYPOINTS, Hand, keypoint_positions, scored_keypoints
 from handbench.hand.sampling import sample_sequence
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE, HandShape, vary_shape
 from handbench.hand.skinning import Skin, make_skin, pose_mesh

@@ -73,6 +73,7 @@ DOUBLES = {
             fold: Any
             threads: int
             needs: Any
+            poses: Any
 
 
         def train(job, store, out, *, call=None, log_model=False):

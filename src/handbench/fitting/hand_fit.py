@@ -20,10 +20,10 @@ import torch
 from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
-from handbench.fitting.inverse_kinematics import Hand, differentiate, fit_pose
+from handbench.fitting.inverse_kinematics import differentiate, fit_pose
 from handbench.fitting.pose_fit import bound_angles, descend
 from handbench.fitting.problem import Bounds
-from handbench.hand.keypoints import Keypoints, place_keypoints
+from handbench.hand.keypoints import Hand, Keypoints, place_keypoints
 from handbench.hand.kinematics import forward_kinematics
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, HandShape, vary_shape
 

@@ -5,16 +5,14 @@ about an axis: the column of the Jacobian is axis x (point - pivot). Few keypoin
 pull towards the middle of each angle's range decides those; all angles stay within the hand's limits.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from handbench.hand.keypoints import Keypoints, place_keypoints
+from handbench.hand.keypoints import Hand, Keypoints, place_keypoints
 from handbench.hand.kinematics import forward_kinematics
-from handbench.hand.skeleton import ANGLE_LIMITS_RAD, HandShape
+from handbench.hand.skeleton import ANGLE_LIMITS_RAD
 
 ROUNDS = 20
 PULL_MM = 2.0
@@ -25,14 +23,6 @@ _CURL = 0.25
 
 Poses = Float[Tensor, "frames 26"]
 Points = Float[Tensor, "frames joints 3"]
-
-
-@dataclass(frozen=True)
-class Hand:
-    """Whose joints are fitted, and which."""
-
-    shape: HandShape
-    keypoints: Keypoints
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from handbench.fitting.inverse_kinematics import Hand
+from handbench.hand.keypoints import Hand
 from handbench.hand.kinematics import forward_kinematics
 from handbench.hand.kinematics_gradient import pull_back
 

@@ -19,12 +19,11 @@ from handbench.datasets.lock import hold_alone
 from handbench.datasets.truth import read_truth
 from handbench.errors import BadInput
 from handbench.fitting.hand_fit import FRAMES, fit_hand, spread_evenly
-from handbench.fitting.inverse_kinematics import Hand
 from handbench.fitting.labelled_frames import LabelledFrames
 from handbench.fitting.pose_file import CARD, FittedPoses, load_poses, save_poses, write_card
 from handbench.fitting.pose_fit import SWARM, Fit, choose_turn, follow_recordings, search_poses
 from handbench.hand.angle_errors import angle_errors_deg
-from handbench.hand.keypoints import scored_keypoints
+from handbench.hand.keypoints import Hand, scored_keypoints
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE
 
 RECORD_FORMAT = "handbench fitted record"

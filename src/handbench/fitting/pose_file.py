@@ -15,8 +15,7 @@ from jaxtyping import Float, Float32, Int, Int64
 from handbench.datasets.files import digest_file, replace_file
 from handbench.datasets.store import is_sealed, seal
 from handbench.errors import BadInput
-from handbench.fitting.inverse_kinematics import Hand
-from handbench.hand.keypoints import Keypoints, scored_keypoints
+from handbench.hand.keypoints import Hand, Keypoints, scored_keypoints
 from handbench.hand.skeleton import HandShape
 
 FORMAT = "handbench fitted poses"

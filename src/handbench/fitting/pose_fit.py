@@ -16,12 +16,12 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from handbench.fitting.inverse_kinematics import Hand, fit_pose
+from handbench.fitting.inverse_kinematics import fit_pose
 from handbench.fitting.joint_energy import JointEnergy
 from handbench.fitting.lbfgsb import minimise
 from handbench.fitting.problem import Bounds, DescentSettings
 from handbench.fitting.pso import SwarmSettings, search
-from handbench.hand.keypoints import keypoint_positions
+from handbench.hand.keypoints import Hand, keypoint_positions
 
 SIDE_BY_SIDE = 200
 """Chunks at once at least, as far as that leaves them long enough: fewer would take as long."""

@@ -36,6 +36,14 @@ class Keypoints:
         return self.offsets_mm * stretch + np.stack([np.zeros_like(along), along, np.zeros_like(along)], axis=1)
 
 
+@dataclass(frozen=True)
+class Hand:
+    """Whose hand it is, and which joints are looked for on it."""
+
+    shape: HandShape
+    keypoints: Keypoints
+
+
 def keypoint_positions(
     keypoints: Keypoints, shape: HandShape, pose: Float[Array, "*batch 26"]
 ) -> Float[Array, "*batch joints 3"]:

@@ -30,8 +30,9 @@ from torch import Tensor
 
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.errors import BadInput
-from handbench.fitting.inverse_kinematics import Hand, fit_pose
+from handbench.fitting.inverse_kinematics import fit_pose
 from handbench.fitting.pose_file import FittedPoses
+from handbench.hand.keypoints import Hand
 from handbench.loop.augmentation import CropBatch, Ranges, augment
 from handbench.loop.crop_data import (
     Data,

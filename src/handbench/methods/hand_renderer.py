@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from handbench.conventions import BACKGROUND, DATASETS, Camera
 from handbench.datasets.torch_dataset import CropDataset
-from handbench.fitting.inverse_kinematics import Hand, fit_pose
+from handbench.fitting.inverse_kinematics import fit_pose
 from handbench.geometry.mesh import Mesh
-from handbench.hand.keypoints import keypoint_positions, scored_keypoints
+from handbench.hand.keypoints import Hand, keypoint_positions, scored_keypoints
 from handbench.hand.kinematics import forward_kinematics
 from handbench.hand.skeleton import REFERENCE_SHAPE, vary_shape
 from handbench.hand.skinning import make_skin, skin_vertices
