@@ -63,7 +63,7 @@ rule evaluations:
         all_evaluations(),
 
 
-# What one paper's claims are decided from: with config/claims.yaml an hour or two on two cores, whatever the others take.
+# What one paper's claims are decided from: with config/claims.yaml some hours on two cores, whatever the others take.
 for paper in PAPERS:
 
     rule:
