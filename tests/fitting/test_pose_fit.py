@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from handbench.datasets.recordings import plan_recordings, sample_poses
-from handbench.fitting.pose_fit import choose_turn, cut_chunks, follow_recordings, search_poses
+from handbench.fitting.pose_fit import cut_chunks, follow_recordings, search_poses
 from handbench.hand.angle_errors import angle_errors_deg
 from handbench.hand.keypoints import Hand, keypoint_positions
-from handbench.hand.kinematics import hand_rotation
+from handbench.hand.kinematics import hand_rotation, unify_turn
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD
 from handbench.methods.hand_renderer import make_hand
 
@@ -91,7 +91,7 @@ def test_chunks_hold_every_frame_once_and_no_two_sequences() -> None:
 
 def test_one_rotation_is_said_one_way() -> None:
     turns = np.random.default_rng(0).uniform(-7, 7, (50, 3))
-    chosen = choose_turn(turns)
+    chosen = unify_turn(turns)
     np.testing.assert_allclose(hand_rotation(chosen), hand_rotation(turns), atol=1e-12)
     assert (np.abs(chosen[:, 1]) <= np.pi / 2).all()
     assert (np.abs(chosen) <= np.pi).all()

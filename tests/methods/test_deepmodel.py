@@ -26,12 +26,12 @@ from handbench.methods.deepmodel import (
 )
 from handbench.networks.deepmodel import DeepModel, count_cells
 from handbench.networks.hand_layer import HandLayer
-from handbench.training import lightning_loop
 from handbench.training.checkpoint import load_checkpoint
 from handbench.training.predict import predict
 from handbench.training.prediction_file import read_card, read_joints, read_pose
 from handbench.training.train import train
 from tests.methods.deepmodel_fixtures import HAND, SIZE_PX, VARIANTS, draw_poses, fitted, make_data, make_job
+from tests.methods.killed_training import train_with_kills
 
 LIMITS_RAD = torch.tensor([[-0.5, 1.0]]).expand(20, 2)
 
@@ -192,29 +192,11 @@ def test_every_variant_learns_a_batch_by_heart(place: Path, variant: str, tmp_pa
     assert losses[-1] < 0.6 * losses[0]
 
 
-class KilledError(BaseException):
-    """No exception that anything could catch on its way."""
-
-
 @pytest.mark.parametrize("variant", ["deepmodel", "direct_joint", "direct_parameter_physical"])
 def test_killed_after_any_epoch_it_ends_in_the_same_bytes(
     place: Path, variant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train_epoch_end = lightning_loop.EpochEnd.on_train_epoch_end
-    killed = 0
-
-    def end_and_die(self: Any, trainer: Any, module: Any) -> None:
-        train_epoch_end(self, trainer, module)
-        raise KilledError
-
-    monkeypatch.setattr(lightning_loop.EpochEnd, "on_train_epoch_end", end_and_die)
-    for _ in range(9):
-        try:
-            train(make_job(variant, place), place / "train", tmp_path)
-        except KilledError:
-            killed += 1
-        else:
-            break
+    killed = train_with_kills(make_job(variant, place), place / "train", tmp_path, monkeypatch, starts=9)
     assert killed == 3
     file = "checkpoint.safetensors"
     assert (tmp_path / file).read_bytes() == (place / variant / file).read_bytes()

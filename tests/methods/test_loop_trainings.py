@@ -13,7 +13,6 @@ from handbench.datasets.torch_dataset import open_crops
 from handbench.errors import BadInput
 from handbench.loop.iteration import iterate
 from handbench.methods.feedback_loop import build_model
-from handbench.training import lightning_loop
 from handbench.training.checkpoint import load_checkpoint
 from handbench.training.picture_file import read_pictures
 from handbench.training.predict import predict
@@ -23,6 +22,7 @@ from handbench.training.probe_file import read_probe
 from handbench.training.train import Job, train
 from tests.datasets.crop_fixtures import make_listing
 from tests.methods.chain_fixtures import PARTS, find_parts, make_job
+from tests.methods.killed_training import train_with_kills
 
 
 @pytest.fixture(scope="module")
@@ -81,30 +81,12 @@ def test_a_loop_carries_its_parts_and_needs_no_other_folder(place: Path) -> None
 def test_killed_after_any_epoch_it_ends_in_the_same_bytes(
     place: Path, part: str, paper: str, epochs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The kill comes after each epoch's file is written, as often as there are epochs in all of its fits."""
+    """As often as there are epochs in all of its fits."""
     job = make_job(part, paper, find_parts(place, paper, part))
-    train_epoch_end = lightning_loop.EpochEnd.on_train_epoch_end
-    killed = 0
-
-    def end_and_die(self: Any, trainer: Any, module: Any) -> None:
-        train_epoch_end(self, trainer, module)
-        raise KilledError
-
-    monkeypatch.setattr(lightning_loop.EpochEnd, "on_train_epoch_end", end_and_die)
-    for _ in range(20):
-        try:
-            train(job, place / "train", tmp_path / "killed")
-        except KilledError:
-            killed += 1
-        else:
-            break
+    killed = train_with_kills(job, place / "train", tmp_path / "killed", monkeypatch, starts=20)
     assert killed == epochs
     file = "checkpoint.safetensors"
     assert (tmp_path / "killed" / file).read_bytes() == (place / f"{paper}_{part}" / file).read_bytes()
-
-
-class KilledError(BaseException):
-    """No exception that anything could catch on its way."""
 
 
 def test_stages_are_trained_one_after_the_other(place: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 
 from handbench.hand.angle_errors import Angles, angle_errors_deg
+from handbench.hand.kinematics import mirror_turn
 
 Turns = Float[np.ndarray, "frames 3"]
 """Yaw, pitch and roll of the hand, in the order of skeleton.DOFS."""
@@ -16,7 +17,7 @@ def turn_errors_deg(predicted_rad: Turns, truth_rad: Turns) -> Float64[np.ndarra
     joints may settle on either. Near a pitch of 90 degrees yaw and roll still trade off: `rotation_errors_deg` knows
     of no such places.
     """
-    other = np.array([np.pi, np.pi, np.pi]) + predicted_rad.astype(np.float64) * np.array([1.0, -1.0, 1.0])
+    other = mirror_turn(predicted_rad.astype(np.float64))
     same, mirrored = angle_errors_deg(predicted_rad, truth_rad), angle_errors_deg(other, truth_rad)
     return np.where(mirrored.sum(axis=1, keepdims=True) < same.sum(axis=1, keepdims=True), mirrored, same)
 

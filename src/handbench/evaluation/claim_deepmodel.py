@@ -7,10 +7,11 @@ from handbench.evaluation import claim_variants
 from handbench.evaluation.bootstrap import Comparison, Interval, bootstrap_difference
 from handbench.evaluation.claim_rules import Evidence, Finding, Outcome, judge_all, judge_difference, judge_speed
 from handbench.evaluation.claim_variants import FULL
-from handbench.evaluation.fits import OPTIMISERS, PUBLISHED, Left
+from handbench.evaluation.fits import OPTIMISERS, Left
 from handbench.evaluation.metrics import Errors, frame_maxima
 from handbench.evaluation.probes import describe_device
 from handbench.evaluation.published import Record
+from handbench.fitting.pose_file import PUBLISHED
 
 RIVALS = {"nyu": "deepprior", "icvl": "lrf"}
 """Data set: whom DeepModel is held against there."""

@@ -8,10 +8,8 @@ from typing import Any
 
 from handbench.datasets.store import is_sealed
 from handbench.errors import BadInput
+from handbench.fitting.pose_file import CARD, PUBLISHED
 
-CARD = "fit.json"
-PUBLISHED = "published"
-"""Stands where a split does: the published labels of the real test set, whatever data the run has."""
 OPTIMISERS = {"pso": "PSO", "lbfgs": "L-BFGS"}
 """Their keys on a card and their names; the paper's own comes first."""
 NOT_TRACKED = "fits are files in the run's folder, which the tracking store does not hold"

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Integer
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from handbench.fitting.inverse_kinematics import differentiate, fit_pose
@@ -121,11 +121,6 @@ def fit_hand(start: Hand, joints_mm: Float[np.ndarray, "frames joints 3"], *, fr
         else:
             damping *= MORE_DAMPING
     return best.hand
-
-
-def spread_evenly(frames: int, most: int) -> Integer[np.ndarray, "some"]:
-    """Places of at most so many frames, evenly spaced."""
-    return np.unique(np.linspace(0, frames - 1, min(most, frames)).round().astype(np.int64))
 
 
 @dataclass(frozen=True)

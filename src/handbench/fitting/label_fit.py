@@ -15,21 +15,21 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float64
 
+from handbench.datasets.evenly import spread_evenly
 from handbench.datasets.lock import hold_alone
 from handbench.datasets.truth import read_truth
 from handbench.errors import BadInput
-from handbench.fitting.hand_fit import FRAMES, fit_hand, spread_evenly
+from handbench.fitting.hand_fit import FRAMES, fit_hand
 from handbench.fitting.labelled_frames import LabelledFrames
-from handbench.fitting.pose_file import CARD, FittedPoses, load_poses, save_poses, write_card
-from handbench.fitting.pose_fit import SWARM, Fit, choose_turn, follow_recordings, search_poses
+from handbench.fitting.pose_file import CARD, PUBLISHED, FittedPoses, load_poses, save_poses, write_card
+from handbench.fitting.pose_fit import SWARM, Fit, follow_recordings, search_poses
 from handbench.hand.angle_errors import angle_errors_deg
 from handbench.hand.keypoints import Hand, scored_keypoints
+from handbench.hand.kinematics import unify_turn
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE
 
 RECORD_FORMAT = "handbench fitted record"
 RECORD_VERSION = 1
-PUBLISHED = "published"
-"""Stands where a split does: real labels that are there whatever data a run has."""
 WELL_EXPLAINED = 0.99
 """The share of the training frames whose angles set the bounds."""
 ARM_MM = 400.0
@@ -240,7 +240,7 @@ def read_true_poses(path: Path, frames: LabelledFrames) -> Float64[np.ndarray, "
         raise BadInput(
             path, expected="the truth of these frames", found=found, fix="name the truth.npz beside their raw folder"
         )
-    poses[:, 3:6] = choose_turn(poses[:, 3:6])
+    poses[:, 3:6] = unify_turn(poses[:, 3:6])
     return poses
 
 

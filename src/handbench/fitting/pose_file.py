@@ -16,13 +16,14 @@ from handbench.datasets.files import digest_file, replace_file
 from handbench.datasets.store import is_sealed, seal
 from handbench.errors import BadInput
 from handbench.hand.keypoints import Hand, Keypoints, scored_keypoints
-from handbench.hand.skeleton import HandShape
+from handbench.hand.skeleton import SHAPE_FIELDS, HandShape
 
 FORMAT = "handbench fitted poses"
 VERSION = 1
 CARD = "fit.json"
 FILE = "poses.npz"
-_SHAPE = ("bases_mm", "lengths_mm", "rest_rotations", "girths", "palm_stretch")
+PUBLISHED = "published"
+"""Stands where a split does: the real labels of the published record, whatever data a run has."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def save_poses(out: Path, poses: FittedPoses, card: dict[str, Any]) -> None:
         "format": FORMAT,
         "version": VERSION,
         **card,
-        "hand": {name: getattr(shape, name).tolist() for name in _SHAPE},
+        "hand": {name: getattr(shape, name).tolist() for name in SHAPE_FIELDS},
         "keypoints_mm": keypoints.offsets_mm.tolist(),
         "limits_rad": poses.limits_rad.tolist(),
         "sha256_of_file": digest_file(out / FILE),
@@ -80,7 +81,7 @@ def load_poses(folder: Path) -> FittedPoses:
     """What `save_poses` wrote, untouched."""
     card = _read_card(folder)
     every = scored_keypoints(card["dataset"])
-    shape = HandShape(**{name: np.array(card["hand"][name]) for name in _SHAPE})
+    shape = HandShape(**{name: np.array(card["hand"][name]) for name in SHAPE_FIELDS})
     hand = Hand(shape, Keypoints(every.bones, every.fractions, np.array(card["keypoints_mm"])))
     with np.load(folder / FILE, allow_pickle=False) as arrays:
         return FittedPoses(hand, np.array(card["limits_rad"]), arrays["pose"], arrays["row"], arrays["left_mm"], card)

@@ -22,6 +22,7 @@ from handbench.fitting.lbfgsb import minimise
 from handbench.fitting.problem import Bounds, DescentSettings
 from handbench.fitting.pso import SwarmSettings, search
 from handbench.hand.keypoints import Hand, keypoint_positions
+from handbench.hand.kinematics import unify_turn
 
 SIDE_BY_SIDE = 200
 """Chunks at once at least, as far as that leaves them long enough: fewer would take as long."""
@@ -135,17 +136,8 @@ def finish(
     """Back before the camera, the palm's angles unique, and measured in double precision."""
     pose = poses.numpy().astype(np.float64)
     pose[:, :3] += middle_mm
-    pose[:, 3:6] = choose_turn(pose[:, 3:6])
+    pose[:, 3:6] = unify_turn(pose[:, 3:6])
     return Fit(pose, measure_left_mm(hand, pose, joints_mm), tried)
-
-
-def choose_turn(turn_rad: Float[np.ndarray, "frames 3"]) -> Float[np.ndarray, "frames 3"]:
-    """Of the two ways to say a rotation as yaw, pitch and roll the one with a pitch within 90 degrees, once round."""
-    pitch = np.remainder(turn_rad[:, 1] + np.pi, 2 * np.pi) - np.pi
-    beyond = np.abs(pitch) > np.pi / 2
-    # Ry(yaw + pi) and Rz(roll + pi) around a pitch of pi - pitch are the same hand.
-    other = np.where(beyond[:, None], np.pi + turn_rad * [1.0, -1.0, 1.0], turn_rad)
-    return np.remainder(other + np.pi, 2 * np.pi) - np.pi
 
 
 def measure_left_mm(hand: Hand, pose: Float[np.ndarray, "frames 26"], joints_mm: Joints) -> Float[np.ndarray, "frames"]:

@@ -42,6 +42,18 @@ def hand_rotation(angles: Float[Array, "*batch 3"]) -> Float[Array, "*batch 3 3"
     return xp.moveaxis(_turn_hand(xp.moveaxis(angles, -1, 0)), (0, 1), (-2, -1))
 
 
+def mirror_turn(angles: Float[Array, "*batch 3"]) -> Float[Array, "*batch 3"]:
+    """The other way to say a rotation: Rz(roll + pi) Rx(pi - pitch) Ry(yaw + pi)."""
+    return np.pi + angles * _like(np.array([1.0, -1.0, 1.0]), angles)
+
+
+def unify_turn(angles: Float[Array, "*batch 3"]) -> Float[Array, "*batch 3"]:
+    """The same rotation with its pitch within a quarter turn, yaw and roll within half a one."""
+    xp = _namespace(angles)
+    chosen = xp.where(xp.cos(angles[..., 1:2]) < 0, mirror_turn(angles), angles)
+    return xp.remainder(chosen + np.pi, 2 * np.pi) - np.pi
+
+
 def _turn_hand(angles: Float[Array, "3 *batch"]) -> Float[Array, "3 3 *batch"]:
     xp = _namespace(angles)
     (cy, cp, cr), (sy, sp, sr) = xp.cos(angles), xp.sin(angles)
@@ -55,15 +67,22 @@ def forward_kinematics(
     pose: Float[Array, "*batch 26"], shape: HandShape
 ) -> tuple[Float[Array, "*batch 16 3 3"], Float[Array, "*batch 16 3"]]:
     """Rotation and origin (mm) of every bone in camera axes, in the order of skeleton.BONES."""
-    # What is fixed to the palm, in palm axes: x, y and z of every finger's rest frame, then every finger's root.
-    fixed = np.concatenate([shape.rest_rotations.transpose(2, 0, 1).reshape(15, 3), shape.bases_mm])
-    constants = _like(fixed, pose), _like(-shape.lengths_mm[:, :2, None, None], pose)
+    constants = tuple(_like(values, pose) for values in fix_bones(shape))
     if isinstance(pose, np.ndarray) or not pose.requires_grad:
         return place_bones(pose, *constants)
     from handbench.hand.kinematics_gradient import PlaceBones
 
     rotations, origins = PlaceBones.apply(pose, *constants)
     return rotations, origins
+
+
+def fix_bones(shape: HandShape) -> tuple[Float[np.ndarray, "20 3"], Float[np.ndarray, "5 2 1 1"]]:
+    """What no pose changes, as `place_bones` takes it.
+
+    Fixed to the palm, in palm axes: x, y and z of every finger's rest frame, then every finger's root.
+    """
+    fixed = np.concatenate([shape.rest_rotations.transpose(2, 0, 1).reshape(15, 3), shape.bases_mm])
+    return fixed, -shape.lengths_mm[:, :2, None, None]
 
 
 def place_bones(

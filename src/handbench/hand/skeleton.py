@@ -55,6 +55,9 @@ class HandShape:
     """Width, length and thickness of the palm relative to the reference hand."""
 
 
+SHAPE_FIELDS = tuple(HandShape.__dataclass_fields__)
+
+
 def _rotation_from_columns(x: tuple[float, ...], minus_y: tuple[float, ...]) -> Float[np.ndarray, "3 3"]:
     """The frame whose -y is the given bone direction and whose x is the nearest to the given flexion axis."""
     down = -np.asarray(minus_y) / np.linalg.norm(minus_y)

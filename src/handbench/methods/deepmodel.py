@@ -24,6 +24,7 @@ lies within 90 degrees, and an angle's error is the shorter way round; poses are
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -33,6 +34,7 @@ from handbench.errors import BadInput
 from handbench.fitting.inverse_kinematics import fit_pose
 from handbench.fitting.pose_file import FittedPoses
 from handbench.hand.keypoints import Hand
+from handbench.hand.kinematics import unify_turn
 from handbench.loop.augmentation import CropBatch, Ranges, augment
 from handbench.loop.crop_data import (
     Data,
@@ -40,7 +42,6 @@ from handbench.loop.crop_data import (
     apply,
     as_batch,
     divide,
-    find_device,
     find_labelled,
     measure_error_mm,
 )
@@ -90,14 +91,8 @@ def parameter_loss(pose: Poses, fitted: Poses) -> Float[Tensor, ""]:
 
 
 def choose_turn(pose: Poses) -> Poses:
-    """The same pose with its pitch within a quarter turn, yaw and roll within half a one."""
-    yaw, pitch, roll = pose[:, 3:PALM].unbind(1)
-    # Rz(roll) Rx(pitch) Ry(yaw) is also Rz(roll + pi) Rx(pi - pitch) Ry(yaw + pi).
-    over = pitch.cos() < 0
-    half = torch.pi * over.to(pose)
-    turned = torch.stack([yaw + half, torch.where(over, torch.pi - pitch, pitch), roll + half], 1)
-    turned = torch.remainder(turned + torch.pi, 2 * torch.pi) - torch.pi
-    return torch.cat([pose[:, :3], turned, pose[:, PALM:]], dim=1)
+    """The same pose, its palm's rotation said in the one way that `unify_turn` has."""
+    return torch.cat([pose[:, :3], unify_turn(pose[:, 3:PALM]), pose[:, PALM:]], dim=1)
 
 
 def place_in_crop(pose_mm: Poses, centre_mm: Float[Tensor, "batch 3"], cube_mm: Float[Tensor, "batch"]) -> Poses:
@@ -180,7 +175,7 @@ def fit(crops: CropDataset, settings: DeepModelFitting, run: TrainingRun, loss: 
 
 def find_poses(crops: CropDataset, poses: FittedPoses) -> Float[Tensor, "frames 26"]:
     """Of every frame in the crops' order, in the triple that `choose_turn` gives."""
-    found = torch.from_numpy(poses.find(crops.tensors()["row"].numpy()))
+    found = torch.from_numpy(poses.find(np.asarray(crops.store.row)[crops.places]))
     labelled = find_labelled(crops)
     missing = int((labelled & found.isnan().any(dim=1)).sum())
     if missing:
@@ -195,7 +190,7 @@ def find_poses(crops: CropDataset, poses: FittedPoses) -> Float[Tensor, "frames 
 
 def find_edge(crops: CropDataset) -> float:
     """The edge of the cubes; with several of them there are several people, and no one hand fits them."""
-    edges_mm = crops.tensors()["cube_mm"].unique().tolist()
+    edges_mm = np.unique(np.asarray(crops.store.cube_mm)[crops.places]).tolist()
     if len(edges_mm) != 1:
         found = ", ".join(f"{edge:g} mm" for edge in edges_mm)
         fix = "train on a dataset of one person"
@@ -226,7 +221,8 @@ def predict(trained: Trained, depth: Images) -> Float[Tensor, "steps frames join
 
 def read_pose(trained: Trained, depth: Images) -> Poses:
     """Theta as the network gives it, with the wrist's place."""
-    network = build_model(trained).eval().to(find_device())
+    network = trained.build()
+    assert isinstance(network, DeepModel)
     pose = apply(NumbersOf(network), depth)
     return choose_turn(network.layer.cpu().to_wrist(pose))
 
@@ -248,7 +244,7 @@ def probe(trained: Trained, crops: CropDataset, learned: CropDataset) -> Numbers
     def list_parts(network: torch.nn.Module, images: Images) -> dict[str, Call]:
         return {"network": partial(network, images)}
 
-    first = crops.tensors()["depth"][:1]
+    first = crops[0]["depth"][None]
     return {"frames": len(crops), **time_network(trained.build(), list_parts, first)}
 
 

@@ -27,11 +27,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from handbench.hand.keypoints import Keypoints
-from handbench.hand.kinematics import hand_rotation, place_bones
+from handbench.hand.kinematics import fix_bones, hand_rotation, place_bones
 from handbench.hand.kinematics_gradient import PlaceBones
-from handbench.hand.skeleton import HandShape
+from handbench.hand.skeleton import SHAPE_FIELDS, HandShape
 
-SHAPE = ("bases_mm", "lengths_mm", "rest_rotations", "girths", "palm_stretch")
 POINTS = ("bones", "fractions", "offsets_mm")
 PALM = 6
 """Parameters before the first finger angle: three of the wrist, three of the palm's rotation."""
@@ -52,14 +51,15 @@ class HandLayer(nn.Module):
     ) -> None:
         super().__init__()
         self.bones = [int(bone) for bone in keypoints.bones]
-        described = {name: getattr(shape, name) for name in SHAPE} | {name: getattr(keypoints, name) for name in POINTS}
+        described = {name: getattr(shape, name) for name in SHAPE_FIELDS}
+        described |= {name: getattr(keypoints, name) for name in POINTS}
         for name, values in (described | {"limits_rad": limits_rad, "cube_mm": cube_mm}).items():
             self.register_buffer(f"hand_{name}", torch.tensor(np.asarray(values)))
         # What the forward pass multiplies with follows from these and is no part of a checkpoint.
-        fixed = np.concatenate([shape.rest_rotations.transpose(2, 0, 1).reshape(15, 3), shape.bases_mm])
+        fixed, steps_mm = fix_bones(shape)
         derived = {
             "fixed": fixed,
-            "steps_mm": -shape.lengths_mm[:, :2, None, None],
+            "steps_mm": steps_mm,
             "local_mm": keypoints.local_mm(shape),
             # Halfway from the wrist to the middle finger's first joint: on NYU 6 mm from PALM_5.
             "palm_mm": shape.bases_mm[2] / 2,
@@ -104,13 +104,16 @@ class HandLayer(nn.Module):
     @property
     def hand(self) -> tuple[HandShape, Keypoints]:
         """Whose hand it is, and which points on it."""
-        values = {name: getattr(self, f"hand_{name}").cpu().numpy() for name in (*SHAPE, *POINTS)}
-        return HandShape(**{name: values[name] for name in SHAPE}), Keypoints(**{name: values[name] for name in POINTS})
+        return _read_hand({name: getattr(self, f"hand_{name}").cpu().numpy() for name in (*SHAPE_FIELDS, *POINTS)})
 
 
 def read_layer(state: Mapping[str, Tensor], prefix: str) -> HandLayer:
     """The layer whose buffers stand in a checkpoint, their names after `prefix`."""
-    values = {name: state[f"{prefix}hand_{name}"].numpy() for name in (*SHAPE, *POINTS, "limits_rad", "cube_mm")}
-    shape = HandShape(**{name: values[name] for name in SHAPE})
-    keypoints = Keypoints(**{name: values[name] for name in POINTS})
-    return HandLayer(shape, keypoints, values["limits_rad"], float(values["cube_mm"]))
+    told = (*SHAPE_FIELDS, *POINTS, "limits_rad", "cube_mm")
+    values = {name: state[f"{prefix}hand_{name}"].numpy() for name in told}
+    return HandLayer(*_read_hand(values), values["limits_rad"], float(values["cube_mm"]))
+
+
+def _read_hand(values: Mapping[str, np.ndarray]) -> tuple[HandShape, Keypoints]:
+    shape = HandShape(**{name: values[name] for name in SHAPE_FIELDS})
+    return shape, Keypoints(**{name: values[name] for name in POINTS})

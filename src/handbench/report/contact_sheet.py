@@ -11,6 +11,7 @@ from jaxtyping import Float, Float32, UInt8
 
 from handbench.conventions import UNKNOWN_SUBJECT, Convention, JointSet
 from handbench.datasets.centres import centre_on_mass
+from handbench.datasets.evenly import spread_evenly
 from handbench.datasets.files import replace_file
 from handbench.datasets.frame_crop import read_frame
 from handbench.datasets.listing import Frame, Listing
@@ -51,7 +52,7 @@ def write_contact_sheet(listing: Listing, out: Path, *, frames: int = 16) -> Non
     if min(frames, len(listing)) > MOST_FRAMES:
         raise BadInput("frames", expected=f"at most {MOST_FRAMES} on a page", found=str(frames), fix="ask for fewer")
     _refuse_place(out)
-    rows = np.unique(np.linspace(0, len(listing) - 1, min(frames, len(listing))).round().astype(int)).tolist()
+    rows = spread_evenly(len(listing), frames).tolist()
     columns = choose_columns(len(rows))
     tile_px = (WIDTH_PX - 2 * MARGIN_PX - (columns - 1) * GAP_PX) // columns
     height_px = HEADER_PX + ceil(len(rows) / columns) * (tile_px + CAPTION_PX) + MARGIN_PX // 2

@@ -10,13 +10,14 @@ import pandas as pd
 from jaxtyping import Float, Float32
 
 from handbench.conventions import Camera
+from handbench.datasets.evenly import spread_evenly
 from handbench.datasets.scored_skeleton import scored_skeleton
 from handbench.errors import BadInput
 from handbench.evaluation.metrics import frame_means
 from handbench.evaluation.results import Result
 from handbench.geometry.crop import crop_cube, points_to_patch
 from handbench.geometry.mesh import Mesh
-from handbench.hand.skeleton import HandShape, vary_shape
+from handbench.hand.skeleton import SHAPE_FIELDS, HandShape, vary_shape
 from handbench.hand.skinning import make_skin, pose_mesh
 from handbench.rendering.zbuffer import render_layers
 from handbench.report.contact_sheet import Picture, sample_window
@@ -40,8 +41,6 @@ COVER = 0.75
 """How much of the camera's image the drawn hand hides."""
 DARKEST = 0.3
 """Of its colour, where the skin stands edge-on."""
-SHAPE = ("bases_mm", "lengths_mm", "rest_rotations", "girths", "palm_stretch")
-"""Of the hand on a card: the fields of a HandShape."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +94,7 @@ def _build(
 
 def _open_evenly(run: Path, result: Result) -> Seen:
     data = open_frames(run, result)
-    frames = len(data.rows)
-    return Seen(data, np.unique(np.linspace(0, frames - 1, min(SHOWN, frames)).round().astype(int)).tolist())
+    return Seen(data, spread_evenly(len(data.rows), SHOWN).tolist())
 
 
 def _draw(draw_tiles: Callable[[], Grid], seen: Seen, title: str, stamp: str, out: Path) -> tuple[Path, ...]:
@@ -136,7 +134,7 @@ def lay_out_meshes(seen: Seen) -> Callable[[], Grid]:
         raise BadInput(
             where, expected="predictions with poses and their hand", found="joints alone", fix="predict anew"
         )
-    shape = HandShape(**{name: np.array(card["hand"][name], np.float64) for name in SHAPE})
+    shape = HandShape(**{name: np.array(card["hand"][name], np.float64) for name in SHAPE_FIELDS})
     return partial(_draw_meshes, seen, shape, pose)
 
 

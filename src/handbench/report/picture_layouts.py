@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from handbench.datasets.evenly import spread_evenly
 from handbench.report.picture_grid import LARGE_PX, MIDDLE_PX, Grid, Tile
 from handbench.report.picture_tiles import Shown
 from handbench.report.run_card import join_words
@@ -148,4 +149,4 @@ def _tell_shares(one: Shown) -> str:
 
 def _spread(number: int) -> list[int]:
     """Some places from the first to the last."""
-    return np.unique(np.linspace(0, number - 1, min(number, MOST_ROWS)).round().astype(int)).tolist()
+    return spread_evenly(number, MOST_ROWS).tolist()

@@ -127,7 +127,7 @@ def _describe_poses(job: Job, poses: FittedPoses | None, crops: CropDataset) -> 
     if job.poses is None or poses is None:
         return None
     told = {key: poses.card[key] for key in ("hand", "keypoints_mm", "limits_rad", "sha256_of_file")}
-    return {"path": job.poses.as_posix(), **told, "cube_mm": float(crops.tensors()["cube_mm"][0])}
+    return {"path": job.poses.as_posix(), **told, "cube_mm": float(crops.store.cube_mm[crops.places[0]])}
 
 
 def _check_needs(job: Job, card: Mapping[str, Any], needs: Sequence[Checkpoint]) -> None:
