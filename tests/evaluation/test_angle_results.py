@@ -53,7 +53,7 @@ def make_poses(run: Path, pose: np.ndarray, row: np.ndarray, dataset: str = "icv
     left_mm = np.zeros(len(row), np.float32)
     save_poses(
         run / "fit" / dataset / "test",
-        FittedPoses(hand, ANGLE_LIMITS_RAD, pose, row, left_mm, {}),
+        FittedPoses(hand, ANGLE_LIMITS_RAD, pose, row, np.ones_like(left_mm), left_mm, {}),
         {"dataset": dataset, "split": "test"},
     )
     return run / "fit" / dataset / "test"

@@ -92,12 +92,42 @@ def test_what_does_not_fit_together_is_one_line(embedded: Path, capsys: pytest.C
     assert not (embedded / "nothing").exists()
 
 
-def make_frames(count: int = 12) -> LabelledFrames:
+def make_frames(count: int = 12, scale: float = 1.0) -> LabelledFrames:
+    """Of one person; with a scale, of one as much smaller and with as much smaller a cube in every second frame."""
     take = plan_recordings("nyu", {"train": count, "test": 1}, 0, {"train": 30})[0]
-    joints_mm = keypoint_positions(scored_keypoints("nyu"), REFERENCE_SHAPE, sample_poses(take))
+    poses, sizes = sample_poses(take), np.where(np.arange(count) % 2, scale, 1.0)
+    joints_mm = keypoint_positions(scored_keypoints("nyu"), REFERENCE_SHAPE, poses)
+    wrist_mm = poses[:, None, :3]
+    joints_mm = wrist_mm + (joints_mm - wrist_mm) * sizes[:, None, None]
     names = tuple(f"frame {row}" for row in range(count))
     origin = {"source": "real", "sha256_of_store": "0"}
-    return LabelledFrames("nyu", "train", joints_mm, np.arange(count), names, ("one",) * count, 0, origin)
+    return LabelledFrames(
+        "nyu", "train", joints_mm, 300.0 * sizes, np.arange(count), names, ("one",) * count, 0, origin
+    )
+
+
+def test_a_person_with_a_smaller_cube_has_a_smaller_hand(tmp_path: Path) -> None:
+    fit_labels(make_frames(), tmp_path / "one", swarm_frames=2, seed=0)
+    fit_labels(make_frames(scale=0.8), tmp_path / "two", hand=tmp_path / "one", swarm_frames=12, seed=0)
+    one, two = (load_poses(tmp_path / name) for name in ("one", "two"))
+    np.testing.assert_allclose(two.hand_scale, [1.0, 0.8] * 6, rtol=1e-6)
+    assert (one.hand_scale == 1.0).all()
+    assert two.left_mm.max() < 0.1
+    # The same poses, but for angles that joints hardly show: the wrists and the palm's turn.
+    np.testing.assert_allclose(two.pose[:, :3], one.pose[:, :3], atol=0.2)
+    assert np.degrees(np.abs(two.pose[:, 3:6] - one.pose[:, 3:6])).max() < 0.5
+    # Without the cubes' word bones are too long by a quarter, and labels are missed by millimetres.
+    blind = replace(make_frames(scale=0.8), cube_mm=np.full(12, 300.0))
+    fit_labels(blind, tmp_path / "three", hand=tmp_path / "one", swarm_frames=2, seed=0)
+    assert load_poses(tmp_path / "three").left_mm[1::2].min() > 3.0
+
+
+def test_the_hand_of_a_set_of_two_people_is_the_larger_one(tmp_path: Path) -> None:
+    fit_labels(make_frames(count=40, scale=0.8), tmp_path, swarm_frames=2, seed=0)
+    poses = load_poses(tmp_path)
+    assert poses.hand.shape.lengths_mm.sum() == pytest.approx(REFERENCE_SHAPE.lengths_mm.sum(), rel=0.01)
+    assert poses.card["cube_mm"] == 300.0
+    assert poses.left_mm.max() < 0.5
 
 
 def test_a_hand_of_other_data_is_refused(embedded: Path, tmp_path: Path) -> None:
@@ -192,12 +222,13 @@ def test_real_labels_are_explained_within_six_millimetres(shared: Path) -> None:
         some = replace(
             some,
             joints_mm=some.joints_mm[few],
+            cube_mm=some.cube_mm[few],
             row=some.row[few],
             names=tuple(some.names[place] for place in few),
             sequences=(name,) * 60,
         )
         hand = label_fit.find_hand(some, free_keypoints=True)
-        explained = label_fit.explain(some, hand, ANGLE_LIMITS_RAD, 10, 0)
+        explained = label_fit.explain(some, hand, np.ones(60), ANGLE_LIMITS_RAD, 10, 0)
         assert explained.lbfgs.left_mm.mean() < 3.0
         assert explained.pso.left_mm.mean() < 6.0
         # A sane hand: its bones are those of the reference hand at another size.

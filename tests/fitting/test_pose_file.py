@@ -23,6 +23,7 @@ def poses() -> FittedPoses:
         random.normal(size=(3, 26)).astype(np.float32),
         ROWS,
         random.random(3).astype(np.float32),
+        random.random(3).astype(np.float32),
         {},
     )
 
@@ -32,6 +33,7 @@ def test_what_was_saved_comes_back(poses: FittedPoses, tmp_path: Path) -> None:
     back = load_poses(tmp_path)
     assert np.array_equal(back.pose, poses.pose)
     assert np.array_equal(back.row, ROWS)
+    assert np.array_equal(back.hand_scale, poses.hand_scale)
     assert np.array_equal(back.left_mm, poses.left_mm)
     assert np.array_equal(back.limits_rad, ANGLE_LIMITS_RAD)
     assert np.allclose(back.hand.keypoints.local_mm(back.hand.shape), poses.hand.keypoints.local_mm(poses.hand.shape))

@@ -47,7 +47,8 @@ def make_data(folder: Path, frames: int = 40, tested: int = 12) -> None:
 
 def fitted(pose: Float32[np.ndarray, "frames 26"]) -> FittedPoses:
     limits_rad = np.stack([pose[:, 6:].min(0), pose[:, 6:].max(0)], axis=1).astype(np.float64)
-    return FittedPoses(HAND, limits_rad, pose, np.arange(len(pose)), np.zeros(len(pose), np.float32), {})
+    scale, left_mm = np.ones(len(pose), np.float32), np.zeros(len(pose), np.float32)
+    return FittedPoses(HAND, limits_rad, pose, np.arange(len(pose)), scale, left_mm, {})
 
 
 def make_job(variant: str, folder: Path, **changes: Any) -> Job:

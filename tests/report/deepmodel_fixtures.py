@@ -119,7 +119,8 @@ def as_lists(shape: HandShape) -> dict[str, Any]:
 
 def write_fit(run: Path, dataset: str, poses: np.ndarray, row: np.ndarray) -> None:
     hand = Hand(SHAPES[dataset], scored_keypoints(dataset))
-    fitted = FittedPoses(hand, ANGLE_LIMITS_RAD, poses.astype(np.float32), row, np.ones(FRAMES, np.float32), {})
+    ones = np.ones(FRAMES, np.float32)
+    fitted = FittedPoses(hand, ANGLE_LIMITS_RAD, poses.astype(np.float32), row, ones, ones, {})
     told = {"dataset": dataset, "split": "test", "truth": {"mean_angle_error_deg": 3.25}}
     save_poses(run / "fit" / dataset / "test", fitted, told | tell_left(1.9, FRAMES))
 

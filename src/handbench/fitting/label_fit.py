@@ -2,7 +2,8 @@
 
 The hand is that of the training labels; poses come by L-BFGS for every frame, and by the paper's particle swarms for
 as many as are asked for, so that a card can show both. Test labels are fitted with the hand and the bounds of the
-training. The published labels of NYU's test set have three sizes, so each segment gets a hand of its own.
+training, the hand as much smaller as a person's crops are: networks see patches in which all hands are of one size. The
+published labels of NYU's test set have three sizes, so each segment gets a hand of its own.
 """
 
 import time
@@ -65,6 +66,7 @@ class Explained:
     """The labels of some frames explained by one hand."""
 
     hand: Hand
+    hand_scale: Float64[np.ndarray, "frames"]
     fit: Fit
     lbfgs: Left
     pso: Left
@@ -88,7 +90,8 @@ def fit_labels(
         whose = known.hand if known else find_hand(frames)
         seconds = time.process_time() - begun
         limits_rad = known.limits_rad if known else ANGLE_LIMITS_RAD
-        explained = explain(frames, whose, limits_rad, swarm_frames, seed)
+        cube_mm = float(known.card["cube_mm"] if known else frames.cube_mm.max())
+        explained = explain(frames, whose, frames.cube_mm / cube_mm, limits_rad, swarm_frames, seed)
         if not known:
             limits_rad = find_limits(explained.fit)
         card = {
@@ -98,6 +101,7 @@ def fit_labels(
             "unlabelled_frames": frames.unlabelled,
             "hand_from": known.card["sha256"] if known else f"{min(FRAMES, len(frames))} frames of these labels",
             "hand_seconds": round(seconds, 2),
+            "cube_mm": cube_mm,
             **describe_optimisers(explained.lbfgs, explained.pso, seed),
             "truth": {} if true_poses is None else compare_angles(explained.fit.pose, true_poses),
         }
@@ -114,7 +118,8 @@ def fit_record(frames: LabelledFrames, out: Path, *, swarm_frames: int, seed: in
         for name in segments:
             part = take_sequence(frames, name)
             share = round(swarm_frames * len(part) / len(frames))
-            explained = explain(part, find_hand(part, free_keypoints=True), ANGLE_LIMITS_RAD, share, seed)
+            whose = find_hand(part, free_keypoints=True)
+            explained = explain(part, whose, np.ones(len(part)), ANGLE_LIMITS_RAD, share, seed)
             numbers = describe_optimisers(explained.lbfgs, explained.pso, seed)
             words = {"dataset": part.dataset, "split": PUBLISHED, "segment": name, **part.origin, **numbers}
             save_poses(out / name, as_poses(explained, ANGLE_LIMITS_RAD, part), words)
@@ -133,27 +138,46 @@ def fit_record(frames: LabelledFrames, out: Path, *, swarm_frames: int, seed: in
 
 
 def find_hand(frames: LabelledFrames, *, free_keypoints: bool = False) -> Hand:
+    """That of the person with the largest cube."""
     start = Hand(REFERENCE_SHAPE, scored_keypoints(frames.dataset))
-    places = spread_evenly(len(frames), FRAMES)
+    largest = np.flatnonzero(frames.cube_mm == frames.cube_mm.max())
+    places = largest[spread_evenly(len(largest), FRAMES)]
     return fit_hand(start, frames.joints_mm[places], free_keypoints=free_keypoints)
 
 
 def explain(
-    frames: LabelledFrames, hand: Hand, limits_rad: Float[np.ndarray, "20 2"], swarm_frames: int, seed: int
+    frames: LabelledFrames,
+    hand: Hand,
+    hand_scale: Float64[np.ndarray, "frames"],
+    limits_rad: Float[np.ndarray, "20 2"],
+    swarm_frames: int,
+    seed: int,
 ) -> Explained:
-    """Poses of all frames by L-BFGS, and of evenly spaced ones by swarms too."""
+    """Poses of all frames by L-BFGS, and of evenly spaced ones by swarms too.
+
+    A smaller hand is fitted as the hand itself to labels that are larger by as much.
+    """
     begun = time.process_time()
-    fit = follow_recordings(hand, frames.joints_mm, frames.sequences, limits_rad)
+    joints_mm = frames.joints_mm / hand_scale[:, None, None]
+    fit = resize(follow_recordings(hand, joints_mm, frames.sequences, limits_rad), hand_scale)
     followed = time.process_time()
     places = spread_evenly(len(frames), max(swarm_frames, 1))
-    swarm = search_poses(hand, frames.joints_mm[places], limits_rad, seed)
+    swarm = resize(search_poses(hand, joints_mm[places], limits_rad, seed), hand_scale[places])
     names = tuple(frames.names[place] for place in places)
     return Explained(
         hand,
+        hand_scale,
         fit,
         Left(fit.left_mm, frames.names, followed - begun, fit.evaluations),
         Left(swarm.left_mm, names, time.process_time() - followed, swarm.evaluations),
     )
+
+
+def resize(fit: Fit, scale: Float64[np.ndarray, "frames"]) -> Fit:
+    """Back from labels that were larger."""
+    pose = fit.pose.copy()
+    pose[:, :3] *= scale[:, None]
+    return Fit(pose, fit.left_mm * scale, fit.evaluations)
 
 
 def find_limits(fit: Fit) -> Float64[np.ndarray, "20 2"]:
@@ -169,9 +193,8 @@ def find_limits(fit: Fit) -> Float64[np.ndarray, "20 2"]:
 
 def as_poses(explained: Explained, limits_rad: Float[np.ndarray, "20 2"], frames: LabelledFrames) -> FittedPoses:
     fit = explained.fit
-    return FittedPoses(
-        explained.hand, limits_rad, fit.pose.astype(np.float32), frames.row, fit.left_mm.astype(np.float32), {}
-    )
+    pose, hand_scale, left_mm = (one.astype(np.float32) for one in (fit.pose, explained.hand_scale, fit.left_mm))
+    return FittedPoses(explained.hand, limits_rad, pose, frames.row, hand_scale, left_mm, {})
 
 
 def describe_optimisers(lbfgs: Left, pso: Left, seed: int) -> dict[str, Any]:
@@ -195,6 +218,7 @@ def take_sequence(frames: LabelledFrames, name: str) -> LabelledFrames:
         dataset=frames.dataset,
         split=frames.split,
         joints_mm=frames.joints_mm[places],
+        cube_mm=frames.cube_mm[places],
         row=frames.row[places],
         names=tuple(frames.names[place] for place in places),
         sequences=(name,) * len(places),

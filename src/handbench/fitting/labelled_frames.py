@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from handbench.conventions import NYU_LABEL_CAMERA, Camera
+from handbench.conventions import NYU, NYU_LABEL_CAMERA, Camera
 from handbench.datasets.labels import check_places, parse_numbers, read_lines
 from handbench.datasets.published import PublishedFile, find_published
 from handbench.datasets.store import open_store
@@ -29,6 +29,8 @@ class LabelledFrames:
     split: str
     joints_mm: Float64[np.ndarray, "frames joints 3"]
     """Camera axes."""
+    cube_mm: Float64[np.ndarray, "frames"]
+    """Edges of the crops' cubes: they are made to hold a person's hand, and tell its size against another's."""
     row: Int64[np.ndarray, "frames"]
     """Place of each frame in the published list."""
     names: tuple[str, ...]
@@ -59,6 +61,7 @@ def read_store(path: Path, dataset: str) -> LabelledFrames:
         dataset=dataset,
         split=protocol["split"],
         joints_mm=joints_mm[whole],
+        cube_mm=np.asarray(store.cube_mm)[whole].astype(np.float64),
         row=np.asarray(store.row)[whole].astype(np.int64),
         names=tuple(store.names[place] for place in whole),
         sequences=tuple(store.sequences[place] for place in whole),
@@ -84,6 +87,8 @@ def read_record(folder: Path, camera: Camera = NYU_LABEL_CAMERA) -> LabelledFram
         dataset="nyu",
         split="test",
         joints_mm=joints_mm,
+        # Of a published label no cube is known; each segment has a hand of its own.
+        cube_mm=np.full(len(joints_mm), NYU.cube_mm[""]),
         row=np.arange(len(joints_mm)),
         names=tuple(text for _, text in _read(folder, names)),
         sequences=tuple(segments),

@@ -19,9 +19,10 @@ from handbench.hand.keypoints import Hand, Keypoints, scored_keypoints
 from handbench.hand.skeleton import SHAPE_FIELDS, HandShape
 
 FORMAT = "handbench fitted poses"
-VERSION = 1
+VERSION = 2
 CARD = "fit.json"
 FILE = "poses.npz"
+ARRAYS = ("pose", "row", "hand_scale", "left_mm")
 PUBLISHED = "published"
 """Stands where a split does: the real labels of the published record, whatever data a run has."""
 
@@ -38,6 +39,8 @@ class FittedPoses:
     """Wrist in camera millimetres, then radians, in the order of skeleton.DOFS."""
     row: Int64[np.ndarray, "frames"]
     """The place of each frame in the published list."""
+    hand_scale: Float32[np.ndarray, "frames"]
+    """Size of the hand that takes each pose: 1 is `hand` itself."""
     left_mm: Float32[np.ndarray, "frames"]
     """Mean distance of the hand's joints from the labels."""
     card: dict[str, Any]
@@ -56,7 +59,8 @@ class FittedPoses:
 def save_poses(out: Path, poses: FittedPoses, card: dict[str, Any]) -> None:
     """The poses first, the card last; `card` has the dataset, the split and what is to be told of the fit."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, pose=poses.pose, row=poses.row, left_mm=poses.left_mm)
+    arrays = {name: getattr(poses, name) for name in ARRAYS}
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
     out.mkdir(parents=True, exist_ok=True)
     (out / CARD).unlink(missing_ok=True)
     replace_file(out / FILE, buffer.getvalue())
@@ -84,7 +88,8 @@ def load_poses(folder: Path) -> FittedPoses:
     shape = HandShape(**{name: np.array(card["hand"][name]) for name in SHAPE_FIELDS})
     hand = Hand(shape, Keypoints(every.bones, every.fractions, np.array(card["keypoints_mm"])))
     with np.load(folder / FILE, allow_pickle=False) as arrays:
-        return FittedPoses(hand, np.array(card["limits_rad"]), arrays["pose"], arrays["row"], arrays["left_mm"], card)
+        kept = {name: arrays[name] for name in ARRAYS}
+        return FittedPoses(hand=hand, limits_rad=np.array(card["limits_rad"]), card=card, **kept)
 
 
 def _read_card(folder: Path) -> dict[str, Any]:

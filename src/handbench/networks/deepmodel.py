@@ -29,7 +29,7 @@ from torch.nn.functional import max_pool2d
 
 from handbench.errors import BadInput
 from handbench.hand.skeleton import DOFS
-from handbench.networks.hand_layer import PALM, HandLayer
+from handbench.networks.hand_layer import PALM, HandLayer, keep_digits
 from handbench.networks.initialise import initialise_layers
 from handbench.networks.patches import put_channels_last, require_size
 
@@ -96,7 +96,9 @@ class DeepModel(nn.Module):
         maps = max_pool2d(self.convolution_2(maps), 2, ceil_mode=True).relu()
         maps = self.convolution_3(maps).relu()
         features = self.dropout(self.hidden_1(maps.flatten(1)).relu())
-        return self.scale * self.output(self.dropout(self.hidden_2(features).relu()))
+        features = self.dropout(self.hidden_2(features).relu())
+        with keep_digits(features):
+            return self.scale * self.output(features.float())
 
 
 def count_cells(size_px: int) -> int:

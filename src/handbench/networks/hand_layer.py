@@ -74,13 +74,14 @@ class HandLayer(nn.Module):
     ) -> Float[Tensor, "batch joints 3"]:
         """Rotations along each joint's path from the palm, then the joint's place on its bone (Eq. 4)."""
         half_mm = self._half_edge(cube_mm)
-        pose_mm = torch.cat([pose[:, :3] * half_mm, pose[:, 3:]], dim=1)
         # In use torch's own operations serve, which an exporter can follow.
         place = PlaceBones.apply if self.training else place_bones
-        rotations, origins = place(pose_mm, self.fixed, self.steps_mm)
-        moved = torch.einsum("bjik,jk->bji", rotations[:, self.bones], self.local_mm)
-        wrist_mm = rotations[:, :1] @ self.palm_mm
-        return (origins[:, self.bones] + moved - wrist_mm) / half_mm[..., None]
+        with keep_digits(pose):
+            pose_mm = torch.cat([pose[:, :3] * half_mm, pose[:, 3:]], dim=1)
+            rotations, origins = place(pose_mm, self.fixed, self.steps_mm)
+            moved = torch.einsum("bjik,jk->bji", rotations[:, self.bones], self.local_mm)
+            wrist_mm = rotations[:, :1] @ self.palm_mm
+            return (origins[:, self.bones] + moved - wrist_mm) / half_mm[..., None]
 
     def from_wrist(
         self, pose: Float[Tensor, "batch 26"], cube_mm: Float[Tensor, "batch"] | None = None
@@ -105,6 +106,11 @@ class HandLayer(nn.Module):
     def hand(self) -> tuple[HandShape, Keypoints]:
         """Whose hand it is, and which points on it."""
         return _read_hand({name: getattr(self, f"hand_{name}").cpu().numpy() for name in (*SHAPE_FIELDS, *POINTS)})
+
+
+def keep_digits(values: Tensor) -> torch.autocast:
+    """A context in which products keep the precision of what goes in: of a bfloat16 angle a degree is lost."""
+    return torch.autocast(values.device.type, enabled=False)
 
 
 def read_layer(state: Mapping[str, Tensor], prefix: str) -> HandLayer:
