@@ -24,7 +24,7 @@ from handbench.methods.deepmodel import (
     physical_loss,
     place_in_crop,
 )
-from handbench.networks.deepmodel import DeepModel, count_cells
+from handbench.networks.deepmodel import DeepModel, count_cells, find_steps
 from handbench.networks.hand_layer import HandLayer
 from handbench.training.checkpoint import load_checkpoint
 from handbench.training.predict import predict
@@ -127,6 +127,36 @@ def test_it_starts_at_the_mean_hand() -> None:
     with torch.no_grad():
         found = network.read_numbers(torch.rand(30, 1, SIZE_PX, SIZE_PX) * 2 - 1)
     assert (found - mean).abs().max() < 0.5
+
+
+def test_a_step_of_the_last_weights_moves_the_joints_alike_in_all_directions() -> None:
+    """Measured by differences: along every direction but those in which joints hardly move."""
+    layer, edges_mm = make_network().layer.double().eval(), torch.full((40,), 250.0)
+    pose = layer.from_wrist(place_in_crop(torch.tensor(draw_poses(40)).double(), torch.zeros(40, 3), edges_mm))
+    steps = find_steps(layer, pose)
+    torch.testing.assert_close(steps, steps.T)
+    small = 1e-5
+    moved = [(layer(pose + small * step) - layer(pose)).square().sum(dim=(1, 2)).mean() / small**2 for step in steps]
+    plain = [
+        (layer(pose + small * one) - layer(pose)).square().sum(dim=(1, 2)).mean() / small**2
+        for one in torch.eye(26, dtype=torch.float64)
+    ]
+    assert max(moved) <= 1.0
+    # Of the last joints' angles, the least move of which is set, a third of the directions are left out.
+    assert max(moved) / sorted(moved)[8] < 4
+    assert max(plain) / sorted(plain)[8] > 40
+    # What moves fastest of all, to first order: no direction is a trap for a rate that suits the others.
+    flat = torch.stack([(layer(pose + small * step) - layer(pose)).flatten() / small for step in steps])
+    assert torch.linalg.matrix_norm(flat @ flat.T / len(pose), 2) <= 1.001
+
+
+def test_theta_is_what_the_mean_says_whatever_the_steps() -> None:
+    network, mean = make_network().eval(), torch.linspace(-1, 1, 26)
+    steps = torch.randn(26, 26)
+    network.start_at(mean, steps + steps.T + 12 * torch.eye(26))
+    with torch.no_grad():
+        network.output.weight.zero_()
+        torch.testing.assert_close(network.read_numbers(torch.zeros(1, 1, SIZE_PX, SIZE_PX))[0], mean)
 
 
 def test_dropout_acts_in_training_only() -> None:

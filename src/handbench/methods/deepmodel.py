@@ -29,6 +29,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from handbench.datasets.evenly import spread_evenly
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.errors import BadInput
 from handbench.fitting.inverse_kinematics import fit_pose
@@ -49,13 +50,16 @@ from handbench.loop.descent import Descent, count_steps
 from handbench.loop.timing import Call, time_network
 from handbench.methods import Method, Numbers, State, Trained, TrainingRun, keep
 from handbench.modules import DeepModelFitting, DeepModelHand, DeepModelJoint, DeepModelParameter
-from handbench.networks.deepmodel import DeepModel
+from handbench.networks.deepmodel import DeepModel, find_steps
 from handbench.networks.hand_layer import PALM, HandLayer, read_layer
 
 LAYER = "layer."
 """What the names of the layer's tensors begin with in a checkpoint."""
 AT_ONCE = 1024
 """Frames that the hand is fitted to at once."""
+
+FOR_STEPS = 300
+"""Training poses from which it is learned how joints move."""
 
 Images = Float[Tensor, "frames 1 size size"]
 Joints = Float[Tensor, "batch joints 3"]
@@ -135,7 +139,7 @@ def train_hand(crops: CropDataset, settings: DeepModelHand, run: TrainingRun) ->
     def loss(network: DeepModel, crops: CropBatch, pose_mm: Tensor) -> Tensor:
         return model_loss(network, crops.depth, crops.joints, crops.cube_mm, settings.physical_weight)
 
-    return fit(crops, settings, run, loss)
+    return fit(crops, settings, run, loss, through_joints=True)
 
 
 def train_joint(crops: CropDataset, settings: DeepModelJoint, run: TrainingRun) -> State:
@@ -158,15 +162,28 @@ def train_parameter(crops: CropDataset, settings: DeepModelParameter, run: Train
     return fit(crops, settings, run, loss)
 
 
-def fit(crops: CropDataset, settings: DeepModelFitting, run: TrainingRun, loss: Loss, *, direct: bool = False) -> State:
-    """Any of the three from its mean output on."""
+def fit(
+    crops: CropDataset,
+    settings: DeepModelFitting,
+    run: TrainingRun,
+    loss: Loss,
+    *,
+    direct: bool = False,
+    through_joints: bool = False,
+) -> State:
+    """Any of the three from its mean output on; `through_joints`: the loss compares what the layer makes of Theta."""
     assert run.poses is not None, "checked before"
     data = divide(crops, {"pose_mm": find_poses(crops, run.poses)})
     layer = HandLayer(run.poses.hand.shape, run.poses.hand.keypoints, run.poses.limits_rad, find_edge(crops))
     network = DeepModel(
         layer, crops.size_px, direct=direct, channels=settings.channels, dropout=settings.dropout, seed=run.seed
     )
-    network.start_at(find_start(data, None if direct else layer))
+    if direct:
+        network.start_at(data.seen["joints"].mean(0).flatten())
+    else:
+        poses = list_poses(data, layer)
+        some = poses[spread_evenly(len(poses), FOR_STEPS)]
+        network.start_at(find_mean(poses), find_steps(layer, some) if through_joints else None)
     steps = count_steps(len(data.seen["depth"]), settings.epochs, settings.batch)
     training = PoseTraining(network, settings, steps, loss, data.held_back)
     run.fit(training, data.seen, epochs=settings.epochs, batch=settings.batch, precision=settings.precision)
@@ -198,12 +215,10 @@ def find_edge(crops: CropDataset) -> float:
     return float(edges_mm[0])
 
 
-def find_start(data: Division, layer: HandLayer | None) -> Float[Tensor, "outputs"]:
-    """The training frames' mean joints, or behind a hand model their mean pose."""
+def list_poses(data: Division, layer: HandLayer) -> Poses:
+    """Theta of the frames that are learned from."""
     seen = data.seen
-    if layer is None:
-        return seen["joints"].mean(0).flatten()
-    return find_mean(layer.from_wrist(place_in_crop(seen["pose_mm"], seen["centre_mm"], seen["cube_mm"])))
+    return layer.from_wrist(place_in_crop(seen["pose_mm"], seen["centre_mm"], seen["cube_mm"]))
 
 
 def build_model(trained: Trained) -> DeepModel:

@@ -16,28 +16,31 @@ from their labels. The other weights have the variance 1 / inputs, as was usual 
 other networks here take. Features grow with it, and with them every step: at the printed rate of 0.003 and He's start
 the first step throws the hand meters away and the second is NaN.
 
-Ours too is a scale on the palm's six outputs. Shifted by 1, the palm moves all J joints by 1, so that descent on its
-output goes J times as fast as on a joint that is read directly, and the rate at which it stays stable is J times lower
-than what the fingers want. The outputs are multiplied by what makes them move the joints by 1 together: 1 / sqrt(J)
-for the place, about a half for the turns. Theta and both losses stay what they are.
+Ours too is a matrix that stands behind the last weights. Shifted by 1, the palm moves all J joints by 1, and a turn of
+the palm moves fingertips much as bending all fingers does: in Theta's own coordinates descent is 30,000 times as
+fast in one direction as in another. The last weights give Theta in coordinates of which a step of 1 moves the joints
+by 1 together whatever its direction, on average over the training poses (`find_steps`); a constant matrix turns them
+into Theta. Theta and both losses stay what they are.
 """
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.func import jacfwd, vmap
 from torch.nn.functional import max_pool2d
 
 from handbench.errors import BadInput
 from handbench.hand.skeleton import DOFS
-from handbench.networks.hand_layer import PALM, HandLayer, keep_digits
+from handbench.networks.hand_layer import HandLayer, keep_digits
 from handbench.networks.initialise import initialise_layers
 from handbench.networks.patches import put_channels_last, require_size
 
 HIDDEN = 1024
 GAIN = 1.0
 """Of the first weights; see above."""
-TURN_SCALE = 0.5
-"""Of the palm's turns: one radian moves NYU's scored joints by 2 half cube edges, all squares added up; see above."""
+LEAST_MOVE = 0.05
+"""Of the joints, squares added up, by a unit of any parameter: so that last joints' angles, which move a fingertip by
+next to nothing, are not chased."""
 LEAST_PX = 40
 """Of which a single cell is left after convolutions without padding."""
 
@@ -45,7 +48,8 @@ LEAST_PX = 40
 class DeepModel(nn.Module):
     """Depth to joints, by way of a pose unless they are read directly."""
 
-    scale: Float[Tensor, "outputs"]
+    steps: Float[Tensor, "outputs outputs"]
+    """What the last weights give times this is Theta, or the joints."""
 
     def __init__(
         self,
@@ -72,16 +76,15 @@ class DeepModel(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(HIDDEN, 3 * len(layer.bones) if direct else len(DOFS))
         self.layer = layer
-        scale = torch.ones(self.output.out_features)
-        if not direct:
-            scale[:3], scale[3:PALM] = len(layer.bones) ** -0.5, TURN_SCALE
-        self.register_buffer("scale", scale, persistent=False)
+        self.register_buffer("steps", torch.eye(self.output.out_features))
         initialise_layers(self, last=[self.output], seed=seed, gain=GAIN)
 
-    def start_at(self, mean: Float[Tensor, "outputs"]) -> None:
+    def start_at(self, mean: Float[Tensor, "outputs"], steps: Float[Tensor, "outputs outputs"] | None = None) -> None:
         """What every image is answered with, up to the small first weights, before anything is learned."""
         with torch.no_grad():
-            self.output.bias.copy_(mean / self.scale)
+            if steps is not None:
+                self.steps.copy_(steps)
+            self.output.bias.copy_(torch.linalg.solve(self.steps, mean))
 
     def forward(
         self, images: Float[Tensor, "batch 1 size size"], cube_mm: Float[Tensor, "batch"] | None = None
@@ -98,7 +101,18 @@ class DeepModel(nn.Module):
         features = self.dropout(self.hidden_1(maps.flatten(1)).relu())
         features = self.dropout(self.hidden_2(features).relu())
         with keep_digits(features):
-            return self.scale * self.output(features.float())
+            return self.output(features.float()) @ self.steps
+
+
+def find_steps(layer: HandLayer, pose: Float[Tensor, "poses 26"]) -> Float[Tensor, "26 26"]:
+    """(J^T J)^(-1/2) on average over these poses, J how joints move with Theta: symmetric."""
+    # A layer in use consists of operations that have a forward derivative.
+    was_training = layer.training
+    layer.eval()
+    moves = vmap(jacfwd(lambda theta: layer(theta[None])[0].flatten()))(pose)
+    layer.train(was_training)
+    curvature, directions = torch.linalg.eigh((moves.mT @ moves).mean(0).double())
+    return (directions * (curvature + LEAST_MOVE).rsqrt() @ directions.T).to(pose)
 
 
 def count_cells(size_px: int) -> int:
