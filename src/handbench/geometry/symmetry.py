@@ -40,11 +40,11 @@ def find_symmetry(solid: Solid) -> Symmetry:
         return Symmetry(np.eye(3)[None], "none")
     size_mm = solid.size_mm
     # A turn of the box carries each axis to one of an equally long edge; a cylinder's axis to itself besides.
-    keeps = np.abs(np.abs(_quarter_turns()) @ size_mm - size_mm).max(axis=1) < _SAME_MM
+    keeps = np.abs(np.abs(quarter_turns()) @ size_mm - size_mm).max(axis=1) < _SAME_MM
     if solid.kind == "cylinder":
-        keeps &= np.abs(_quarter_turns()[:, _AXIS, _AXIS]) == 1.0
+        keeps &= np.abs(quarter_turns()[:, _AXIS, _AXIS]) == 1.0
     free: dict[str, Literal["none", "axis", "all"]] = {"cuboid": "none", "cylinder": "axis", "sphere": "all"}
-    return Symmetry(_quarter_turns()[keeps], free[solid.kind])
+    return Symmetry(quarter_turns()[keeps], free[solid.kind])
 
 
 def corner_orders(turns: Turns) -> Int[np.ndarray, "turns 8"]:
@@ -70,7 +70,7 @@ def settle_free_turn(rotation: Rotation, symmetry: Symmetry) -> Rotation:
 
 
 @lru_cache(maxsize=1)
-def _quarter_turns() -> Turns:
+def quarter_turns() -> Turns:
     """The 24 proper rotations of a cube, the identity first."""
     turns = []
     for order in itertools.permutations(range(3)):
