@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from handbench.config import Config, check_config, lay_over, load_config, schema
-from handbench.conventions import DATASETS
+from handbench.conventions import RECORDED
 from handbench.errors import BadInput
 from handbench.module_entries import LOCALIZED
 
@@ -53,7 +53,7 @@ def test_every_overlay_is_valid_over_the_default(overlay: Path) -> None:
 def test_paper_scale_has_the_frames_of_the_real_releases() -> None:
     config = load_config([DEFAULT, ROOT / "config" / "paper.yaml"])
     assert {name: dataset.frames for name, dataset in config.datasets.items()} == {
-        name: convention.frames for name, convention in DATASETS.items()
+        name: convention.frames for name, convention in RECORDED.items()
     }
 
 
@@ -121,7 +121,7 @@ def test_splits_are_those_of_the_dataset(values: dict) -> None:
 @pytest.mark.parametrize("centre", ["cmo", "joint-", "joint-../x", "joint-a/b", ""])
 def test_a_centre_is_a_known_word(values: dict, centre: str) -> None:
     values["datasets"]["nyu"]["centres"] = [centre]
-    assert f"centre {centre!r} where joint, com, block, localized, joint-<name> belong" in refuse(values)
+    assert f"centre {centre!r} where joint, com, block, localized, joint-<name>, com-<mm> belong" in refuse(values)
 
 
 def test_a_centre_joint_is_one_of_the_dataset(values: dict) -> None:

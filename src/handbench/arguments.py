@@ -115,7 +115,9 @@ def _add_crop(commands: argparse._SubParsersAction) -> None:
     _add_dataset(parser)
     parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="folder of the dataset's own files")
     parser.add_argument("--split", required=True, metavar="S", help="train, test, all: as the dataset has them")
-    parser.add_argument("--centre", required=True, metavar="C", help="joint, joint-<name>, com, com-<mm>, block or localized")
+    parser.add_argument(
+        "--centre", required=True, metavar="C", help="joint, joint-<name>, com, com-<mm>, block or localized"
+    )
     learned = parser.add_argument_group("with --centre localized")
     learned.add_argument("--localizer", type=Path, metavar="CHECKPOINT", help="folder of a trained localizer")
     learned.add_argument("--store", type=Path, metavar="DIR", help="crops of the same frames that it looks at")

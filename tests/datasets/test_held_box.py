@@ -26,7 +26,9 @@ def plays():
 @pytest.mark.parametrize("sequence", DEXTER_SEQUENCES)
 def test_fingers_do_not_pass_through_the_box_or_each_other(plays, sequence):
     take, _, poses, held = plays[sequence]
-    deepest = max(grasp_penetration(pose[6:], partial(box_distance, held.in_palm(i)), take.shape) for i, pose in enumerate(poses))
+    deepest = max(
+        grasp_penetration(pose[6:], partial(box_distance, held.in_palm(i)), take.shape) for i, pose in enumerate(poses)
+    )
     assert deepest <= CONTACT_MM
     assert self_penetration(poses, take.shape).max() <= CONTACT_TOLERANCE_MM
     assert (poses[:, 6:] >= ANGLE_LIMITS_RAD[:, 0] - 1e-9).all()

@@ -1,9 +1,9 @@
 """Frames that worker processes write in chunks, so that a killed run carries on: what every maker of frames shares.
 
-    <out>/manifest.json  written last; `request` in it is what was asked for
-    <out>/raw/           the frames
-    <out>/truth.npz      what is true of them
-    <out>/.partial/      while it lasts: the request, and a file for each chunk whose frames are all there
+<out>/manifest.json  written last; `request` in it is what was asked for
+<out>/raw/           the frames
+<out>/truth.npz      what is true of them
+<out>/.partial/      while it lasts: the request, and a file for each chunk whose frames are all there
 """
 
 import json

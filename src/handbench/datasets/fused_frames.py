@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32
 
-from handbench.conventions import MSRA_JOINTS, Camera
+from handbench.conventions import HANDOBJECT, MSRA_JOINTS, Camera
 from handbench.datasets.drawn_object import (
     APART,
     HIDDEN,
@@ -52,7 +52,7 @@ _OBJECTS, _TRIES = 3, 80
 _HAND_MM = 130.0
 """What is measured within this of a label is hand."""
 
-_FINGERS = tuple(range(1, len(MSRA_JOINTS.names)))
+
 _OUTER = np.array([[first + 1, first + 2, first + 3] for first in range(1, 21, 4)])
 """The outer three joints of each finger."""
 
@@ -187,4 +187,4 @@ def _flesh_of(frame: Frame) -> Float[np.ndarray, "21"]:
     mcp, pip, dip = (frame.joints_mm[MSRA_JOINTS.index(f"middle_{joint}")] for joint in ("mcp", "pip", "dip"))
     length_mm = np.linalg.norm(pip - mcp) + np.linalg.norm(dip - pip)
     share = length_mm / REFERENCE_SHAPE.lengths_mm[2, :2].sum()
-    return keypoint_radii_mm(KEYPOINTS["msra"], REFERENCE_SHAPE) * share
+    return keypoint_radii_mm(KEYPOINTS[HANDOBJECT.name], REFERENCE_SHAPE) * share

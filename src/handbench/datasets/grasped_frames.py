@@ -53,8 +53,8 @@ _TOUCH_MM = 3.0
 """A finger nearer than this touches."""
 _RELEASED_SHARE = 0.15
 """Share of grasps that are shown a little opened: hands take hold and let go."""
-_CUT_OUT_SHARE = 0.5
-"""Share of grasps shown cut out as MSRA's hands are; the others with all of their forearm, as MSRA14's."""
+_CUT_OUT_SHARE = 0.25
+"""Share of grasps shown cut out as MSRA's hands are; the others with all of their forearm, as the benchmark's."""
 _TRIES = 400
 _OBJECT = 2
 """Behind hand and forearm among the meshes of a frame."""
@@ -116,7 +116,7 @@ def draw_views(grasp: Grasp, rng: np.random.Generator, render: RenderLayers, vie
         pose = np.concatenate([_draw_view(rng), grasp.angles])
         hand, around = set_scene(grasp.skin, grasp.shape, pose, scene, 0.0, 0.0)
         place = _place_in_camera(grasp, pose)
-        joints_mm = keypoint_positions(KEYPOINTS["msra"], grasp.shape, pose)
+        joints_mm = keypoint_positions(KEYPOINTS[HANDOBJECT.name], grasp.shape, pose)
         camera = HANDOBJECT.camera
         if not is_in_image(np.concatenate([joints_mm, box_corners(place)]), camera):
             rejected = rejected + Counter({OUTSIDE: 1})
@@ -129,7 +129,7 @@ def draw_views(grasp: Grasp, rng: np.random.Generator, render: RenderLayers, vie
         depth_mm = time_of_flight(true_mm, camera, rng)
         if cut:
             depth_mm = cut_out(depth_mm, true_mm, (layer == HAND) | (layer == _OBJECT), layer == FOREARM, camera)
-        own_mm = keypoint_radii_mm(KEYPOINTS["msra"], grasp.shape)
+        own_mm = keypoint_radii_mm(KEYPOINTS[HANDOBJECT.name], grasp.shape)
         frames.append(
             ObjectFrame(
                 depth_mm=depth_mm,
@@ -151,9 +151,7 @@ def _draw_place(solid: Solid, shape: HandShape, rng: np.random.Generator) -> Box
     """Before the palm, from its middle to beyond the fingertips; mostly along or across the hand."""
     if rng.random() < 0.7:
         turns = quarter_turns()
-        rotation = turns[rng.integers(len(turns))] @ quaternion_to_rotation(
-            np.array([1.0, *rng.normal(0.0, 0.12, 3)])
-        )
+        rotation = turns[rng.integers(len(turns))] @ quaternion_to_rotation(np.array([1.0, *rng.normal(0.0, 0.12, 3)]))
     else:
         rotation = quaternion_to_rotation(rng.normal(size=4))
     towards_palm = reach_along(solid, np.array([0.0, 0.0, 1.0]) @ rotation)

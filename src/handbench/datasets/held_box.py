@@ -83,7 +83,9 @@ def hold_box(
     # The hand opens for a part of each cycle where the sequence is about grasping.
     opening = play.openings * np.clip(1.4 * np.sin(0.5 * phase) - 0.4, 0.0, 1.0)
     opened, closed = np.radians(OPEN_DEG).reshape(20), np.radians(CLOSED_DEG).reshape(20)
-    closing = np.stack([find_closing(opened, closed, partial(box_distance, held.in_palm(index)), shape) for index in range(frames)])
+    closing = np.stack(
+        [find_closing(opened, closed, partial(box_distance, held.in_palm(index)), shape) for index in range(frames)]
+    )
     share = np.repeat((1.0 - opening[:, None]) * _reach_gradually(closing), 4, axis=1)
     grasped[:, 6:] = opened + share * (closed - opened)
     return grasped, held

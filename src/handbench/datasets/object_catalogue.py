@@ -60,9 +60,9 @@ def make_duck(length_mm: float) -> Solid:
     return make_composed(
         [
             part("sphere", (0.0, 0.0, 0.0), (58.0, 58.0, 58.0), upright),
-            part("sphere", (30.0, -38.0, 0.0), (38.0, 38.0, 38.0), upright),
-            part("cuboid", (54.0, -36.0, 0.0), (26.0, 8.0, 16.0), upright),
-            part("cylinder", (-32.0, -8.0, 0.0), (20.0, 40.0, 20.0), tilt),
+            part("sphere", (24.0, -32.0, 0.0), (38.0, 38.0, 38.0), upright),
+            part("cuboid", (47.0, -30.0, 0.0), (26.0, 8.0, 16.0), upright),
+            part("cylinder", (-29.0, -12.0, 0.0), (20.0, 40.0, 20.0), tilt),
             # One wing alone: nothing mirrors or turns the shape into itself.
             part("cuboid", (-6.0, -4.0, 26.0), (34.0, 14.0, 16.0), upright),
         ]

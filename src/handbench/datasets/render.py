@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
-from handbench.conventions import FULLY_SYNTHETIC, HANDOBJECT, MSRA_JOINTS, RECORDED, SEMI_SYNTHETIC
+from handbench.conventions import HANDOBJECT, MSRA_JOINTS, RECORDED, SEMI_SYNTHETIC
 from handbench.datasets import handobject
 from handbench.datasets.drawn_object import ObjectFrame
 from handbench.datasets.files import digest_file, replace_file
@@ -90,7 +90,7 @@ def render(
     jobs: int = 1,
     renderer: str = "auto",
 ) -> None:
-    """Write the set `word` under `out`: `frames` of each sequence (semi, full), hands from folders of MSRA15 and MSRA14."""
+    """Write the set `word` under `out`: `frames` of each sequence (semi, full), before hands of MSRA15 and MSRA14."""
     _check(word, hands, frames)
     roots = tuple((name, hands[name].resolve()) for name in HAND_SETS if name in hands)
     request = Request(

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int, Int32
@@ -95,5 +96,5 @@ def read_render_truth(path: Path) -> RenderTruth:
         ) from error
 
 
-def _round(number: float) -> float:
+def _round(number: np.floating[Any]) -> float:
     return round(float(number), 4)

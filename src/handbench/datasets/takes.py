@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32
 
 from handbench.conventions import NYU_LABEL_CAMERA, RECORDED, Camera
-from handbench.datasets.held_box import HeldBox, hold_box
 from handbench.datasets.hand_in_scene import FOREARM, HAND, cut_out, see_points, set_scene
+from handbench.datasets.held_box import HeldBox, hold_box
 from handbench.datasets.recordings import Recording, sample_poses
 from handbench.geometry.box import Box, box_corners, box_mesh
 from handbench.geometry.mesh import Mesh

@@ -57,7 +57,7 @@ def corner_orders(turns: Turns) -> Int[np.ndarray, "turns 8"]:
 def settle_free_turn(rotation: Rotation, symmetry: Symmetry) -> Rotation:
     """Of the rotations that look the same by a free turn, the one nearest to the identity.
 
-    A label has to be a function of the picture: a sphere's rotation is none of it, a cylinder's only as far as its axis.
+    A label has to be a function of the picture: of a sphere's rotation nothing is seen, of a cylinder's its axis alone.
     """
     if symmetry.free == "none":
         return rotation
