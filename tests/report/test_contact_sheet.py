@@ -145,5 +145,7 @@ def test_kinds_of_rendered_frames_fill_lines_of_their_own(tmp_path):
     # Four lines of four tiles: (1600 - 2 * 36 - 3 * 20) / 4 pixels.
     assert cv2.imread(str(tmp_path / "sheet.png")).shape == (104 + 4 * (367 + 34) + 18, 1600, 3)
     assert PART_COLOURS["object"] in colours_below_the_header(tmp_path / "sheet.png")
+    rows, columns = _choose_rows(both, 12)
+    assert (rows[:6], columns) == ([0, 6, 12, 17, 23, 29], 6), "few of a kind stand in one line"
     # One kind alone is any set.
     assert _choose_rows(semi, 16)[1] == 4

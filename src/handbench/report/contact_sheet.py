@@ -30,6 +30,8 @@ Picture = UInt8[np.ndarray, "size size 3"]
 WIDTH_PX = 1600
 MARGIN_PX, GAP_PX, HEADER_PX, CAPTION_PX = 36, 20, 104, 34
 LETTER_PX = 10
+ONE_LINE = 6
+"""So many rendered frames of a kind stand side by side."""
 MOST_FRAMES = 400
 """Tiles of 57 pixels; smaller ones show nothing."""
 INK, FAINT_INK, PAPER = "#1d2330", "#6b7280", "#ffffff"
@@ -76,7 +78,8 @@ def _choose_rows(listing: Listing, frames: int) -> tuple[list[int], int]:
     places = [np.flatnonzero([sequence == kind for sequence in listing.sequences]) for kind in kinds]
     # As many of each, so that none ends within the line of another.
     each = min(frames // len(kinds), *(len(of) for of in places))
-    return [int(of[place]) for of in places for place in spread_evenly(len(of), each)], choose_columns(each)
+    columns = each if each <= ONE_LINE else choose_columns(each)
+    return [int(of[place]) for of in places for place in spread_evenly(len(of), each)], columns
 
 
 def _refuse_place(out: Path) -> None:
@@ -207,9 +210,9 @@ def draw_legend(axes: "Axes", joints: JointSet, right_px: int, middle_px: int) -
 
 def _write_caption(figure: "Figure", frame: Frame, corner_px: tuple[int, int], width_px: int) -> None:
     axes = open_tile(figure, (*corner_px, width_px, CAPTION_PX))
-    shown = shorten_name(frame.name, max((width_px - 70) // 8, 8))
-    axes.text(0, 12, shown, color=INK, fontsize=10, va="center", parse_math=False)
     person = "" if frame.subject == UNKNOWN_SUBJECT else frame.subject
+    shown = shorten_name(frame.name, max((width_px - max(70, 7 * len(person) + 8)) // 8, 8))
+    axes.text(0, 12, shown, color=INK, fontsize=10, va="center", parse_math=False)
     axes.text(width_px - 1, 12, person, color=FAINT_INK, fontsize=10, va="center", ha="right")
 
 
