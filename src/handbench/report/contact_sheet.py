@@ -211,7 +211,7 @@ def draw_legend(axes: "Axes", joints: JointSet, right_px: int, middle_px: int) -
 def _write_caption(figure: "Figure", frame: Frame, corner_px: tuple[int, int], width_px: int) -> None:
     axes = open_tile(figure, (*corner_px, width_px, CAPTION_PX))
     person = "" if frame.subject == UNKNOWN_SUBJECT else frame.subject
-    shown = shorten_name(frame.name, max((width_px - max(70, 7 * len(person) + 8)) // 8, 8))
+    shown = shorten_name(frame.name, max((width_px - max(70, 8 * len(person) + 4)) // 8, 8))
     axes.text(0, 12, shown, color=INK, fontsize=10, va="center", parse_math=False)
     axes.text(width_px - 1, 12, person, color=FAINT_INK, fontsize=10, va="center", ha="right")
 
