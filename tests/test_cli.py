@@ -353,7 +353,7 @@ def test_render_hands_its_words_on(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     assert main(words) == 0
     hands = {"msra": Path("a b"), "msra14": Path("c")}
-    options = {"hands": hands, "frames": {"semi": 3}, "seed": 0, "jobs": 1, "renderer": "auto"}
+    options = {"hands": hands, "frames": {"semi": 3}, "seed": 0, "jobs": 2, "renderer": "auto"}
     assert made.calls == [(("spheres", Path("here")), options)]
 
 
