@@ -72,7 +72,7 @@ def write_contact_sheet(listing: Listing, out: Path, *, frames: int = 16) -> Non
 def _choose_rows(listing: Listing, frames: int) -> tuple[list[int], int]:
     """Frames to show, and in how many columns; kinds of rendered frames each fill lines of their own."""
     kinds = sorted(set(listing.sequences), key=listing.sequences.index)
-    if listing.convention.name != HANDOBJECT.name or frames < len(kinds):
+    if listing.convention.name != HANDOBJECT.name or not 1 < len(kinds) <= frames:
         rows = spread_evenly(len(listing), frames).tolist()
         return rows, choose_columns(len(rows))
     places = [np.flatnonzero([sequence == kind for sequence in listing.sequences]) for kind in kinds]
