@@ -16,7 +16,7 @@ from handbench.cli import main
 from handbench.config import schema
 from handbench.errors import BadInput
 
-SUBCOMMANDS = ("synthesize", "download", "doctor", "crop", "show")
+SUBCOMMANDS = ("synthesize", "download", "doctor", "render", "crop", "show")
 
 
 class Recorder:
@@ -334,3 +334,33 @@ def test_a_closed_standard_output_is_no_error(tmp_path: Path) -> None:
     )
     assert "Traceback" not in done.stderr
     assert done.returncode == 1, "an empty folder is not usable"
+
+
+def test_render_hands_its_words_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = stand_in(monkeypatch, "handbench.datasets.render", "render", Recorder())
+    words = [
+        "render",
+        "spheres",
+        "--hands",
+        "msra=a b",
+        "msra14=c",
+        "--frames",
+        "semi=3",
+        "--out",
+        "here",
+        "--jobs",
+        "2",
+    ]
+    assert main(words) == 0
+    hands = {"msra": Path("a b"), "msra14": Path("c")}
+    options = {"hands": hands, "frames": {"semi": 3}, "seed": 0, "jobs": 2, "renderer": "auto"}
+    assert made.calls == [(("spheres", Path("here")), options)]
+
+
+@pytest.mark.parametrize("words", [["train", "--hands", "msra"], ["ducks"], ["train", "--frames", "semi"]])
+def test_wrong_words_to_render_are_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["render", "--out", "x", "--frames", "full=1", *words])
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert "expected" in said or "invalid choice" in said

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from handbench.config import Config, check_config, lay_over, load_config, schema
-from handbench.conventions import DATASETS
+from handbench.conventions import HANDOBJECT, RECORDED
 from handbench.errors import BadInput
 from handbench.module_entries import LOCALIZED
 
@@ -53,7 +53,7 @@ def test_every_overlay_is_valid_over_the_default(overlay: Path) -> None:
 def test_paper_scale_has_the_frames_of_the_real_releases() -> None:
     config = load_config([DEFAULT, ROOT / "config" / "paper.yaml"])
     assert {name: dataset.frames for name, dataset in config.datasets.items()} == {
-        name: convention.frames for name, convention in DATASETS.items()
+        name: convention.frames for name, convention in RECORDED.items()
     }
 
 
@@ -121,7 +121,7 @@ def test_splits_are_those_of_the_dataset(values: dict) -> None:
 @pytest.mark.parametrize("centre", ["cmo", "joint-", "joint-../x", "joint-a/b", ""])
 def test_a_centre_is_a_known_word(values: dict, centre: str) -> None:
     values["datasets"]["nyu"]["centres"] = [centre]
-    assert f"centre {centre!r} where joint, com, block, localized, joint-<name> belong" in refuse(values)
+    assert f"centre {centre!r} where joint, com, block, localized, joint-<name>, com-<mm> belong" in refuse(values)
 
 
 def test_a_centre_joint_is_one_of_the_dataset(values: dict) -> None:
@@ -333,3 +333,39 @@ def test_a_stride_of_a_split_that_is_not_there_is_one_line(values: dict) -> None
     values["datasets"]["nyu"]["stride"] = {"trian": 2}
     with pytest.raises(BadInput, match=r"datasets\.nyu\.stride has 'trian'; the nearest that nyu has is 'train'"):
         check_config(values)
+
+
+@pytest.mark.parametrize(
+    ("patch", "said"),
+    [
+        ({"hands": ["msra", "nyu"]}, "expected render.hands.1 to be 'msra' or 'msra14', found 'nyu'"),
+        ({"hands": ["msra", "msra"]}, "render.hands: one stands twice in msra, msra"),
+        ({"sets": {"train": {"semi": 1, "full": 1}}}, "render.sets has no 'spheres'"),
+        ({"frames": 3}, "found render.frames"),
+    ],
+)
+def test_wrong_rendered_sets_are_one_line(values: dict, patch: dict, said: str) -> None:
+    values["render"] |= patch
+    with pytest.raises(BadInput, match=said):
+        check_config(values)
+
+
+def test_a_rendered_set_has_frames_of_known_hands(values: dict) -> None:
+    values["render"]["sets"]["spheres"] = {"semi": 0, "full": 0}
+    with pytest.raises(BadInput, match=r"render\.sets\.spheres has neither semi nor full frames"):
+        check_config(values)
+    values["render"]["sets"]["spheres"] = {"semi": 0, "full": 5}
+    del values["datasets"]["msra14"]
+    values["use"].remove("msra14")
+    with pytest.raises(BadInput, match="has no entry under datasets"):
+        check_config(values)
+
+
+@pytest.mark.parametrize("centre", ["com-400", "com-80"])
+def test_a_cube_may_be_named_with_the_centre(values: dict, centre: str) -> None:
+    values["datasets"]["dexter"]["centres"] = ["joint", centre]
+    assert check_config(values).datasets["dexter"].centres == ["joint", centre]
+
+
+def test_rendered_sets_are_those_of_the_convention(values: dict) -> None:
+    assert list(check_config(values).render.sets) == list(HANDOBJECT.splits)

@@ -1,10 +1,11 @@
 """The words of the command line: every subcommand's arguments, what they mean and which values they take."""
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 from handbench import __version__
-from handbench.conventions import DATASETS
+from handbench.conventions import DATASETS, HANDOBJECT, RECORDED
 
 TRACEBACK = "HANDBENCH_TRACEBACK"
 LEAST_PX, MOST_PX = 16, 512
@@ -22,6 +23,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_synthesize(commands)
     _add_download(commands)
     _add_doctor(commands)
+    _add_render(commands)
     _add_crop(commands)
     _add_show(commands)
     _add_fit(commands)
@@ -39,7 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_synthesize(commands: argparse._SubParsersAction) -> None:
     words = "write an embedded dataset in a real dataset's own files"
     parser = _add_command(commands, "synthesize", words)
-    _add_dataset(parser)
+    _add_dataset(parser, RECORDED)
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for raw/, truth.npz, manifest.json"
     )
@@ -59,18 +61,14 @@ def _add_synthesize(commands: argparse._SubParsersAction) -> None:
         metavar="SPLIT=N",
         help="keep each N-th frame of longer recordings: as many frames show more poses (default: every frame)",
     )
-    parser.add_argument("--seed", type=_parse_natural, default=0, help="same seed, same files (default 0)")
-    parser.add_argument(
-        "--renderer", choices=("auto", "software", "opengl"), default="auto", help="what draws the depth"
-    )
-    _add_jobs(parser)
+    _add_drawing(parser)
 
 
 def _add_download(commands: argparse._SubParsersAction) -> None:
     words = "fetch a real dataset, or the published predictions; a cut download goes on where it stopped"
     parser = _add_command(commands, "download", words)
     parser.add_argument(
-        "dataset", choices=(*DATASETS, "published"), metavar="DATASET", help=f"{', '.join(DATASETS)} or published"
+        "dataset", choices=(*RECORDED, "published"), metavar="DATASET", help=f"{', '.join(RECORDED)} or published"
     )
     parser.add_argument("--to", type=Path, metavar="DIR", help="target folder (default results/download/DATASET)")
     parser.add_argument(
@@ -90,13 +88,36 @@ def _add_doctor(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--json", action="store_true", help="for machines")
 
 
+def _add_render(commands: argparse._SubParsersAction) -> None:
+    words = "render hands with objects to learn from: objects before recorded hands, and grasps of the hand model"
+    parser = _add_command(commands, "render", words)
+    parser.add_argument("set", choices=HANDOBJECT.splits, metavar="SET", help=", ".join(HANDOBJECT.splits))
+    parser.add_argument(
+        "--hands",
+        type=_parse_folder,
+        nargs="*",
+        default=[],
+        metavar="DATASET=DIR",
+        help="hand frames that objects are rendered before: msra=DIR, msra14=DIR",
+    )
+    parser.add_argument(
+        "--frames", type=_parse_count, nargs="+", required=True, metavar="KIND=N", help="semi=4000 full=2000, or one"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for raw/, truth.npz, manifest.json"
+    )
+    _add_drawing(parser)
+
+
 def _add_crop(commands: argparse._SubParsersAction) -> None:
     words = "cut the hand out of every frame of a split into a memory-mapped store"
     parser = _add_command(commands, "crop", words)
     _add_dataset(parser)
     parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="folder of the dataset's own files")
-    parser.add_argument("--split", required=True, metavar="S", help="train, test or all, as the dataset has them")
-    parser.add_argument("--centre", required=True, metavar="C", help="joint, joint-<name>, com, block or localized")
+    parser.add_argument("--split", required=True, metavar="S", help="train, test, all: as the dataset has them")
+    parser.add_argument(
+        "--centre", required=True, metavar="C", help="joint, joint-<name>, com, com-<mm>, block or localized"
+    )
     learned = parser.add_argument_group("with --centre localized")
     learned.add_argument("--localizer", type=Path, metavar="CHECKPOINT", help="folder of a trained localizer")
     learned.add_argument("--store", type=Path, metavar="DIR", help="crops of the same frames that it looks at")
@@ -159,7 +180,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
 def _add_fit(commands: argparse._SubParsersAction) -> None:
     words = "fit a hand and its poses to labelled joints: those of a crop store, or NYU's published ones"
     parser = _add_command(commands, "fit", words)
-    _add_dataset(parser)
+    _add_dataset(parser, RECORDED)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--store", type=Path, metavar="DIR", help="crop store whose labels are fitted")
     source.add_argument("--record", type=Path, metavar="DIR", help="folder of the published record")
@@ -312,8 +333,16 @@ def _add_command(commands: argparse._SubParsersAction, name: str, words: str) ->
     return parser
 
 
-def _add_dataset(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset", choices=tuple(DATASETS), metavar="DATASET", help=", ".join(DATASETS))
+def _add_dataset(parser: argparse.ArgumentParser, known: Iterable[str] = DATASETS) -> None:
+    parser.add_argument("dataset", choices=tuple(known), metavar="DATASET", help=", ".join(known))
+
+
+def _add_drawing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=_parse_natural, default=0, help="same seed, same files (default 0)")
+    parser.add_argument(
+        "--renderer", choices=("auto", "software", "opengl"), default="auto", help="what draws the depth"
+    )
+    _add_jobs(parser)
 
 
 def _add_jobs(parser: argparse.ArgumentParser) -> None:
@@ -325,8 +354,15 @@ def _add_jobs(parser: argparse.ArgumentParser) -> None:
 def _parse_count(text: str) -> tuple[str, int]:
     split, equals, count = text.partition("=")
     if not (split and equals):
-        raise argparse.ArgumentTypeError(f"expected SPLIT=N such as train=3000, found {text!r}")
+        raise argparse.ArgumentTypeError(f"expected NAME=N such as train=3000, found {text!r}")
     return split, _parse_positive(count)
+
+
+def _parse_folder(text: str) -> tuple[str, Path]:
+    name, equals, folder = text.partition("=")
+    if not (name and equals and folder):
+        raise argparse.ArgumentTypeError(f"expected DATASET=DIR such as msra=data/msra, found {text!r}")
+    return name, Path(folder)
 
 
 def _parse_positive(text: str) -> int:

@@ -110,6 +110,20 @@ def run_doctor(options: argparse.Namespace) -> int:
     return 0 if diagnosis.usable else 1
 
 
+def run_render(options: argparse.Namespace) -> None:
+    from handbench.datasets.render import render
+
+    render(
+        options.set,
+        options.out,
+        hands=dict(options.hands),
+        frames=dict(options.frames),
+        seed=options.seed,
+        jobs=options.jobs,
+        renderer=options.renderer,
+    )
+
+
 def run_crop(options: argparse.Namespace) -> None:
     from handbench.datasets.crops import build_crops
     from handbench.datasets.importers import list_frames

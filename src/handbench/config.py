@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from handbench.conventions import DATASETS, LOCALIZED
+from handbench.conventions import DATASETS, HANDOBJECT, LOCALIZED
 from handbench.errors import BadInput
 from handbench.module_entries import (
     Centre,
@@ -49,6 +49,21 @@ class Dataset(Strict):
     allow_skips: Annotated[int, Field(ge=0)] = 0
 
 
+class RenderedSet(Strict):
+    """How many frames of hands with objects one set has."""
+
+    semi: Annotated[int, Field(ge=0)]
+    full: Annotated[int, Field(ge=0)]
+
+
+class Render(Strict):
+    """Hands with objects to learn from: whose hands, and how many frames each set has."""
+
+    seed: Seed
+    hands: Annotated[list[Literal["msra", "msra14"]], Field(min_length=1)]
+    sets: dict[Literal["train", "spheres", "cylinders", "composed"], RenderedSet]
+
+
 class PaperSettings(Strict):
     """What a paper's protocol fixes before any network is built."""
 
@@ -82,6 +97,7 @@ class Config(Strict):
     crop: Crop
     use: Annotated[list[DatasetName], Field(min_length=1)]
     datasets: dict[DatasetName, Dataset]
+    render: Render
     papers: dict[Paper, PaperSettings]
     modules: dict[ModuleName, ModuleEntry]
     published: Published
@@ -98,6 +114,7 @@ class Config(Strict):
             _check_splits(name, dataset)
             for centre in dataset.centres:
                 _check_centre(name, centre)
+        _check_render(self)
         for word, module in self.modules.items():
             _check_module(word, module, self)
         for name in self.datasets:
@@ -244,6 +261,21 @@ def _check_splits(name: str, dataset: Dataset) -> None:
         raise ValueError(f"datasets.{name}.frames has {wrong[0]!r}; the nearest that {name} has is {near!r}")
     if set(dataset.frames) != set(splits):
         raise ValueError(f"datasets.{name}.frames has {', '.join(dataset.frames)} where {', '.join(splits)} belong")
+
+
+def _check_render(config: Config) -> None:
+    """Every rendered set has frames, of hands that the config knows."""
+    for name in config.render.hands:
+        if name not in config.datasets:
+            raise ValueError(f"render.hands: {name!r} has no entry under datasets")
+    if len(set(config.render.hands)) < len(config.render.hands):
+        raise ValueError(f"render.hands: one stands twice in {', '.join(config.render.hands)}")
+    missing = [name for name in HANDOBJECT.splits if name not in config.render.sets]
+    if missing:
+        raise ValueError(f"render.sets has no {missing[0]!r}")
+    empty = [name for name, frames in config.render.sets.items() if not frames.semi + frames.full]
+    if empty:
+        raise ValueError(f"render.sets.{empty[0]} has neither semi nor full frames")
 
 
 def _check_module(word: str, module: Module, config: Config) -> None:

@@ -286,4 +286,42 @@ DEXTER = Convention(
     frames={"test": 3014},
 )
 
-DATASETS = {convention.name: convention for convention in (NYU, ICVL, MSRA, MSRA14, DEXTER)}
+# --- Hands with objects, rendered here ---------------------------------------------------------------------------
+
+CORNERS = tuple(f"corner_{i}{j}{k}" for i in (0, 1) for j in (0, 1) for k in (0, 1))
+"""Of an object's bounding box, in the order of geometry.box: the ends of its x, y and z."""
+_FIRST_CORNER = len(MSRA_JOINTS.names)
+HANDOBJECT_JOINTS = JointSet(
+    names=MSRA_JOINTS.names + CORNERS,
+    parts=MSRA_JOINTS.parts + ("object",) * len(CORNERS),
+    edges=MSRA_JOINTS.edges
+    + tuple(
+        (_FIRST_CORNER + corner, _FIRST_CORNER + corner + step)
+        for step in (1, 2, 4)
+        for corner in range(8)
+        if not corner & step
+    ),
+)
+SEMI_SYNTHETIC, FULLY_SYNTHETIC = "semi", "full"
+"""A frame of a recorded hand with a rendered object; a frame of which all is rendered. The sequences of this set."""
+
+HANDOBJECT = Convention(
+    name="handobject",
+    title="Hands with objects, rendered",
+    citation="our own, made as Oberweger et al., Generalized Feedback Loop, TPAMI 2019, Section 4.1, describe theirs",
+    licence="that of the hand frames it is made from",
+    page="docs/hand-object-data.md",
+    sensor="time of flight",
+    camera=_CREATIVE_CAMERA,
+    joints=HANDOBJECT_JOINTS,
+    scored=tuple(range(len(HANDOBJECT_JOINTS.names))),
+    centre_joint="middle_mcp",
+    # Room for the hand and what it holds together.
+    cube_mm={"": 400.0},
+    # By what is held: cuboids as the benchmark's, and the others.
+    splits=("train", "spheres", "cylinders", "composed"),
+)
+
+RECORDED = {convention.name: convention for convention in (NYU, ICVL, MSRA, MSRA14, DEXTER)}
+"""Released by their authors: downloaded, or synthesized in their own files."""
+DATASETS = {**RECORDED, HANDOBJECT.name: HANDOBJECT}

@@ -1,6 +1,7 @@
 """The entry of a module in the config: what it says of itself, and which settings its kind takes."""
 
 import difflib
+import re
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
@@ -31,7 +32,7 @@ DatasetName = Literal["nyu", "icvl", "msra", "msra14", "dexter"]
 Subject = Literal["P0", "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8"]
 Count = Annotated[int, Field(ge=1)]
 
-CENTRES = ("joint", "com", "block", LOCALIZED, "joint-<name>")
+CENTRES = ("joint", "com", "block", LOCALIZED, "joint-<name>", "com-<mm>")
 
 
 def find_nearest(word: str, known: Sequence[str]) -> str:
@@ -39,7 +40,8 @@ def find_nearest(word: str, known: Sequence[str]) -> str:
 
 
 def _check_centre_word(word: str) -> str:
-    if word not in CENTRES[:-1] and not (word.startswith("joint-") and word.removeprefix("joint-").isidentifier()):
+    named = word.startswith("joint-") and word.removeprefix("joint-").isidentifier()
+    if word not in CENTRES[:4] and not named and not re.fullmatch(r"com-\d{2,4}", word):
         near = find_nearest(word, CENTRES)
         raise ValueError(f"centre {word!r} where {', '.join(CENTRES)} belong; did you mean {near}?")
     return word

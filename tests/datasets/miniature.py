@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from handbench.conventions import DEXTER, ICVL, MSRA, NYU, Convention
-from handbench.datasets import dexter, icvl, msra, msra14, nyu
+from handbench.conventions import DEXTER, HANDOBJECT, ICVL, MSRA, NYU, Convention
+from handbench.datasets import dexter, handobject, icvl, msra, msra14, nyu
 
 
 def make_joints(convention: Convention, frames: int, seed: int = 0) -> Float32[np.ndarray, "frames joints 3"]:
@@ -101,4 +101,18 @@ def write_dexter(
         dexter.write_annotations(home, sequence, joints_mm)
         for row in range(frames):
             dexter.write_depth(home / "depth" / dexter.depth_name(row), make_depth(DEXTER, row))
+    return root
+
+
+def write_handobject(root: Path, semi: int = 2, full: int = 2) -> Path:
+    """All sets, each with a few frames of both kinds."""
+    for seed, split in enumerate(HANDOBJECT.splits):
+        names = [handobject.depth_name(kind, row) for kind, n in (("semi", semi), ("full", full)) for row in range(n)]
+        for row, name in enumerate(names):
+            path = root / split / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handobject.write_depth(path, make_depth(HANDOBJECT, row))
+        subjects = ["msra-P3"] * semi + ["user_1"] * full
+        labels_mm = make_joints(HANDOBJECT, len(names), seed)
+        handobject.write_labels(root / split / handobject.LABELS, names, subjects, labels_mm)
     return root

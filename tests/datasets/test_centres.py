@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from handbench.conventions import DATASETS, DEXTER, ICVL, MSRA, NYU, Convention
+from handbench.conventions import DATASETS, DEXTER, HANDOBJECT, ICVL, MSRA, NYU, Convention
 from handbench.datasets.centres import Centre, CentreStrategy, choose_strategy, find_centre
 from handbench.datasets.listing import Frame
 from handbench.errors import BadInput
@@ -160,7 +160,7 @@ def test_each_strategy_says_whether_it_uses_labels(word, uses_labels):
 
 @pytest.mark.parametrize("word", ["", "mass", "joint-", "joint-PALM_9", "PALM_5", "tips"])
 def test_an_unknown_word_is_refused(word):
-    with pytest.raises(BadInput, match=r"joint, com, block or joint-NAME.*PALM_6"):
+    with pytest.raises(BadInput, match=r"joint, com, com-MM, block or joint-NAME.*PALM_6"):
         choose_strategy(word, NYU)
 
 
@@ -201,3 +201,29 @@ def test_trap_46_an_empty_frame_has_a_centre_and_says_so(word):
 def test_a_strategy_of_ones_own_is_one_object():
     localizer = CentreStrategy("localizer", False, lambda frame, convention: Centre(np.float32([1, 2, 3]), 250.0))
     assert find_centre(make_frame(NYU), replace(NYU), localizer).cube_mm == 250.0
+
+
+def test_a_cube_of_one_edge_for_every_dataset():
+    depth_mm = np.zeros((240, 320), np.float32)
+    paint_box(depth_mm, DEXTER, (-30, -40, 450), (40, 50, 450))
+    plain, larger = (find_centre(make_frame(DEXTER, depth_mm), DEXTER, word) for word in ("com", "com-400"))
+    assert (plain.cube_mm, larger.cube_mm) == (300.0, 400.0)
+    np.testing.assert_allclose(larger.centre_mm, plain.centre_mm, atol=1e-3)
+    assert not choose_strategy("com-400", DEXTER).uses_ground_truth
+    with pytest.raises(BadInput, match="com-MM"):
+        choose_strategy("com-4", DEXTER)
+
+
+@pytest.mark.parametrize(("behind_mm", "together"), [(60.0, True), (150.0, False)])
+def test_hand_and_object_apart_are_one_mass(behind_mm, together):
+    """Two squares of 80 mm side by side, 50 mm of nothing between them; a hand alone never takes the second."""
+    depth_mm = np.zeros((240, 320), np.float32)
+    paint_box(depth_mm, HANDOBJECT, (-100, -40, 450), (-20, 40, 450))
+    paint_box(depth_mm, HANDOBJECT, (30, -40, 450 + behind_mm), (110, 40, 450 + behind_mm))
+    found = find_centre(make_frame(HANDOBJECT, depth_mm), HANDOBJECT, "com")
+    assert found.cube_mm == 400.0
+    alone = find_centre(make_frame(MSRA, depth_mm), MSRA, "com-400")
+    assert abs(alone.centre_mm[0] + 60) < 3
+    # As many square millimetres, but fewer pixels of what is farther away.
+    share = 450**2 / (450**2 + (450 + behind_mm) ** 2) if together else 0.0
+    np.testing.assert_allclose(found.centre_mm[0], -60 + 130 * share, atol=3)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from handbench.conventions import DATASETS
+from handbench.conventions import RECORDED
 from handbench.datasets import msra14
 from handbench.datasets.embedded_files import FILES
 from handbench.datasets.recordings import plan_recordings
@@ -16,7 +16,7 @@ PATHS = [
 
 @pytest.mark.parametrize(("dataset", "split", "row", "path"), PATHS)
 def test_paths_as_in_the_release(dataset, split, row, path):
-    frames = dict.fromkeys(DATASETS[dataset].splits, 200)
+    frames = dict.fromkeys(RECORDED[dataset].splits, 200)
     take = next(take for take in plan_recordings(dataset, frames, 0) if take.split == split)
     assert FILES[dataset].depth_path(take, row, row).as_posix() == path
 
@@ -32,7 +32,7 @@ def test_icvl_and_msra14_trees(embedded_sets):
     ]
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("dataset", RECORDED)
 def test_no_file_of_ours_lies_in_the_download_tree(embedded_sets, dataset):
     out = embedded_sets[dataset].out
     kinds = {path.suffix for path in (out / "raw").rglob("*") if path.is_file()}

@@ -1,10 +1,12 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
 from handbench.conventions import DEXTER_SEQUENCES
 from handbench.datasets.held_box import LARGE_BOX_MM, SMALL_BOX_MM, hold_box
 from handbench.datasets.recordings import plan_recordings, sample_poses
-from handbench.geometry.box import box_corners
+from handbench.geometry.box import box_corners, box_distance
 from handbench.hand.collision import CONTACT_TOLERANCE_MM, self_penetration
 from handbench.hand.grasp import CONTACT_MM, grasp_penetration
 from handbench.hand.kinematics import hand_rotation
@@ -24,7 +26,9 @@ def plays():
 @pytest.mark.parametrize("sequence", DEXTER_SEQUENCES)
 def test_fingers_do_not_pass_through_the_box_or_each_other(plays, sequence):
     take, _, poses, held = plays[sequence]
-    deepest = max(grasp_penetration(pose[6:], held.in_palm(i), take.shape) for i, pose in enumerate(poses))
+    deepest = max(
+        grasp_penetration(pose[6:], partial(box_distance, held.in_palm(i)), take.shape) for i, pose in enumerate(poses)
+    )
     assert deepest <= CONTACT_MM
     assert self_penetration(poses, take.shape).max() <= CONTACT_TOLERANCE_MM
     assert (poses[:, 6:] >= ANGLE_LIMITS_RAD[:, 0] - 1e-9).all()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from miniature import write_dexter, write_icvl, write_msra, write_msra14, write_nyu
+from miniature import write_dexter, write_handobject, write_icvl, write_msra, write_msra14, write_nyu
 
 from handbench.conventions import DATASETS
 from handbench.datasets.importers import IMPORTERS, list_frames
@@ -17,6 +17,7 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
     "msra": write_msra,
     "msra14": write_msra14,
     "dexter": write_dexter,
+    "handobject": write_handobject,
 }
 SPLITS = [(name, split) for name, convention in DATASETS.items() for split in convention.splits]
 
@@ -26,7 +27,7 @@ def test_every_convention_has_an_importer() -> None:
 
 
 def test_unknown_dataset_lists_the_names(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="one of nyu, icvl, msra, msra14, dexter, found 'msra15'"):
+    with pytest.raises(BadInput, match="one of nyu, icvl, msra, msra14, dexter, handobject, found 'msra15'"):
         list_frames("msra15", tmp_path, "train")
 
 

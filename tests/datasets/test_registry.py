@@ -6,14 +6,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from handbench.conventions import DATASETS
+from handbench.conventions import RECORDED
 from handbench.datasets.published import METHODS, PUBLISHED, UPSTREAM_COMMIT, find_published
 from handbench.datasets.registry import RELEASES, WORDS
 
 
 def test_every_word_has_a_release() -> None:
     assert tuple(RELEASES) == WORDS
-    assert set(WORDS) == {*DATASETS, "published"}
+    assert set(WORDS) == {*RECORDED, "published"}
     for word, release in RELEASES.items():
         assert release.word == word
         assert release.citation

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from handbench.conventions import DATASETS, NYU_LABEL_CAMERA
+from handbench.conventions import NYU_LABEL_CAMERA, RECORDED
 from handbench.datasets import synthesize as room
 from handbench.datasets.doctor import examine
 from handbench.datasets.embedded_files import FILES, LabelledTake
@@ -22,7 +22,7 @@ from handbench.geometry.camera import project_points
 from handbench.hand.keypoints import KEYPOINTS
 from handbench.rendering.renderer import choose_renderer
 
-SPLITS = [(dataset, split) for dataset, convention in DATASETS.items() for split in convention.splits]
+SPLITS = [(dataset, split) for dataset, convention in RECORDED.items() for split in convention.splits]
 REQUEST = {"frames": {"all": 60}, "seed": 3}
 
 
@@ -92,7 +92,7 @@ def test_depth_and_labels_show_the_same_hand(embedded_sets, dataset, split):
     assert (np.abs(depth_under_skin) < 40).mean() > 0.7
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("dataset", RECORDED)
 def test_the_doctor_finds_nothing_to_mend(embedded_sets, dataset):
     diagnosis = examine(embedded_sets[dataset].out, deep=True)
     assert diagnosis.usable, str(diagnosis)
@@ -116,7 +116,7 @@ def test_hidden_points_of_dexter_are_not_annotated(embedded_sets):
     assert 0.05 < (~visible).mean() < 0.8
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("dataset", RECORDED)
 def test_the_manifest_says_what_was_asked_for(embedded_sets, dataset):
     one = embedded_sets[dataset]
     manifest = json.loads((one.out / "manifest.json").read_text())

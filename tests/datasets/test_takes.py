@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from handbench.conventions import DATASETS, DEXTER, NYU_LABEL_CAMERA
+from handbench.conventions import DEXTER, NYU_LABEL_CAMERA, RECORDED
 from handbench.datasets.takes import draw_frame, drawing_camera, label_take, prepare_take
 from handbench.geometry.camera import project_points
 from handbench.rendering.renderer import choose_renderer
@@ -23,7 +23,7 @@ def drawn(embedded_sets):
     return frames
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("dataset", RECORDED)
 def test_a_frame_shows_hand_and_forearm_apart(drawn, dataset):
     _, frame, true_mm, layer = drawn[dataset]
     assert (layer == 0).sum() > 800
@@ -34,7 +34,7 @@ def test_a_frame_shows_hand_and_forearm_apart(drawn, dataset):
     assert true_mm[layer == 0].min() > 100
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("dataset", RECORDED)
 def test_the_sensor_measures_the_hand(drawn, dataset):
     """Holes and noise, but the hand is there: most of its pixels, within a few millimetres."""
     _, frame, true_mm, layer = drawn[dataset]
@@ -75,7 +75,7 @@ def test_a_frame_does_not_depend_on_those_drawn_before(embedded_sets):
 
 def test_drawing_cameras():
     assert drawing_camera("nyu") == NYU_LABEL_CAMERA
-    assert drawing_camera("msra") == DATASETS["msra"].camera
+    assert drawing_camera("msra") == RECORDED["msra"].camera
     mirrored = drawing_camera("dexter")
     # A right hand at x, drawn through the mirrored camera and flipped, is a left hand at -x in the dataset's camera.
     point = np.array([37.0, -20.0, 450.0])
@@ -101,10 +101,10 @@ def test_a_covered_joint_is_not_visible(embedded_sets):
     assert not draw_frame(take, 0, outside, nothing).visible.any()
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("dataset", RECORDED)
 def test_labels_are_single_precision_in_camera_axes(embedded_sets, dataset):
     take = embedded_sets[dataset].takes[0]
     joints = label_take(take)
     assert joints.dtype == np.float32
-    assert joints.shape == (len(take.poses), len(DATASETS[dataset].joints.names), 3)
+    assert joints.shape == (len(take.poses), len(RECORDED[dataset].joints.names), 3)
     assert (joints[..., 2] > 150).all()

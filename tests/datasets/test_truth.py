@@ -4,7 +4,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from handbench.conventions import DATASETS, NYU_LABEL_CAMERA
+from handbench.conventions import NYU_LABEL_CAMERA, RECORDED
 from handbench.datasets.importers import list_frames
 from handbench.datasets.takes import drawing_camera, object_truth
 from handbench.datasets.truth import read_truth, unpack_forearm
@@ -15,7 +15,7 @@ from handbench.hand.keypoints import KEYPOINTS, keypoint_positions
 from handbench.hand.kinematics import forward_kinematics
 from handbench.hand.skeleton import REFERENCE_SHAPE, HandShape
 
-SPLITS = [(dataset, split) for dataset, convention in DATASETS.items() for split in convention.splits]
+SPLITS = [(dataset, split) for dataset, convention in RECORDED.items() for split in convention.splits]
 
 
 def shape_of(truth, row: int) -> HandShape:
@@ -53,7 +53,7 @@ def test_quaternions_are_the_rotations_of_the_bones(embedded_sets, dataset, spli
 @pytest.mark.parametrize(("dataset", "split"), SPLITS)
 def test_visibility_has_a_row_a_frame_and_a_column_a_joint(embedded_sets, dataset, split):
     truth = read_truth(embedded_sets[dataset].out / "truth.npz", split)
-    assert truth.visible.shape == (len(truth.poses), len(DATASETS[dataset].joints.names))
+    assert truth.visible.shape == (len(truth.poses), len(RECORDED[dataset].joints.names))
     assert 0.2 < truth.visible.mean() < 1.0
 
 

@@ -1,14 +1,17 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
-from handbench.geometry.box import Box
+from handbench.geometry.box import Box, box_distance
+from handbench.geometry.solids import make_cuboid, make_sphere, placed_distance
 from handbench.hand.grasp import CLOSING_STEPS, CONTACT_MM, close_fingers, find_closing, grasp_penetration
 from handbench.hand.skeleton import REFERENCE_SHAPE, sample_shape, vary_shape
 
 OPEN = np.radians([[-20, 15, 0, 0]] + [[0, 0, 5, 3]] * 4).reshape(20)
 CLOSED = np.radians([[38, -15, 55, 70]] + [[85, 0, 105, 65]] * 4).reshape(20)
-BOX = Box(np.array([2.0, -95.0, -40.0]), np.eye(3), np.array([60.0, 110.0, 35.0]))
-FAR = Box(np.array([0.0, 0.0, -900.0]), np.eye(3), np.array([50.0, 50.0, 50.0]))
+BOX = partial(box_distance, Box(np.array([2.0, -95.0, -40.0]), np.eye(3), np.array([60.0, 110.0, 35.0])))
+FAR = partial(box_distance, Box(np.array([0.0, 0.0, -900.0]), np.eye(3), np.array([50.0, 50.0, 50.0])))
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -17,7 +20,8 @@ def test_fingers_touch_without_pressing_in(seed):
     shape = sample_shape(rng)
     size = rng.uniform(28, 70, 3)
     # The box lies on the palm.
-    box = Box(np.array([0.0, -90.0, -17.0]) * shape.palm_stretch - [0, 0, 0.5 * size[2]], np.eye(3), size)
+    middle_mm = np.array([0.0, -90.0, -17.0]) * shape.palm_stretch - [0, 0, 0.5 * size[2]]
+    box = partial(box_distance, Box(middle_mm, np.eye(3), size))
     angles = close_fingers(OPEN, CLOSED, box, shape)
     assert grasp_penetration(angles, box, shape) <= CONTACT_MM
     # One step further, and a finger that has stopped presses too deep.
@@ -42,7 +46,7 @@ def test_without_a_box_in_reach_the_hand_closes():
 
 def test_a_finger_that_touches_while_open_stays_open():
     """A block laid over the straight index finger of the reference hand."""
-    block = Box(np.array([35.0, -150.0, -12.0]), np.eye(3), np.array([16.0, 60.0, 20.0]))
+    block = partial(box_distance, Box(np.array([35.0, -150.0, -12.0]), np.eye(3), np.array([16.0, 60.0, 20.0])))
     shares = find_closing(OPEN, CLOSED, block, REFERENCE_SHAPE)
     assert shares[1] == 0.0
     assert shares[3] == 1.0
@@ -53,10 +57,25 @@ def test_a_finger_that_touches_while_open_stays_open():
 def test_penetration_by_hand():
     """The straight middle finger runs at x = 5, z = -3; radius 11.2 mm at its second joint, 154 mm from the wrist."""
     straight = np.zeros(20)
-    wall = Box(np.array([5.0, -154.0, -3.0 - 11.2 - 50.0 + 4.0]), np.eye(3), np.array([1.0, 1.0, 100.0]))
+    middle_mm = np.array([5.0, -154.0, -3.0 - 11.2 - 50.0 + 4.0])
+    wall = partial(box_distance, Box(middle_mm, np.eye(3), np.array([1.0, 1.0, 100.0])))
     assert grasp_penetration(straight, wall, REFERENCE_SHAPE) == pytest.approx(4.0, abs=0.2)
 
 
 def test_thin_fingers_close_farther():
     thin = find_closing(OPEN, CLOSED, BOX, vary_shape(REFERENCE_SHAPE, girth=0.7))
     assert (thin[1:4] >= find_closing(OPEN, CLOSED, BOX, REFERENCE_SHAPE)[1:4]).all()
+
+
+def test_any_solid_is_held_as_its_surface_says():
+    """A cuboid among the solids stops the fingers where the box does; a ball within it lets them close farther."""
+    place = Box(np.array([2.0, -95.0, -49.0]), np.eye(3), np.array([60.0, 110.0, 50.0]))
+    cuboid, ball = make_cuboid((60.0, 110.0, 50.0)), make_sphere(50.0)
+    around_box = find_closing(OPEN, CLOSED, partial(box_distance, place), REFERENCE_SHAPE)
+    around_cuboid = find_closing(OPEN, CLOSED, partial(placed_distance, cuboid, place), REFERENCE_SHAPE)
+    around_ball = find_closing(OPEN, CLOSED, partial(placed_distance, ball, place), REFERENCE_SHAPE)
+    assert around_cuboid.tolist() == around_box.tolist()
+    assert (around_ball >= around_box).all()
+    assert (around_ball > around_box).sum() >= 3
+    angles = close_fingers(OPEN, CLOSED, partial(placed_distance, ball, place), REFERENCE_SHAPE)
+    assert 0.0 <= grasp_penetration(angles, partial(placed_distance, ball, place), REFERENCE_SHAPE) <= CONTACT_MM

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from handbench.conventions import DATASETS
+from handbench.conventions import RECORDED
 from handbench.datasets.pose_ranges import POSE_RANGES
 from handbench.hand import sampling
 from handbench.hand.collision import CONTACT_TOLERANCE_MM, self_penetration
@@ -105,7 +105,7 @@ def test_views_reach_as_far_as_the_dataset_says(dataset, closed_fingers):
 
 
 def test_the_hand_stays_in_the_picture(closed_fingers):
-    for dataset, convention in DATASETS.items():
+    for dataset, convention in RECORDED.items():
         camera = convention.camera
         view_angle = (0.5 * camera.width / camera.fx, 0.5 * camera.height / camera.fy)
         poses = sample_sequence(np.random.default_rng(2), 800, POSE_RANGES[dataset], REFERENCE_SHAPE, view_angle)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from handbench.conventions import DATASETS
+from handbench.conventions import RECORDED
 from handbench.hand.keypoints import keypoint_positions, scored_keypoints
 from handbench.hand.kinematics import hand_rotation
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, DOFS, REFERENCE_SHAPE, sample_shape
@@ -25,14 +25,14 @@ def sample_poses(number: int, seed: int = 0) -> np.ndarray:
 
 
 @pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("dataset", list(DATASETS))
+@pytest.mark.parametrize("dataset", list(RECORDED))
 def test_equation_4_agrees_with_plain_kinematics(dataset: str, training: bool) -> None:
     pose = sample_poses(20)
     layer, theta = make_layer(dataset).train(training), torch.tensor(pose, dtype=torch.float32)
     pose_mm = layer.to_wrist(theta).numpy() * np.where(np.arange(26) < 3, 150.0, 1.0)
     expected = keypoint_positions(scored_keypoints(dataset), SHAPE, pose_mm) / 150.0
     found = layer(theta)
-    assert found.shape == (20, len(DATASETS[dataset].scored), 3)
+    assert found.shape == (20, len(RECORDED[dataset].scored), 3)
     np.testing.assert_allclose(found.numpy(), expected, atol=2e-5)
 
 
@@ -74,7 +74,7 @@ def test_a_smaller_cube_shows_the_same_hand_larger() -> None:
 def test_bone_lengths_are_those_of_the_hand_whatever_the_pose() -> None:
     """MSRA labels whole bones: from the index finger's first joint to its second."""
     joints_mm = 150 * make_layer("msra")(torch.tensor(sample_poses(50), dtype=torch.float32))
-    names = DATASETS["msra"].joints.names
+    names = RECORDED["msra"].joints.names
     start = names.index("index_mcp")
     lengths_mm = (joints_mm[:, start + 1] - joints_mm[:, start]).norm(dim=-1)
     np.testing.assert_allclose(lengths_mm.numpy(), SHAPE.lengths_mm[1, 0], rtol=1e-5)
@@ -95,7 +95,7 @@ def test_it_has_nothing_to_learn_and_comes_back_from_its_tensors() -> None:
 def test_a_finger_moves_its_own_joints_alone() -> None:
     pose = torch.zeros(1, len(DOFS), requires_grad=True)
     layer = HandLayer(REFERENCE_SHAPE, scored_keypoints("nyu"), ANGLE_LIMITS_RAD, 300.0)
-    names = [DATASETS["nyu"].joints.names[place] for place in DATASETS["nyu"].scored]
+    names = [RECORDED["nyu"].joints.names[place] for place in RECORDED["nyu"].scored]
     layer(pose)[0, names.index("F1_KNU3_A")].sum().backward()
     assert pose.grad is not None
     moved = {name.split("_")[0] for name, slope in zip(DOFS[6:], pose.grad[0, 6:].tolist(), strict=True) if slope}

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from handbench.conventions import DATASETS, ICVL, Convention
+from handbench.conventions import DATASETS, HANDOBJECT, ICVL, Convention
 from handbench.datasets.listing import Listing
 from handbench.errors import BadInput
-from handbench.report.contact_sheet import HOLE_GREY, choose_columns, colour_depth, write_contact_sheet
+from handbench.report.contact_sheet import HOLE_GREY, _choose_rows, choose_columns, colour_depth, write_contact_sheet
 from handbench.report.skeleton import PART_COLOURS
 
 
@@ -126,3 +126,26 @@ def test_any_file_name_can_be_a_caption(tmp_path):
 @pytest.mark.parametrize(("tiles", "columns"), [(1, 1), (8, 4), (9, 3), (12, 4), (16, 4), (7, 3)])
 def test_the_last_row_is_full_where_a_slightly_wider_page_allows_it(tiles: int, columns: int) -> None:
     assert choose_columns(tiles) == columns
+
+
+def test_kinds_of_rendered_frames_fill_lines_of_their_own(tmp_path):
+    """Figure 10: recorded hands with rendered objects above, what is all rendered below."""
+    semi, full = make_listing(HANDOBJECT, 30), make_listing(HANDOBJECT, 10)
+    both = replace(
+        semi,
+        names=tuple(f"semi/{row}" for row in range(30)) + tuple(f"full/{row}" for row in range(10)),
+        subjects=semi.subjects + full.subjects,
+        sequences=("semi",) * 30 + ("full",) * 10,
+        joints_mm=np.concatenate([semi.joints_mm, full.joints_mm]),
+    )
+    rows, columns = _choose_rows(both, 16)
+    assert (rows[:8], columns) == ([0, 4, 8, 12, 17, 21, 25, 29], 4)
+    assert rows[8:] == [30, 31, 33, 34, 35, 36, 38, 39]
+    write_contact_sheet(both, tmp_path / "sheet.png", frames=16)
+    # Four lines of four tiles: (1600 - 2 * 36 - 3 * 20) / 4 pixels.
+    assert cv2.imread(str(tmp_path / "sheet.png")).shape == (104 + 4 * (367 + 34) + 18, 1600, 3)
+    assert PART_COLOURS["object"] in colours_below_the_header(tmp_path / "sheet.png")
+    rows, columns = _choose_rows(both, 12)
+    assert (rows[:6], columns) == ([0, 6, 12, 17, 23, 29], 6), "few of a kind stand in one line"
+    # One kind alone is any set.
+    assert _choose_rows(semi, 16)[1] == 4

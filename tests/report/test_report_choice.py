@@ -88,3 +88,12 @@ def test_a_sheet_of_recordings_takes_the_frames_of_the_convention() -> None:
 
 def test_the_interval_note_tells_of_short_sequences(small_report: Path) -> None:
     assert "(a shorter sequence is one block)" in (small_report / "tables" / "runs.md").read_text()
+
+
+@pytest.mark.parametrize("source", ["embedded", "real"])
+def test_the_sheet_of_a_rendered_set_says_how_many_were_rendered(source: str) -> None:
+    settings = {"render": {"seed": 3, "sets": {"spheres": {"semi": 4000, "full": 2000}}}}
+    card = RunCard("demo", source, (0,), "abc", "123", None, settings)
+    stamp = stamp_sheet("handobject", "spheres", card)
+    assert "spheres split, 6,000 frames, 29 joints" in stamp
+    assert "seed of the data: 3" in stamp

@@ -93,6 +93,44 @@ def test_published_labels_are_fitted_where_the_record_is_at_hand(checkout: Check
     assert "fit nyu --record results/download/published/raw" in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("word", ["train", "spheres", "cylinders", "composed"])
+def test_hands_with_objects_are_rendered_for_who_asks(checkout: Checkout, word: str) -> None:
+    run = "results/demo-embedded"
+    made = f"{run}/render/{word}/manifest.json"
+    assert checkout.planned(made) == {"synthesize": 2, "render": 1}
+    assert "render" not in checkout.planned()
+    done = checkout.snakemake("--dry-run", made)
+    [command] = [line for line in (done.stdout + done.stderr).splitlines() if "handbench render" in line]
+    hands = f"--hands msra={run}/synthesize/msra/raw msra14={run}/synthesize/msra14/raw"
+    sizes = "semi=2000 full=1000" if word in ("cylinders", "composed") else "semi=4000 full=2000"
+    assert f"render {word} {hands} --frames {sizes} --seed 0" in command
+    # Each set is cut, and shown, from its own folder.
+    for centre in ("com", "com-400", "joint"):
+        crops = f"{run}/crop/handobject/{centre}/{word}/store.json"
+        assert checkout.planned(crops) == {"synthesize": 2, "render": 1, "crop": 1}
+    done = checkout.snakemake("--dry-run", crops)
+    assert f"crop handobject --root {run}/render/{word}/raw --split {word} --centre joint" in done.stdout + done.stderr
+    assert checkout.planned(f"{run}/show/handobject/{word}.png") == {"synthesize": 2, "render": 1, "show": 1}
+
+
+def test_the_benchmark_is_cut_as_large_as_the_rendered_hands(checkout: Checkout) -> None:
+    target = "results/demo-embedded/crop/dexter/com-400/test/store.json"
+    assert checkout.planned(target) == {"synthesize": 1, "crop": 1}
+    done = checkout.snakemake("--dry-run", target)
+    assert "--split test --centre com-400" in done.stdout + done.stderr
+
+
+def test_objects_are_rendered_before_real_hands(checkout: Checkout) -> None:
+    (checkout.root / "my hands").mkdir()
+    (checkout.root / "mine.yaml").write_text(
+        "source: real\nrender: {hands: [msra]}\ndatasets: {msra: {path: my hands}}\n"
+    )
+    made = "results/demo-real/render/train/manifest.json"
+    assert checkout.planned(made, "--configfile", "mine.yaml") == {"render": 1}
+    done = checkout.snakemake("--dry-run", made, "--configfile", "mine.yaml")
+    assert "--hands 'msra=my hands' --frames" in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     ("setting", "said"),
     [

@@ -1,7 +1,7 @@
 # The hand cut out of every frame of a split, into a memory-mapped store.
 rule crop:
     input:
-        raw=lambda wildcards: raw_data(wildcards.dataset),
+        raw=lambda wildcards: raw_data(wildcards.dataset, wildcards.split),
     output:
         store=f"{RUN}/crop/{{dataset}}/{{centre}}/{{split}}/store.json",
     log:
@@ -15,10 +15,10 @@ rule crop:
         mem_mb=3000,
         runtime=240,
     params:
-        root=lambda wildcards: raw_root(wildcards.dataset),
+        root=lambda wildcards: raw_root(wildcards.dataset, wildcards.split),
         out=subpath(output.store, parent=True),
         size=settings.crop.size_px,
-        skips=lambda wildcards: settings.datasets[wildcards.dataset].allow_skips,
+        skips=lambda wildcards: allowed_skips(wildcards.dataset),
         sources=stage_digest("crop"),
     shell:
         "python -m handbench crop {wildcards.dataset} --root {params.root:q} --split {wildcards.split}"

@@ -8,7 +8,7 @@ rule download:
     benchmark:
         f"{TIMES}/download/{{dataset}}.tsv"
     wildcard_constraints:
-        dataset="|".join([*DATASETS, "published"]),
+        dataset="|".join([*RECORDED, "published"]),
     conda:
         "../../envs/handbench.yaml"
     threads: 1

@@ -12,7 +12,7 @@ SOURCES = os.path.join(workflow.basedir, "src")
 sys.path.insert(0, SOURCES)
 
 from handbench.config import check_config
-from handbench.conventions import DATASETS, MSRA_SUBJECTS
+from handbench.conventions import DATASETS, HANDOBJECT, MSRA_SUBJECTS, RECORDED
 from handbench.digest import stage_digest
 from handbench.errors import BadInput
 from handbench.modules import KINDS, method_file
@@ -42,24 +42,28 @@ TIMES = f"{RUN}/benchmarks"
 
 wildcard_constraints:
     dataset="|".join(DATASETS),
-    split="train|test|all",
-    centre=r"joint|joint-\w+|com|block",
+    split="|".join(["train", "test", "all", *HANDOBJECT.splits[1:]]),
+    centre=r"joint|joint-\w+|com|com-\d+|block",
     module="|".join(settings.modules) or "none",
     seed=r"\d+",
     # MSRA is trained once for each subject left out; elsewhere there are no folds.
     fold=r"|/fold-\w+",
 
 
-def raw_data(dataset):
+def raw_data(dataset, split=""):
     """What says that a dataset's own files are there: a manifest of ours, or the folder the config names."""
+    if dataset == HANDOBJECT.name:
+        return f"{RUN}/render/{split}/manifest.json"
     if settings.source == "embedded":
         return f"{RUN}/synthesize/{dataset}/manifest.json"
     # A folder's time changes whenever somebody lists it with the wrong tool: its being there is what counts.
     return ancient(at_hand(dataset)) if settings.datasets[dataset].path else f"{RUN}/download/{dataset}/manifest.json"
 
 
-def raw_root(dataset):
-    """The folder of a dataset's own files."""
+def raw_root(dataset, split=""):
+    """The folder of a dataset's own files; each set of rendered frames has one of its own."""
+    if dataset == HANDOBJECT.name:
+        return f"{RUN}/render/{split}/raw"
     if settings.source == "embedded":
         return f"{RUN}/synthesize/{dataset}/raw"
     return at_hand(dataset) if settings.datasets[dataset].path else f"{RUN}/download/{dataset}/raw"
@@ -77,6 +81,16 @@ def stride_option(dataset):
     """The command line's words for the frames that are left out, if any are."""
     stride = settings.datasets[dataset].stride
     return f"--stride {' '.join(f'{split}={n}' for split, n in stride.items())}" if stride else ""
+
+
+def allowed_skips(dataset):
+    """What was rendered here can be read."""
+    return settings.datasets[dataset].allow_skips if dataset in settings.datasets else 0
+
+
+def rendered_frames(split):
+    """The command line's words for how many frames of each kind a rendered set has."""
+    return [f"{kind}={number}" for kind, number in settings.render.sets[split].model_dump().items() if number]
 
 
 def all_crops():

@@ -1,7 +1,7 @@
 # A contact sheet of every split, to look at before anything is trained on it.
 rule show:
     input:
-        raw=lambda wildcards: raw_data(wildcards.dataset),
+        raw=lambda wildcards: raw_data(wildcards.dataset, wildcards.split),
     output:
         sheet=report(
             f"{RUN}/show/{{dataset}}/{{split}}.png",
@@ -20,7 +20,7 @@ rule show:
         mem_mb=1000,
         runtime=10,
     params:
-        root=lambda wildcards: raw_root(wildcards.dataset),
+        root=lambda wildcards: raw_root(wildcards.dataset, wildcards.split),
         sources=stage_digest("show"),
     shell:
         "python -m handbench show {wildcards.dataset} --root {params.root:q} --split {wildcards.split}"

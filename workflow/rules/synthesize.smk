@@ -6,6 +6,8 @@ rule synthesize:
         f"{LOGS}/synthesize/{{dataset}}.log",
     benchmark:
         f"{TIMES}/synthesize/{{dataset}}.tsv"
+    wildcard_constraints:
+        dataset="|".join(RECORDED),
     conda:
         "../../envs/handbench.yaml"
     threads: 2

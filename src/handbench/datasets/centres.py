@@ -4,8 +4,9 @@ A strategy that looks at labels says so, and the store, and with it every table,
 one more `CentreStrategy`: `build_crops` takes the object as readily as the word.
 """
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float32
@@ -29,6 +30,9 @@ EDGE_PX = 4
 """A limb this close to the image's edge leaves it."""
 GATHER = 0.8
 """Share of the cube whose points are averaged: narrower than the cube, so that a forearm pulls less."""
+BESIDE_MM = 100.0
+"""Of a set with objects, what begins at most this much behind the nearest region belongs to it: hand and object may
+lie side by side with background between them."""
 NOWHERE_MM = 500.0
 """Depth on the optical axis where the cube goes when a frame holds nothing at all."""
 
@@ -52,7 +56,9 @@ class CentreStrategy:
 
 
 def choose_strategy(word: str, convention: Convention) -> CentreStrategy:
-    """The strategy of a word: joint, joint-NAME, com or block."""
+    """The strategy of a word: joint, joint-NAME, com, com-MM or block."""
+    if edge := re.fullmatch(r"com-(\d{2,4})", word):
+        return CentreStrategy(word, uses_ground_truth=False, find=_in_a_cube_of(float(edge[1])))
     if word == "com":
         return CentreStrategy(word, uses_ground_truth=False, find=centre_on_mass)
     if word == "block":
@@ -67,7 +73,7 @@ def choose_strategy(word: str, convention: Convention) -> CentreStrategy:
         )
     raise BadInput(
         "centre",
-        expected=f"joint, com, block or joint-NAME with a joint of {convention.name}",
+        expected=f"joint, com, com-MM, block or joint-NAME with a joint of {convention.name}",
         found=repr(word),
         fix=f"the joints are {', '.join(convention.joints.names)}",
     )
@@ -96,15 +102,21 @@ def centre_on_scored(frame: Frame, convention: Convention) -> Centre:
 
 
 def centre_on_mass(frame: Frame, convention: Convention) -> Centre:
-    """The mean of the nearest sizeable region inside the cube, from depth alone."""
+    """The mean of the nearest sizeable region inside the cube, from depth alone; of hand and object together."""
     cube_mm = convention.cube_of(frame.subject)
-    region_mm = find_nearest_region(frame.depth_mm, frame.camera)
+    beside_mm = BESIDE_MM if "object" in convention.joints.parts else 0.0
+    region_mm = find_nearest_region(frame.depth_mm, frame.camera, beside_mm)
     if region_mm is not None:
         limb_mm = region_mm[region_mm[:, 2] <= region_mm[:, 2].min() + REACH * cube_mm]
         start_mm = _find_end(limb_mm, _find_roots(region_mm, limb_mm, frame))
         return Centre(mean_inside_cube(limb_mm, start_mm, GATHER * cube_mm), cube_mm)
     nowhere_mm = np.array([0.0, 0.0, NOWHERE_MM], np.float32)
     return Centre(nowhere_mm, cube_mm, f"no region of a hand's size: {NOWHERE_MM:g} mm on the optical axis")
+
+
+def _in_a_cube_of(edge_mm: float) -> Callable[[Frame, Convention], Centre]:
+    """The centre of mass in a cube of one edge for all, as two datasets need it that one network sees."""
+    return lambda frame, convention: centre_on_mass(frame, replace(convention, cube_mm={"": edge_mm}))
 
 
 def _find_roots(region_mm: Points, limb_mm: Points, frame: Frame) -> Points:

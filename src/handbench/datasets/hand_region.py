@@ -18,11 +18,17 @@ GRID_COLUMNS = 320
 """Wider images are sampled down to about this many columns: enough for a centre, and four times faster."""
 
 
-def find_nearest_region(depth_mm: Float32[np.ndarray, "height width"], camera: Camera) -> Points | None:
-    """Points of the connected region whose nearest pixel is nearest, among those of a hand's size; None without one."""
+def find_nearest_region(
+    depth_mm: Float32[np.ndarray, "height width"], camera: Camera, beside_mm: float = 0.0
+) -> Points | None:
+    """Points of the connected region whose nearest pixel is nearest, among those of a hand's size; None without one.
+
+    Regions of that size that begin less than `beside_mm` behind it are taken with it.
+    """
     step = max(depth_mm.shape[1] // GRID_COLUMNS, 1)
     grid_mm = np.ascontiguousarray(depth_mm[::step, ::step])
-    region_of, chosen = _label_regions(grid_mm, step * step / (camera.fx * camera.fy), LINK_MM, SIZEABLE_MM2)
+    area = step * step / (camera.fx * camera.fy)
+    region_of, chosen = _label_regions(grid_mm, area, LINK_MM, SIZEABLE_MM2, beside_mm)
     if chosen < 0:
         return None
     v, u = np.nonzero(region_of == chosen)
@@ -61,7 +67,7 @@ def _mean_of_inside(points_mm, centre_mm, half_mm):
 
 @njit(cache=True, nogil=True)
 @no_type_check
-def _label_regions(depth_mm, pixel_area, link_mm, sizeable_mm2):
+def _label_regions(depth_mm, pixel_area, link_mm, sizeable_mm2, beside_mm):
     """Union-find over 4-neighbours in one pass; a pixel at depth z covers pixel_area * z * z square millimetres."""
     height, width = depth_mm.shape
     depth = depth_mm.ravel()
@@ -85,6 +91,13 @@ def _label_regions(depth_mm, pixel_area, link_mm, sizeable_mm2):
     for pixel in range(depth.size):
         if area_mm2[pixel] >= sizeable_mm2 and (chosen < 0 or nearest_mm[pixel] < nearest_mm[chosen]):
             chosen = pixel
+    if chosen >= 0 and beside_mm > 0:
+        farthest_mm = nearest_mm[chosen] + beside_mm
+        for pixel in range(depth.size):
+            # Roots have served: a pixel that was moved to the chosen region is never followed again.
+            root = parent[pixel]
+            if root >= 0 and area_mm2[root] >= sizeable_mm2 and nearest_mm[root] < farthest_mm:
+                parent[pixel] = chosen
     return parent.reshape(height, width), chosen
 
 

@@ -1,11 +1,12 @@
 """The embedded Dexter+Object sequences: which box is held, how it turns in the hand, which corners are labelled."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float
 
-from handbench.geometry.box import Box
+from handbench.geometry.box import Box, box_distance
 from handbench.hand.grasp import find_closing
 from handbench.hand.kinematics import hand_rotation
 from handbench.hand.skeleton import HandShape
@@ -13,12 +14,13 @@ from handbench.hand.skeleton import HandShape
 LARGE_BOX_MM = (60.0, 110.0, 35.0)
 SMALL_BOX_MM = (36.0, 70.0, 28.0)
 
-_CLOSED_DEG = np.array([[38.0, -15.0, 55.0, 70.0]] + [[85.0, 0.0, 105.0, 65.0]] * 4)
-_OPEN_DEG = np.array(
+CLOSED_DEG = np.array([[38.0, -15.0, 55.0, 70.0]] + [[85.0, 0.0, 105.0, 65.0]] * 4)
+OPEN_DEG = np.array(
     [[-20.0, 15.0, 0.0, 0.0], [0.0, 6.0, 5.0, 3.0], [0.0, 0.0, 5.0, 3.0], [0.0, -5.0, 5.0, 3.0]]
     + [[0.0, -10.0, 5.0, 3.0]]
 )
-_PALM_THICKNESS_MM = 24.0
+PALM_THICKNESS_MM = 24.0
+"""From the palm's plane to what lies on it, for the reference hand."""
 _LETTING_GO_FRAMES = 5
 
 
@@ -75,13 +77,15 @@ def hold_box(
     rotations = hand_rotation(np.stack([turn, tilt, np.full(frames, np.radians(rng.normal(0.0, 6.0)))], axis=1))
     half_depth = 0.5 * np.abs(rotations[:, 2] * np.array(play.size_mm)).sum(axis=1)
     centres = np.tile(np.array([2.0, -95.0 * play.palm_share, 0.0]) * shape.palm_stretch, (frames, 1))
-    centres[:, 2] = -_PALM_THICKNESS_MM * shape.palm_stretch[2] - half_depth
+    centres[:, 2] = -PALM_THICKNESS_MM * shape.palm_stretch[2] - half_depth
     held = HeldBox(play.size_mm, centres, rotations, corners=(2, 0, 4))
     grasped = poses.copy()
     # The hand opens for a part of each cycle where the sequence is about grasping.
     opening = play.openings * np.clip(1.4 * np.sin(0.5 * phase) - 0.4, 0.0, 1.0)
-    opened, closed = np.radians(_OPEN_DEG).reshape(20), np.radians(_CLOSED_DEG).reshape(20)
-    closing = np.stack([find_closing(opened, closed, held.in_palm(index), shape) for index in range(frames)])
+    opened, closed = np.radians(OPEN_DEG).reshape(20), np.radians(CLOSED_DEG).reshape(20)
+    closing = np.stack(
+        [find_closing(opened, closed, partial(box_distance, held.in_palm(index)), shape) for index in range(frames)]
+    )
     share = np.repeat((1.0 - opening[:, None]) * _reach_gradually(closing), 4, axis=1)
     grasped[:, 6:] = opened + share * (closed - opened)
     return grasped, held

@@ -1,9 +1,9 @@
-"""One door to the five formats: a dataset's name to its frames."""
+"""One door to the formats: a dataset's name to its frames."""
 
 from collections.abc import Callable
 from pathlib import Path
 
-from handbench.datasets import dexter, icvl, msra, msra14, nyu
+from handbench.datasets import dexter, handobject, icvl, msra, msra14, nyu
 from handbench.datasets.listing import Listing
 from handbench.errors import BadInput
 
@@ -13,6 +13,7 @@ IMPORTERS: dict[str, Callable[[Path, str], Listing]] = {
     "msra": msra.list_frames,
     "msra14": msra14.list_frames,
     "dexter": dexter.list_frames,
+    "handobject": handobject.list_frames,
 }
 
 

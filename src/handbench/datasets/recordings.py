@@ -12,7 +12,6 @@ import numpy as np
 from jaxtyping import Float
 
 from handbench.conventions import (
-    DATASETS,
     DEXTER_SEQUENCES,
     ICVL_SESSION_LINES,
     ICVL_SESSIONS,
@@ -20,6 +19,7 @@ from handbench.conventions import (
     MSRA14_SUBJECT_SCALE,
     MSRA_GESTURES,
     MSRA_SUBJECTS,
+    RECORDED,
 )
 from handbench.datasets.pose_ranges import POSE_RANGES
 from handbench.errors import BadInput
@@ -57,7 +57,7 @@ def plan_recordings(
     dataset: str, frames: dict[str, int], seed: int, stride: Mapping[str, int] = MappingProxyType({})
 ) -> list[Recording]:
     """All takes in list order: splits in the dataset's order, takes in the order of the label files."""
-    splits = DATASETS[dataset].splits
+    splits = RECORDED[dataset].splits
     if set(frames) != set(splits):
         raise BadInput(
             f"frames of {dataset}",
@@ -80,7 +80,7 @@ def plan_recordings(
     for split in splits:
         plan = _plan_takes(dataset, split, frames[split])
         for number, (subject, sequence, count, shape, gesture) in enumerate(plan, start=1):
-            stream = (seed, sorted(DATASETS).index(dataset), splits.index(split), number)
+            stream = (seed, sorted(RECORDED).index(dataset), splits.index(split), number)
             every = stride.get(split, 1)
             takes.append(Recording(dataset, split, subject, sequence, count, shape, gesture, every, stream))
     return [take for take in takes if take.frames > 0]
@@ -88,7 +88,7 @@ def plan_recordings(
 
 def sample_poses(recording: Recording) -> Float[np.ndarray, "frames 26"]:
     """The poses of a take."""
-    camera = DATASETS[recording.dataset].camera
+    camera = RECORDED[recording.dataset].camera
     view_angle = (0.5 * camera.width / camera.fx, 0.5 * camera.height / camera.fy)
     return sample_sequence(
         recording.rng(0),
@@ -119,12 +119,12 @@ def _plan_takes(dataset: str, split: str, frames: int) -> list[_Take]:
     if dataset == "msra14":
         counts = share_frames(frames, [1] * len(MSRA14_SUBJECT_SCALE))
         return [
-            (subject, subject, count, _resize(_person(140 + i), 0.76 * scale), None)
+            (subject, subject, count, make_person(140 + i, 0.76 * scale), None)
             for i, ((subject, scale), count) in enumerate(zip(MSRA14_SUBJECT_SCALE.items(), counts, strict=True))
         ]
     counts = share_frames(frames, [1] * len(DEXTER_SEQUENCES))
     return [
-        (f"actor_{i % 2 + 1}", name, count, _resize(_person(150 + i % 2), 0.86), None)
+        (f"actor_{i % 2 + 1}", name, count, make_person(150 + i % 2, 0.86), None)
         for i, (name, count) in enumerate(zip(DEXTER_SEQUENCES, counts, strict=True))
     ]
 
@@ -149,7 +149,7 @@ def _plan_icvl(split: str, frames: int) -> list[_Take]:
     if split == "train":
         counts = share_frames(frames, ICVL_SESSION_LINES)
         # Twelve sessions of ten people: the last two sessions are of people who came before.
-        shapes = [_resize(_person(100 + i % 10), 0.79) for i in range(len(ICVL_SESSIONS))]
+        shapes = [make_person(100 + i % 10, 0.79) for i in range(len(ICVL_SESSIONS))]
         return [
             (session, session, count, shape, None)
             for session, count, shape in zip(ICVL_SESSIONS, counts, shapes, strict=True)
@@ -164,21 +164,20 @@ def _plan_icvl(split: str, frames: int) -> list[_Take]:
     ]
 
 
-def _person(number: int) -> HandShape:
-    """The proportions of one person, the same in every run: a seed changes what people do, not who they are."""
-    return sample_shape(np.random.default_rng(number))
+def make_person(number: int, middle_finger_share: float) -> HandShape:
+    """One person's hand, the same in every run: a seed changes what people do, not who they are.
 
-
-def _resize(shape: HandShape, middle_finger_share: float) -> HandShape:
-    """Scale a hand so that its middle finger has the given length relative to the reference hand's."""
+    Its middle finger has the given length relative to the reference hand's.
+    """
+    shape = sample_shape(np.random.default_rng(number))
     present = shape.lengths_mm[2].sum() / REFERENCE_SHAPE.lengths_mm[2].sum()
     return vary_shape(shape, size=middle_finger_share / present)
 
 
 def _msra_shape(subject: str) -> HandShape:
     """The cube the protocol gives a subject (200 down to 150 mm) tells how large the hand is."""
-    cube = DATASETS["msra"].cube_of(subject)
-    return _resize(_person(120 + MSRA_SUBJECTS.index(subject)), 0.78 * (cube / 200.0) ** 0.8)
+    cube = RECORDED["msra"].cube_of(subject)
+    return make_person(120 + MSRA_SUBJECTS.index(subject), 0.78 * (cube / 200.0) ** 0.8)
 
 
 def share_frames(total: int, weights: list[int] | tuple[int, ...]) -> list[int]:

@@ -6,7 +6,7 @@ instead is the announced length, the kind of file and the integrity data inside 
 
 from dataclasses import dataclass
 
-from handbench.conventions import DATASETS
+from handbench.conventions import RECORDED
 from handbench.datasets.published import PUBLISHED, UPSTREAM_LICENCE, UPSTREAM_PAGE
 
 WORDS = ("nyu", "icvl", "msra", "msra14", "dexter", "published")
@@ -55,7 +55,7 @@ class Release:
 
 
 def _release(word: str, *archives: Archive) -> Release:
-    convention = DATASETS[word]
+    convention = RECORDED[word]
     return Release(word, convention.title, convention.citation, convention.licence, convention.page, archives)
 
 

@@ -1,18 +1,42 @@
 """Whether frames come from the embedded hand or from a download: every table and picture is stamped with it."""
 
+import json
 from pathlib import Path
 
 TRUTH = "truth.npz"
+MANIFEST = "manifest.json"
 FOLDERS_ABOVE = 3
 
 
 def name_source(root: Path) -> str:
-    """ "embedded" where `synthesize` left its truth.npz beside or above the frames, "real" otherwise."""
-    folders = (root, *root.resolve().parents[:FOLDERS_ABOVE])
-    return "embedded" if any((folder / TRUTH).is_file() for folder in folders) else "real"
+    """ "embedded" where `synthesize` left its truth.npz beside or above the frames, "real" otherwise.
+
+    Of rendered frames it is the source of the hands in them, which their manifest tells.
+    """
+    folder = _find_truth(root)
+    if folder is None:
+        return "real"
+    return _read_manifest(folder).get("source", "embedded")
 
 
 def explain_source(root: Path) -> str:
     """On what the word of `name_source` rests: embedded files themselves cannot be told from a download."""
-    found = "a" if name_source(root) == "embedded" else "no"
+    folder = _find_truth(root)
+    if folder is not None and "source" in _read_manifest(folder):
+        return f"the hands that the {MANIFEST} of the rendered set names"
+    found = "no" if folder is None else "a"
     return f"{found} {TRUTH} in the dataset's folder or up to {FOLDERS_ABOVE} above it"
+
+
+def _find_truth(root: Path) -> Path | None:
+    folders = (root, *root.resolve().parents[:FOLDERS_ABOVE])
+    return next((folder for folder in folders if (folder / TRUTH).is_file()), None)
+
+
+def _read_manifest(folder: Path) -> dict[str, str]:
+    """What lies beside a truth; nothing where a run is not finished."""
+    try:
+        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -10,12 +10,8 @@ carries on with the first chunk that is not there; the random numbers of a frame
 
 import io
 import json
-import multiprocessing
-import os
 import shutil
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -25,21 +21,19 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from handbench.conventions import DATASETS
+from handbench.conventions import RECORDED
 from handbench.datasets.embedded_files import FILES, LabelledTake
 from handbench.datasets.files import digest_file, replace_file
+from handbench.datasets.frame_chunks import MANIFEST, PARTIAL, RAW, TRUTH, is_made, run_chunks, start_or_carry_on
 from handbench.datasets.lock import hold_alone
 from handbench.datasets.progress import Progress
 from handbench.datasets.recordings import plan_recordings
 from handbench.datasets.takes import Take, draw_frame, label_take, prepare_take
 from handbench.datasets.truth import collect_truth, describe_chunk
 from handbench.digest import stage_digest
-from handbench.errors import BadInput
 from handbench.rendering.renderer import choose_renderer, settle_renderer
 
 CHUNK_FRAMES = 50
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-MANIFEST, TRUTH, RAW, PARTIAL = "manifest.json", "truth.npz", "raw", ".partial"
 
 
 @dataclass(frozen=True)
@@ -94,7 +88,7 @@ def synthesize(
         stage_digest("synthesize"),
     )
     with hold_alone(out):
-        if _is_made(out, request):
+        if is_made(out, _plain(request)):
             shutil.rmtree(out / PARTIAL, ignore_errors=True)
             print(f"{out}: already there, nothing to do")
         else:
@@ -103,7 +97,7 @@ def synthesize(
 
 def _make(out: Path, request: Request, jobs: int) -> None:
     chunks = _plan_chunks(request)
-    _start_or_carry_on(out, request)
+    start_or_carry_on(out, _plain(request))
     _draw_chunks(out, request, chunks, jobs)
     takes = [_take(request, index) for index in range(chunks[-1].take + 1)]
     truths = [_read_chunk(out / PARTIAL / chunk.file_name) for chunk in chunks]
@@ -115,38 +109,12 @@ def _make(out: Path, request: Request, jobs: int) -> None:
     shutil.rmtree(out / PARTIAL)
 
 
-def _is_made(out: Path, request: Request) -> bool:
-    try:
-        made = json.loads((out / MANIFEST).read_text())
-    except (OSError, ValueError):
-        return False
-    return isinstance(made, dict) and made.get("request") == _plain(request)
-
-
 def _plain(request: Request) -> dict[str, Any]:
     return {**asdict(request), "frames": dict(request.frames), "stride": dict(request.stride)}
 
 
-def _start_or_carry_on(out: Path, request: Request) -> None:
-    """Keep what an interrupted run of the same request has drawn; throw away anything else."""
-    if (out / RAW).exists() and not (out / RAW).is_dir():
-        raise BadInput(out / RAW, expected="a folder, or nothing yet", found="a file", fix="name another --out")
-    card = out / PARTIAL / "request.json"
-    (out / MANIFEST).unlink(missing_ok=True)
-    if card.is_file() and card.read_text() == json.dumps(_plain(request)):
-        for leftover in out.rglob(".*.part"):
-            leftover.unlink()
-        return
-    # The note of what is drawn goes before what it speaks of: a kill in between must not leave it alone.
-    for stale in (out / PARTIAL, out / RAW):
-        shutil.rmtree(stale, ignore_errors=True)
-    (out / TRUTH).unlink(missing_ok=True)
-    card.parent.mkdir(parents=True)
-    replace_file(card, json.dumps(_plain(request)).encode())
-
-
 def _plan_chunks(request: Request) -> list[Chunk]:
-    rows = dict.fromkeys(DATASETS[request.dataset].splits, 0)
+    rows = dict.fromkeys(RECORDED[request.dataset].splits, 0)
     chunks = []
     for index, recording in enumerate(_plan(request)):
         for first in range(0, recording.frames, CHUNK_FRAMES):
@@ -161,34 +129,9 @@ def _draw_chunks(out: Path, request: Request, chunks: list[Chunk], jobs: int) ->
     total = sum(chunk.last - chunk.first for chunk in chunks)
     left = sum(chunk.last - chunk.first for chunk in waiting)
     progress = Progress(f"synthesize {request.dataset}", total, done=total - left)
-    for frames_drawn in _run(out, request, waiting, jobs):
+    for frames_drawn in run_chunks(draw_chunk, [(out, request, chunk) for chunk in waiting], jobs):
         progress.advance(frames_drawn)
     progress.close()
-
-
-def _run(out: Path, request: Request, chunks: list[Chunk], jobs: int) -> Iterator[int]:
-    if jobs == 1:
-        yield from (draw_chunk(out, request, chunk) for chunk in chunks)
-        return
-    # A spawned worker knows nothing of this process: no threads or locks are copied half-way.
-    context = multiprocessing.get_context("spawn")
-    with _one_thread_each(), ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        yield from pool.map(draw_chunk, [out] * len(chunks), [request] * len(chunks), chunks)
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Processes started in here use one thread for their linear algebra: more would only spin against each other."""
-    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def draw_chunk(out: Path, request: Request, chunk: Chunk) -> int:
@@ -241,7 +184,7 @@ def _write_labels(out: Path, request: Request, takes: list[Take], truths: list[d
             joints_mm[~visible[row : row + len(joints_mm)]] = np.nan
         labelled.append(LabelledTake(take.recording, joints_mm, take.poses))
         row += len(joints_mm)
-    for split in DATASETS[request.dataset].splits:
+    for split in RECORDED[request.dataset].splits:
         mine = [take for take in labelled if take.recording.split == split]
         if mine:
             FILES[request.dataset].write_labels(out / RAW, split, mine)

@@ -1,49 +1,57 @@
-"""Close a hand around a box until each finger touches it."""
+"""Close a hand around what it holds until each finger touches it.
+
+What is held is known by its signed distance in palm axes alone, negative inside: a box, or any solid.
+"""
+
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float
 
-from handbench.geometry.box import Box, box_distance
 from handbench.hand.flesh import FINGER_RADII_MM
 from handbench.hand.kinematics import forward_kinematics
 from handbench.hand.skeleton import HandShape
 
+Distance = Callable[[Float[np.ndarray, "*batch 3"]], Float[np.ndarray, "*batch"]]
+
 CLOSING_STEPS = 40
 CONTACT_MM = 1.0
-"""How far a finger may press into the box: the flesh that gives way."""
+"""How far a finger may press into what is held: the flesh that gives way."""
 
 _POINTS_PER_BONE = 5
 
 
 def close_fingers(
-    open_angles: Float[np.ndarray, "20"], closed_angles: Float[np.ndarray, "20"], box_in_palm: Box, shape: HandShape
+    open_angles: Float[np.ndarray, "20"], closed_angles: Float[np.ndarray, "20"], held: Distance, shape: HandShape
 ) -> Float[np.ndarray, "20"]:
-    """Move every finger from open towards closed and stop it where it touches the box."""
-    share = np.repeat(find_closing(open_angles, closed_angles, box_in_palm, shape), 4)
+    """Move every finger from open towards closed and stop it where it touches what is held."""
+    share = np.repeat(find_closing(open_angles, closed_angles, held, shape), 4)
     return open_angles + share * (closed_angles - open_angles)
 
 
 def find_closing(
-    open_angles: Float[np.ndarray, "20"], closed_angles: Float[np.ndarray, "20"], box_in_palm: Box, shape: HandShape
+    open_angles: Float[np.ndarray, "20"], closed_angles: Float[np.ndarray, "20"], held: Distance, shape: HandShape
 ) -> Float[np.ndarray, "5"]:
-    """How far each finger closes, 0 (open) to 1, before it first touches the box: any less is free as well."""
+    """How far each finger closes, 0 (open) to 1, before it first touches: any less is free as well."""
     shares = np.linspace(0.0, 1.0, CLOSING_STEPS)
     poses = np.zeros((CLOSING_STEPS, 26))
     poses[:, 6:] = open_angles + shares[:, None] * (closed_angles - open_angles)
-    free = _finger_clearance(poses, box_in_palm, shape) > -CONTACT_MM
+    free = finger_clearance(poses, held, shape) > -CONTACT_MM
     # The last step before the first touch; a finger that touches while open stays open.
     steps = np.where(free.all(axis=0), CLOSING_STEPS - 1, np.maximum((~free).argmax(axis=0) - 1, 0))
     return shares[steps]
 
 
-def grasp_penetration(angles: Float[np.ndarray, "20"], box_in_palm: Box, shape: HandShape) -> float:
-    """How deep (mm) the deepest finger reaches into the box; 0 when none does."""
+def grasp_penetration(angles: Float[np.ndarray, "20"], held: Distance, shape: HandShape) -> float:
+    """How deep (mm) the deepest finger reaches into what is held; 0 when none does."""
     pose = np.concatenate([np.zeros(6), angles])[None]
-    return float(max(-_finger_clearance(pose, box_in_palm, shape).min(), 0.0))
+    return float(max(-finger_clearance(pose, held, shape).min(), 0.0))
 
 
-def _finger_clearance(poses: Float[np.ndarray, "poses 26"], box: Box, shape: HandShape) -> Float[np.ndarray, "poses 5"]:
-    """Least distance between the box and the skin of each finger, negative when they overlap."""
+def finger_clearance(
+    poses: Float[np.ndarray, "poses 26"], held: Distance, shape: HandShape
+) -> Float[np.ndarray, "poses 5"]:
+    """Least distance between what is held and the skin of each finger, negative when they overlap."""
     rotations, origins = forward_kinematics(poses, shape)
     along = np.linspace(0.0, 1.0, _POINTS_PER_BONE)
     down = rotations[:, 1:, :, 1].reshape(-1, 5, 3, 1, 3)
@@ -51,7 +59,7 @@ def _finger_clearance(poses: Float[np.ndarray, "poses 26"], box: Box, shape: Han
     points = origins[:, 1:].reshape(-1, 5, 3, 1, 3) - steps * down
     radii = FINGER_RADII_MM * shape.girths[:, None]
     radius = radii[:, :3, None] + along * (radii[:, 1:] - radii[:, :3])[:, :, None]
-    distance = box_distance(box, points) - radius
+    distance = held(points) - radius
     # The metacarpal of the thumb is part of the palm's flesh: it does not close.
     distance[:, 0, 0] = np.inf
     return distance.min(axis=(2, 3))

@@ -131,13 +131,15 @@ KEYPOINTS = {
     "icvl": _collect(_icvl_points()),
     "msra": _collect(_msra_points()),
     "msra14": _collect(_msra_points()),
+    "handobject": _collect(_msra_points()),
     "dexter": _collect([(f"{finger}_distal", 0.95, (0.0, 0.0, 0.0)) for finger in FINGERS]),
 }
 
 
 def scored_keypoints(dataset: str) -> Keypoints:
-    """The joints that a dataset is scored on, in their order."""
-    every, scored = KEYPOINTS[dataset], list(DATASETS[dataset].scored)
+    """The joints of the hand that a dataset is scored on, in their order; an object's corners are on no bone."""
+    every = KEYPOINTS[dataset]
+    scored = [joint for joint in DATASETS[dataset].scored if joint < len(every.bones)]
     return Keypoints(every.bones[scored], every.fractions[scored], every.offsets_mm[scored])
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
-from handbench.conventions import UNKNOWN_SUBJECT, Convention, JointSet
+from handbench.conventions import HANDOBJECT, UNKNOWN_SUBJECT, Convention, JointSet
 from handbench.datasets.centres import centre_on_mass
 from handbench.datasets.evenly import spread_evenly
 from handbench.datasets.files import replace_file
@@ -30,6 +30,8 @@ Picture = UInt8[np.ndarray, "size size 3"]
 WIDTH_PX = 1600
 MARGIN_PX, GAP_PX, HEADER_PX, CAPTION_PX = 36, 20, 104, 34
 LETTER_PX = 10
+ONE_LINE = 6
+"""So many rendered frames of a kind stand side by side."""
 MOST_FRAMES = 400
 """Tiles of 57 pixels; smaller ones show nothing."""
 INK, FAINT_INK, PAPER = "#1d2330", "#6b7280", "#ffffff"
@@ -52,8 +54,7 @@ def write_contact_sheet(listing: Listing, out: Path, *, frames: int = 16) -> Non
     if min(frames, len(listing)) > MOST_FRAMES:
         raise BadInput("frames", expected=f"at most {MOST_FRAMES} on a page", found=str(frames), fix="ask for fewer")
     _refuse_place(out)
-    rows = spread_evenly(len(listing), frames).tolist()
-    columns = choose_columns(len(rows))
+    rows, columns = _choose_rows(listing, frames)
     tile_px = (WIDTH_PX - 2 * MARGIN_PX - (columns - 1) * GAP_PX) // columns
     height_px = HEADER_PX + ceil(len(rows) / columns) * (tile_px + CAPTION_PX) + MARGIN_PX // 2
     figure = open_page(WIDTH_PX, height_px)
@@ -66,6 +67,19 @@ def write_contact_sheet(listing: Listing, out: Path, *, frames: int = 16) -> Non
         _draw_frame(axes, frame, listing.convention, tile_px)
         _write_caption(figure, frame, (left, top + tile_px), tile_px)
     save_page(figure, out)
+
+
+def _choose_rows(listing: Listing, frames: int) -> tuple[list[int], int]:
+    """Frames to show, and in how many columns; kinds of rendered frames each fill lines of their own."""
+    kinds = sorted(set(listing.sequences), key=listing.sequences.index)
+    if listing.convention.name != HANDOBJECT.name or not 1 < len(kinds) <= frames:
+        rows = spread_evenly(len(listing), frames).tolist()
+        return rows, choose_columns(len(rows))
+    places = [np.flatnonzero([sequence == kind for sequence in listing.sequences]) for kind in kinds]
+    # As many of each, so that none ends within the line of another.
+    each = min(frames // len(kinds), *(len(of) for of in places))
+    columns = each if each <= ONE_LINE else choose_columns(each)
+    return [int(of[place]) for of in places for place in spread_evenly(len(of), each)], columns
 
 
 def _refuse_place(out: Path) -> None:
@@ -196,9 +210,9 @@ def draw_legend(axes: "Axes", joints: JointSet, right_px: int, middle_px: int) -
 
 def _write_caption(figure: "Figure", frame: Frame, corner_px: tuple[int, int], width_px: int) -> None:
     axes = open_tile(figure, (*corner_px, width_px, CAPTION_PX))
-    shown = shorten_name(frame.name, max((width_px - 70) // 8, 8))
-    axes.text(0, 12, shown, color=INK, fontsize=10, va="center", parse_math=False)
     person = "" if frame.subject == UNKNOWN_SUBJECT else frame.subject
+    shown = shorten_name(frame.name, max((width_px - max(70, 8 * len(person) + 4)) // 8, 8))
+    axes.text(0, 12, shown, color=INK, fontsize=10, va="center", parse_math=False)
     axes.text(width_px - 1, 12, person, color=FAINT_INK, fontsize=10, va="center", ha="right")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from handbench.conventions import DATASETS, Camera
+from handbench.conventions import DATASETS, HANDOBJECT, Camera
 from handbench.evaluation.results import Result
 from handbench.report.run_card import RunCard, join_words
 
@@ -98,8 +98,12 @@ def stamp_sheet(dataset: str, split: str, card: RunCard) -> str:
     convention = DATASETS[dataset]
     made = (card.settings.get("datasets") or {}).get(dataset) or {}
     frames = (made.get("frames") if card.source == "embedded" else convention.frames) or {}
+    if dataset == HANDOBJECT.name:
+        made = card.settings.get("render") or {}
+        frames = {word: sum(kinds.values()) for word, kinds in (made.get("sets") or {}).items()}
     number = f"{frames[split]:,}" if split in frames else "unknown number of"
-    seed = made.get("seed", "unknown") if card.source == "embedded" else "none, recorded"
+    drawn_here = card.source == "embedded" or dataset == HANDOBJECT.name
+    seed = made.get("seed", "unknown") if drawn_here else "none, recorded"
     return SEPARATOR.join(
         (
             f"{convention.title}, {_name_split(split)}, {number} frames, {len(convention.joints.names)} joints, "
