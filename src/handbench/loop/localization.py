@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from handbench.conventions import Camera
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.errors import BadInput
-from handbench.loop.augmentation import CropBatch, make_camera, project_points
+from handbench.geometry.patch_frame import make_camera, project_points
+from handbench.loop.augmentation import CropBatch
 from handbench.loop.crop_data import apply
 
 Points = Float[Tensor, "batch 3"]
