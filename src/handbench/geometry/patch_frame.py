@@ -1,4 +1,4 @@
-"""What a batch of depth patches looks at: a cube before the camera, and the pinhole camera that the patch's pixels have.
+"""What a batch of depth patches looks at: a cube before the camera, and the pinhole camera of the patch's own pixels.
 
 Everything that goes between patches, points and millimetres follows from the two. In torch, so that places have
 gradients; geometry/crop.py has the same relations for one frame in numpy.

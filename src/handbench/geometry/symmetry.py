@@ -44,7 +44,7 @@ class Symmetry:
 def find_symmetry(kind: str, size_mm: Sequence[float], axis: int = 2) -> Symmetry:
     """That of a solid by its word and the edges of its bounding box; `axis` is a cylinder's.
 
-    A cylinder or a sphere with unequal diameters has the turns of its box. Of a composed solid none is taken for granted.
+    A cylinder or a sphere with unequal diameters has the turns of its box. Of a composed solid none is assumed.
     """
     if kind not in KINDS:
         raise BadInput("solid", expected=" | ".join(KINDS), found=repr(kind), fix="name one of these")

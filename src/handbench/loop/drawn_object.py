@@ -1,7 +1,7 @@
 """The object's synthesizer as a renderer (feedback19 Sec. 4.5): eight corners to the depth image of the known solid.
 
-The corners pass through Procrustes first, so that whatever they are, a solid of the right size is drawn. The picture has
-the perspective of its frame, as a crop of the camera's image has, and not that of a camera at one distance.
+The corners pass through Procrustes first, so that whatever they are, a solid of the right size is drawn. The picture
+has the perspective of its frame, as a crop of the camera's image has, and not that of a camera at one distance.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor, nn
 
 from handbench.conventions import BACKGROUND
@@ -60,14 +60,23 @@ class DrawnObject(nn.Module):
         """What the frame's patches would show of the solid at these corners, which are in the frame's units."""
         pose = find_pose(points_to_mm(corners, frame), held)
         pinholes = torch.cat([frame.focal_px, frame.principal_px], dim=1)
-        posed = (pose.rotation, pose.centre, held.size_mm, pinholes)
         depth_mm = render_each(
-            self.solids, held.which.cpu().numpy(), *(values.double().cpu().numpy() for values in posed), frame.size_px
+            self.solids,
+            held.which.cpu().numpy(),
+            rotations=_to_numpy(pose.rotation),
+            centres_mm=_to_numpy(pose.centre),
+            stretches=_to_numpy(held.size_mm),
+            pinholes=_to_numpy(pinholes),
+            size_px=frame.size_px,
         )
         depth = torch.from_numpy(depth_mm)[:, None].to(corners)
         behind = depth - frame.centre_mm[:, 2, None, None, None]
         inside = (behind / (frame.cube_mm / 2)[:, None, None, None]).clamp(-1, BACKGROUND)
         return torch.where(depth > 0, inside, BACKGROUND)
+
+
+def _to_numpy(values: Tensor) -> Float64[np.ndarray, "*shape"]:
+    return values.double().cpu().numpy()
 
 
 def _make_unit(solid: Mesh) -> Mesh:

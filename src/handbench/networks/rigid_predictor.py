@@ -1,8 +1,9 @@
 """The rival of the eight corners (feedback19 Sec. 4.4): the same network with a place and a rotation for outputs.
 
-Which form of rotation the cited comparison had is not said in the text. Here it is two columns of the matrix, the third their cross
-product (six numbers). Unlike angles and quaternions these have no jump and no second name for the same turn, so that
-the rival does not lose for a reason that has been known since; unlike nine numbers they need no decomposition.
+Which form of rotation the cited comparison had is not said in the text. Here it is two columns of the matrix, six
+numbers, and the third column is their cross product. Unlike angles and quaternions these have no jump and no second
+name for the same turn, so that the rival does not lose for a reason that has nothing to do with corners; unlike all
+nine numbers they need no decomposition.
 """
 
 import torch
