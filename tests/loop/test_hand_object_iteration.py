@@ -9,8 +9,24 @@ from torch import Tensor, nn
 
 from handbench.conventions import BACKGROUND
 from handbench.geometry.patch_frame import PatchFrame, points_to_mm, project_points
+from handbench.geometry.symmetry import find_symmetry, nearest_corner_loss
+from handbench.loop.augmentation import CropBatch
 from handbench.loop.drawn_object import Held, straighten
-from handbench.loop.hand_object_iteration import Placed, Recrop, Step, SynthesizedPatch, look
+from handbench.loop.hand_object_iteration import (
+    HandObjectLoop,
+    HandSide,
+    ObjectSide,
+    Placed,
+    Recrop,
+    Step,
+    SynthesizedPatch,
+    look,
+)
+from handbench.networks.deepprior import DeepPrior
+from handbench.networks.localizer import Localizer
+from handbench.networks.point_predictor import PointPredictor
+from handbench.networks.synthesizer import Synthesizer
+from handbench.networks.updater import Updater2019
 from tests.geometry.held_scene import MIDDLE_MCP, HeldScene, crop_scene, draw_scene
 from tests.loop.hand_object_stage import LARGE_MM, SIZE, Says, Stage
 
@@ -35,7 +51,9 @@ def test_perfect_updaters_reach_the_truth(scene: HeldScene, recrop: Recrop) -> N
 @pytest.mark.parametrize("recrop", ["localizer", "pose"])
 def test_each_iteration_leaves_its_share(scene: HeldScene, recrop: Recrop) -> None:
     stage = Stage(scene, recrop, share=0.5, iterations=3)
-    errors = [float((step.hand.points_mm - stage.joints_mm).norm()) for step in stage.loop(stage.crops, stage.held)]
+    errors = [
+        float((step.hand.points_mm - stage.joints_mm).detach().norm()) for step in stage.loop(stage.crops, stage.held)
+    ]
     np.testing.assert_allclose(np.array(errors[1:]) / errors[:-1], 0.5, rtol=1e-3)
 
 
@@ -159,3 +177,33 @@ def test_gradients_reach_every_part(scene: HeldScene, recrop: Recrop) -> None:
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
         assert parameter.grad.abs().max() > 0, name
+
+
+def test_the_loop_stays_on_its_device() -> None:
+    """ "meta" refuses to mix with the CPU, as a GPU does; the exact renderer alone draws on the CPU."""
+    meta = torch.device("meta")
+    sides = [
+        kind(
+            Localizer(32),
+            predictor,
+            SynthesizedPatch(Synthesizer(points, 16, tanh=True, filters=2)),
+            Updater2019(points, 16, filters=2),
+            cube_mm=200.0,
+            size_px=16,
+            **more,
+        )
+        for kind, predictor, points, more in (
+            (HandSide, DeepPrior(21, 16), 21, {"middle_joint": MIDDLE_MCP}),
+            (ObjectSide, PointPredictor(8, 16), 8, {}),
+        )
+    ]
+    loop = HandObjectLoop(*sides, iterations=1, recrop="pose").to(meta)
+    batch = torch.zeros(3, device=meta)
+    pair, place = torch.zeros(3, 2, device=meta), torch.zeros(3, 3, device=meta)
+    crops = CropBatch(torch.zeros(3, 1, 32, 32, device=meta), place[:, None][:, :0], place, batch, pair, pair)
+    last = loop(crops, Held(torch.zeros(3, dtype=torch.int64, device=meta), place))[-1]
+    assert last.hand.points_mm.shape == (3, 21, 3)
+    assert last.hand.points_mm.device == last.object.points_mm.device == meta
+    symmetries = [find_symmetry("cylinder", (40.0, 40.0, 90.0)), find_symmetry("sphere", (50.0, 50.0, 50.0))]
+    which = torch.zeros(3, dtype=torch.int64, device=meta)
+    assert nearest_corner_loss(last.object.points, last.object.points, symmetries, which).device == meta
