@@ -10,10 +10,12 @@ from torch import Tensor, nn
 from handbench.conventions import BACKGROUND
 from handbench.geometry.box import box_mesh
 from handbench.geometry.mesh import Mesh
-from handbench.geometry.patch_frame import PatchFrame, points_to_cube, points_to_mm
+from handbench.geometry.patch_frame import PatchFrame, frame_cube, points_to_cube, points_to_mm
+from handbench.geometry.symmetry import find_symmetry
 from handbench.loop.augmentation import CropBatch
-from handbench.loop.drawn_object import DrawnObject, Held
+from handbench.loop.drawn_object import DrawnObject
 from handbench.loop.hand_object_iteration import HandObjectLoop, HandSide, ObjectSide, Placed, Recrop, Step
+from handbench.loop.held_object import Held, settle_corners
 from handbench.loop.localization import find_offsets
 from handbench.rendering.zbuffer import render_each, render_layers
 from tests.geometry.held_scene import CAMERA, MIDDLE_MCP, HeldScene, crop_scene
@@ -89,7 +91,8 @@ class Stage:
         self.held = Held(torch.zeros(1, dtype=torch.int64), torch.from_numpy(scene.box.size_mm).float()[None])
         self.joints_mm = torch.from_numpy(scene.joints_mm).float()[None]
         turn, middle = torch.from_numpy(scene.box.rotation).float(), torch.from_numpy(scene.box.centre_mm).float()
-        self.corners_mm = self.held.corners_mm @ turn.T + middle
+        symmetries = [find_symmetry("cuboid", scene.box.size_mm.tolist())]
+        self.corners_mm = settle_corners(self.held.corners_mm @ turn.T + middle, self.held, symmetries)
         solid = Mesh((self.box_mesh.vertices_mm - scene.box.centre_mm) @ scene.box.rotation, self.box_mesh.faces)
         self.hand_drawer = Drawn(lambda frame: draw_mesh(scene.hand, frame))
         self.object_drawer = Drawn(DrawnObject([solid]))
@@ -112,6 +115,7 @@ class Stage:
                 Knowing(self.corners_mm, self.object_drawer, share),
                 cube_mm=OBJECT_MM,
                 size_px=SIZE,
+                symmetries=symmetries,
             ),
             iterations,
             recrop,
@@ -119,9 +123,7 @@ class Stage:
         self.beside_mm = [torch.from_numpy(one).float()[None] for one in beside]
 
     def frame_of_object(self, centre_mm: np.ndarray) -> PatchFrame:
-        nothing = Says(torch.zeros(1))
-        side = ObjectSide(nothing, nothing, nothing, nothing, cube_mm=OBJECT_MM, size_px=SIZE)
-        return side.frame_at(torch.from_numpy(centre_mm).float()[None])
+        return frame_cube(torch.from_numpy(centre_mm).float()[None], torch.tensor([OBJECT_MM]), SIZE)
 
     @property
     def truth(self) -> Step:

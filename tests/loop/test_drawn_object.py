@@ -11,7 +11,8 @@ from handbench.conventions import BACKGROUND
 from handbench.geometry.box import Box, box_corners, box_mesh
 from handbench.geometry.mesh import Mesh
 from handbench.geometry.patch_frame import frame_cube, points_to_cube
-from handbench.loop.drawn_object import DrawnObject, Held, find_pose, straighten
+from handbench.loop.drawn_object import DrawnObject
+from handbench.loop.held_object import Held, find_pose, straighten
 from handbench.rendering.zbuffer import render_layers
 from tests.geometry.held_scene import CAMERA, crop_scene
 

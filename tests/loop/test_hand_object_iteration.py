@@ -11,7 +11,6 @@ from handbench.conventions import BACKGROUND
 from handbench.geometry.patch_frame import PatchFrame, points_to_mm, project_points
 from handbench.geometry.symmetry import find_symmetry, nearest_corner_loss
 from handbench.loop.augmentation import CropBatch
-from handbench.loop.drawn_object import Held, straighten
 from handbench.loop.hand_object_iteration import (
     HandObjectLoop,
     HandSide,
@@ -22,6 +21,7 @@ from handbench.loop.hand_object_iteration import (
     SynthesizedPatch,
     look,
 )
+from handbench.loop.held_object import Held, straighten
 from handbench.networks.deepprior import DeepPrior
 from handbench.networks.localizer import Localizer
 from handbench.networks.point_predictor import PointPredictor
@@ -182,6 +182,7 @@ def test_gradients_reach_every_part(scene: HeldScene, recrop: Recrop) -> None:
 def test_the_loop_stays_on_its_device() -> None:
     """ "meta" refuses to mix with the CPU, as a GPU does; the exact renderer alone draws on the CPU."""
     meta = torch.device("meta")
+    symmetries = [find_symmetry("cylinder", (40.0, 40.0, 90.0)), find_symmetry("sphere", (50.0, 50.0, 50.0))]
     sides = [
         kind(
             Localizer(32),
@@ -194,7 +195,7 @@ def test_the_loop_stays_on_its_device() -> None:
         )
         for kind, predictor, points, more in (
             (HandSide, DeepPrior(21, 16), 21, {"middle_joint": MIDDLE_MCP}),
-            (ObjectSide, PointPredictor(8, 16), 8, {}),
+            (ObjectSide, PointPredictor(8, 16), 8, {"symmetries": symmetries}),
         )
     ]
     loop = HandObjectLoop(*sides, iterations=1, recrop="pose").to(meta)
@@ -204,6 +205,5 @@ def test_the_loop_stays_on_its_device() -> None:
     last = loop(crops, Held(torch.zeros(3, dtype=torch.int64, device=meta), place))[-1]
     assert last.hand.points_mm.shape == (3, 21, 3)
     assert last.hand.points_mm.device == last.object.points_mm.device == meta
-    symmetries = [find_symmetry("cylinder", (40.0, 40.0, 90.0)), find_symmetry("sphere", (50.0, 50.0, 50.0))]
     which = torch.zeros(3, dtype=torch.int64, device=meta)
     assert nearest_corner_loss(last.object.points, last.object.points, symmetries, which).device == meta

@@ -80,12 +80,12 @@ def nearest_corners(
 ) -> Corners:
     """Of all corners that mean the same picture as the true ones, those nearest to the predicted.
 
-    `which` names for each frame the one of the symmetries that its solid has.
+    `which` names for each frame the one of the symmetries that its solid has. The choice has no gradient; what is
+    chosen moves with the true corners.
     """
-    with torch.no_grad():
-        nearest = truth
-        for number, symmetry in enumerate(symmetries):
-            nearest = torch.where((which == number)[:, None, None], _find_nearest(predicted, truth, symmetry), nearest)
+    predicted, nearest = predicted.detach(), truth
+    for number, symmetry in enumerate(symmetries):
+        nearest = torch.where((which == number)[:, None, None], _find_nearest(predicted, truth, symmetry), nearest)
     return nearest
 
 
@@ -100,7 +100,7 @@ def nearest_corner_loss(
 def _find_nearest(predicted: Corners, truth: Corners, symmetry: Symmetry) -> Corners:
     middle = truth.mean(dim=1, keepdim=True)
     if symmetry.all_turns:
-        turn = find_rotation((predicted - middle).transpose(1, 2) @ (truth - middle))
+        turn = find_rotation((predicted - middle).transpose(1, 2).detach() @ (truth - middle).detach())
         return (truth - middle) @ turn.transpose(1, 2) + middle
     orders = torch.as_tensor(symmetry.orders, device=truth.device)
     candidates = truth[:, orders]
@@ -120,7 +120,7 @@ def _turn_about(corners: Corners, predicted: Corners, middle: Float[Tensor, "bat
     beside = torch.cross(along, arms, dim=2)
     on_axis = (arms * along).sum(dim=2, keepdim=True) * along
     wanted = predicted - middle
-    cosine, sine = ((wanted * part).sum(dim=(1, 2), keepdim=True) for part in (arms - on_axis, beside))
+    cosine, sine = ((wanted * part).detach().sum(dim=(1, 2), keepdim=True) for part in (arms - on_axis, beside))
     # No turn is nearer than another where the predicted corners all lie on the axis.
     length = torch.hypot(cosine, sine)
     cosine, sine = torch.where(length > 0, cosine / length, 1.0), torch.where(length > 0, sine / length, 0.0)

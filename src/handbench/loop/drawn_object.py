@@ -5,46 +5,19 @@ has the perspective of its frame, as a crop of the camera's image has, and not t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float, Float64
 from torch import Tensor, nn
 
 from handbench.conventions import BACKGROUND
-from handbench.geometry.alignment import RigidPose, align_rigidly
-from handbench.geometry.box import Box, box_corners
 from handbench.geometry.mesh import Mesh
 from handbench.geometry.patch_frame import PatchFrame, points_to_mm
+from handbench.loop.held_object import Held, find_pose
 from handbench.rendering.zbuffer import render_each
 
 Corners = Float[Tensor, "batch 8 3"]
-
-_UNIT_CORNERS = torch.from_numpy(box_corners(Box(np.zeros(3), np.eye(3), np.ones(3)))).float()
-
-
-@dataclass(frozen=True)
-class Held:
-    """The solid of each frame: which of the known ones, and the edges of its bounding box."""
-
-    which: Int64[Tensor, "batch"]
-    size_mm: Float[Tensor, "batch 3"]
-
-    @property
-    def corners_mm(self) -> Corners:
-        """pi of Eq. 20 for a solid at rest in its own axes."""
-        return _UNIT_CORNERS.to(self.size_mm) * self.size_mm[:, None]
-
-
-def find_pose(corners_mm: Corners, held: Held) -> RigidPose:
-    """The pose of the solid whose corners lie nearest to these."""
-    return align_rigidly(corners_mm, held.corners_mm)
-
-
-def straighten(corners_mm: Corners, held: Held) -> Corners:
-    """The corners of that pose: those of a box of the right size, with right angles."""
-    return find_pose(corners_mm, held).place(held.corners_mm)
 
 
 class DrawnObject(nn.Module):

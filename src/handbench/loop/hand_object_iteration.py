@@ -14,7 +14,7 @@ M. Oberweger, P. Wohlhart, V. Lepetit, "Generalized Feedback Loop for Joint Hand
 Hand and object are two sides of the same game: each has its four networks, a cube, a point at which the cube is put,
 and what a pose must be like. A hand is put at its middle MCP joint and may be anything; an object is put at its middle,
 and its corners pass through Procrustes whenever they have been predicted or corrected, so that every p of an object is
-a rigid pose and is drawn as it is.
+a rigid pose and is drawn as it is. They also take the order that the picture tells (loop/held_object.py).
 
 What the text leaves open:
 
@@ -28,6 +28,7 @@ What the text leaves open:
 Both sides are corrected from the same S, so that their order is of no account.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -38,8 +39,9 @@ from torch import Tensor, nn
 from handbench.conventions import BACKGROUND
 from handbench.geometry.patch_frame import PatchFrame, frame_cube, points_to_cube, points_to_mm
 from handbench.geometry.spatial_transformer import merge_depth, resample_depth
+from handbench.geometry.symmetry import Symmetry
 from handbench.loop.augmentation import CropBatch
-from handbench.loop.drawn_object import Held, straighten
+from handbench.loop.held_object import Held, settle_corners
 from handbench.loop.localization import place_centres
 
 Recrop = Literal["localizer", "pose"]
@@ -150,11 +152,26 @@ class HandSide(Side):
 class ObjectSide(Side):
     """The object, its cube in its middle."""
 
+    def __init__(
+        self,
+        localizer: nn.Module,
+        predictor: nn.Module,
+        drawer: nn.Module,
+        updater: nn.Module,
+        *,
+        cube_mm: float,
+        size_px: int,
+        symmetries: Sequence[Symmetry],
+    ) -> None:
+        """`symmetries` are those of the known solids, in the order of Held.which."""
+        super().__init__(localizer, predictor, drawer, updater, cube_mm=cube_mm, size_px=size_px)
+        self.symmetries = symmetries
+
     def find_middle(self, points_mm: Points) -> Float[Tensor, "batch 3"]:
         return points_mm.mean(dim=1)
 
     def settle(self, points_mm: Points, held: Held) -> Points:
-        return straighten(points_mm, held)
+        return settle_corners(points_mm, held, self.symmetries)
 
 
 @dataclass(frozen=True)
