@@ -48,6 +48,22 @@ def test_perfect_updaters_reach_the_truth(scene: HeldScene, recrop: Recrop) -> N
         assert (step.object.points_mm - stage.corners_mm).abs().max() < 1e-3
 
 
+def test_geometry_keeps_its_precision_where_networks_have_half(scene: HeldScene) -> None:
+    stage = Stage(scene, "pose")
+    whole = stage.loop(stage.crops, stage.held)
+    whole_images = stage.loop.draw_merged(stage.truth, stage.crops.frame, stage.held)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = stage.loop(stage.crops, stage.held)
+        half_images = stage.loop.draw_merged(stage.truth, stage.crops.frame, stage.held)
+    for exact, found in zip(whole, half, strict=True):
+        torch.testing.assert_close(found.hand.points_mm, exact.hand.points_mm, atol=1e-3, rtol=0)
+        torch.testing.assert_close(found.object.points_mm, exact.object.points_mm, atol=1e-3, rtol=0)
+    torch.testing.assert_close(half_images, whole_images, atol=1e-5, rtol=0)
+    drawn = SynthesizedPatch(Says(torch.zeros(1, 1, SIZE, SIZE, dtype=torch.bfloat16)))
+    stage.loop.hand.drawer = drawn
+    assert stage.loop.draw_merged(stage.truth, stage.crops.frame, stage.held).dtype == torch.float32
+
+
 @pytest.mark.parametrize("recrop", ["localizer", "pose"])
 def test_each_iteration_leaves_its_share(scene: HeldScene, recrop: Recrop) -> None:
     stage = Stage(scene, recrop, share=0.5, iterations=3)

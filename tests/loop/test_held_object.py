@@ -67,3 +67,14 @@ def test_gradients_pass_through(which: int) -> None:
     assert gradient.abs().max() > 0
     if which in (0, 1, 4):
         assert torch.autograd.gradcheck(lambda one: settle_corners(one, held, SYMMETRIES), (noisy_mm,))
+
+
+def test_without_an_order_there_is_no_turn_to_learn() -> None:
+    """What a turn asks of each corner, on average over the orders that a picture leaves open: nothing."""
+    _, corners_mm = make_frames(0)
+    middle_mm = corners_mm.mean(dim=1, keepdim=True)
+    turn = torch.from_numpy(Rotation.from_rotvec([0.1, -0.2, 0.15]).as_matrix()).float()
+    wanted_mm = (corners_mm - middle_mm) @ turn.T + middle_mm - corners_mm
+    orders = torch.from_numpy(SYMMETRIES[0].orders)
+    assert wanted_mm.norm(dim=2).mean() > 5
+    assert wanted_mm[:, orders].mean(dim=1).norm(dim=2).max() < 1e-3

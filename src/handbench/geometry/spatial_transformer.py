@@ -19,7 +19,7 @@ there is none.
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import affine_grid, grid_sample
+from torch.nn.functional import grid_sample
 
 from handbench.conventions import BACKGROUND
 from handbench.geometry.patch_frame import PatchFrame
@@ -42,8 +42,9 @@ def resample_depth(
     depth: Float[Tensor, "batch 1 rows rows"], source: PatchFrame, target: PatchFrame
 ) -> Float[Tensor, "batch 1 size size"]:
     """What the target's patches see of the source's: STN and ISTN alike (Eqs. 17 and 18)."""
-    shape = [len(depth), 1, target.size_px, target.size_px]
-    grid = affine_grid(find_transform(source, target), shape, align_corners=False)
+    grid = _make_grid(find_transform(source, target), target.size_px)
+    # A network that draws in half precision meets places in full.
+    depth = depth.to(grid.dtype)
     measured = (depth < BACKGROUND).to(depth.dtype)
     weighed = torch.cat([measured, measured * depth], dim=1)
     # Beyond the source nothing is measured, which is what zeros say.
@@ -52,6 +53,14 @@ def resample_depth(
     # The division must not meet a zero even where its result is not used: its gradient would be NaN.
     moved = change_units(total / torch.where(seen, weight, 1.0), source, target).clamp(-1, BACKGROUND)
     return torch.where(seen, moved, BACKGROUND)
+
+
+def _make_grid(transform: Float[Tensor, "batch 2 3"], size_px: int) -> Float[Tensor, "batch size size 2"]:
+    """A_theta (x_t, y_t, 1) for every pixel (Eq. 17). Not by affine_grid, whose matmul autocast makes bfloat16 of."""
+    steps = (2 * torch.arange(size_px, device=transform.device, dtype=transform.dtype) + 1) / size_px - 1
+    x, y = (transform[:, axis, axis, None] * steps + transform[:, axis, 2, None] for axis in (0, 1))
+    shape = (-1, size_px, size_px)
+    return torch.stack([x[:, None].expand(shape), y[:, :, None].expand(shape)], dim=3)
 
 
 def change_units(

@@ -20,7 +20,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from handbench.errors import BadInput
-from handbench.geometry.alignment import find_rotation
+from handbench.geometry.alignment import find_rotation, multiply
 from handbench.geometry.box import Box, box_corners
 
 KINDS = ("cuboid", "sphere", "cylinder", "composed")
@@ -100,8 +100,8 @@ def nearest_corner_loss(
 def _find_nearest(predicted: Corners, truth: Corners, symmetry: Symmetry) -> Corners:
     middle = truth.mean(dim=1, keepdim=True)
     if symmetry.all_turns:
-        turn = find_rotation((predicted - middle).transpose(1, 2).detach() @ (truth - middle).detach())
-        return (truth - middle) @ turn.transpose(1, 2) + middle
+        turn = find_rotation(multiply((predicted - middle).transpose(1, 2), truth - middle).detach())
+        return multiply(truth - middle, turn.transpose(1, 2)) + middle
     orders = torch.as_tensor(symmetry.orders, device=truth.device)
     candidates = truth[:, orders]
     if symmetry.axis is not None:
