@@ -64,7 +64,7 @@ def test_a_ball_has_no_turn() -> None:
 
 def test_a_cylinder_turns_about_its_axis_and_swaps_its_ends() -> None:
     size_mm = (40.0, 40.0, 90.0)
-    symmetry, pose = find_symmetry("cylinder", size_mm), Rotation.from_rotvec([0.4, -0.2, 0.9])
+    symmetry, pose = find_symmetry("cylinder", size_mm, axis=2), Rotation.from_rotvec([0.4, -0.2, 0.9])
     truth = make_corners(size_mm, pose)
     same = [[0, 0, 0.7], [0, 0, -2.9], [np.pi, 0, 0], [np.pi * np.cos(0.4), np.pi * np.sin(0.4), 0]]
     for turn in same:
@@ -79,7 +79,9 @@ def test_the_nearest_turn_of_a_cylinder_is_that_of_a_search() -> None:
     pose, rng = Rotation.from_rotvec([0.4, -0.2, 0.9]), np.random.default_rng(0)
     for _ in range(5):
         predicted = make_corners(size_mm, pose * Rotation.random(rng=rng)) + torch.from_numpy(rng.normal(0, 5, (8, 3)))
-        loss = nearest_corner_loss(predicted, make_corners(size_mm, pose), [find_symmetry("cylinder", size_mm)], FIRST)
+        loss = nearest_corner_loss(
+            predicted, make_corners(size_mm, pose), [find_symmetry("cylinder", size_mm, axis=2)], FIRST
+        )
         search = [
             float((predicted - make_corners(size_mm, pose * Rotation.from_rotvec([0, 0, angle]) * flip)).square().sum())
             for angle in np.linspace(0, 2 * np.pi, 721)
@@ -92,7 +94,7 @@ def test_the_nearest_turn_of_a_cylinder_is_that_of_a_search() -> None:
 def test_a_cylinder_as_long_as_wide_keeps_its_axis() -> None:
     tipped = make_corners(CUBE, Rotation.from_rotvec([np.pi / 2, 0, 0]) * Rotation.from_rotvec([0, 0, 0.5]))
     loss = nearest_corner_loss(
-        tipped, make_corners(CUBE, Rotation.identity()), [find_symmetry("cylinder", CUBE)], FIRST
+        tipped, make_corners(CUBE, Rotation.identity()), [find_symmetry("cylinder", CUBE, axis=2)], FIRST
     )
     assert loss > 100.0
 
@@ -101,6 +103,7 @@ def test_words_and_what_is_not_round() -> None:
     assert len(find_symmetry("composed", CUBE).orders) == 1
     assert not find_symmetry("sphere", PRISM).all_turns
     assert find_symmetry("cylinder", BOX).axis is None
+    assert find_symmetry("cylinder", (40.0, 90.0, 40.0)).axis == 1
     assert find_symmetry("cylinder", (90.0, 40.0, 40.0), axis=0).axis == 0
     with pytest.raises(BadInput, match="expected cuboid \\| sphere"):
         find_symmetry("box", BOX)
@@ -119,7 +122,7 @@ def test_every_frame_has_its_own_solid() -> None:
 
 def test_the_gradient_is_that_of_the_nearest() -> None:
     truth = make_corners((40.0, 40.0, 90.0), Rotation.from_rotvec([0.4, -0.2, 0.9]))
-    symmetries = [find_symmetry("cylinder", (40.0, 40.0, 90.0))]
+    symmetries = [find_symmetry("cylinder", (40.0, 40.0, 90.0), axis=2)]
     predicted = (truth + 4 * torch.randn(1, 8, 3, generator=torch.manual_seed(0)).double()).requires_grad_()
     assert torch.autograd.gradcheck(lambda p: nearest_corner_loss(p, truth, symmetries, FIRST), (predicted,))
     truth_on_a_ball = truth.detach().clone().requires_grad_()

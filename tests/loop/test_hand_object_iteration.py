@@ -198,7 +198,7 @@ def test_gradients_reach_every_part(scene: HeldScene, recrop: Recrop) -> None:
 def test_the_loop_stays_on_its_device() -> None:
     """ "meta" refuses to mix with the CPU, as a GPU does; the exact renderer alone draws on the CPU."""
     meta = torch.device("meta")
-    symmetries = [find_symmetry("cylinder", (40.0, 40.0, 90.0)), find_symmetry("sphere", (50.0, 50.0, 50.0))]
+    symmetries = [find_symmetry("cylinder", (40.0, 90.0, 40.0)), find_symmetry("sphere", (50.0, 50.0, 50.0))]
     sides = [
         kind(
             Localizer(32),

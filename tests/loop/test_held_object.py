@@ -10,7 +10,7 @@ from handbench.geometry.symmetry import find_symmetry, nearest_corners
 from handbench.loop.held_object import Held, find_pose, settle_corners, straighten
 
 SOLIDS = [("cuboid", (60.0, 110.0, 35.0)), ("cuboid", (40.0, 40.0, 90.0)), ("sphere", (70.0, 70.0, 70.0))]
-SOLIDS += [("cylinder", (40.0, 40.0, 90.0)), ("composed", (60.0, 80.0, 50.0))]
+SOLIDS += [("cylinder", (40.0, 90.0, 40.0)), ("composed", (60.0, 80.0, 50.0))]
 SYMMETRIES = [find_symmetry(kind, size_mm) for kind, size_mm in SOLIDS]
 FRAMES = 40
 

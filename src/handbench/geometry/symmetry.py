@@ -41,8 +41,8 @@ class Symmetry:
     all_turns: bool = False
 
 
-def find_symmetry(kind: str, size_mm: Sequence[float], axis: int = 2) -> Symmetry:
-    """That of a solid by its word and the edges of its bounding box; `axis` is a cylinder's.
+def find_symmetry(kind: str, size_mm: Sequence[float], axis: int = 1) -> Symmetry:
+    """That of a solid by its word and the edges of its bounding box; `axis` is a cylinder's own, y by default.
 
     A cylinder or a sphere with unequal diameters has the turns of its box. Of a composed solid none is assumed.
     """

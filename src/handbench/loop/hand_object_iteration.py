@@ -22,7 +22,7 @@ What the text leaves open:
   takes images of one frame. S is merged in D's frame as Eq. 21 says, and then cut to the frame of c by the same
   transformer that cuts c. The D of the stack becomes c by that. Two channels are left: what is seen and what is drawn.
 - **Where c is cut while it iterates.** Eqs. 21 and 22 have the crop of the localizer, Algorithm 1 crops again at the
-  current pose: `recrop`. Which, must be the same in training.
+  current pose: `recrop`. Training must have what use has; drawn cuboids ended nearer to the truth with the second.
 - **A localizer that points out of D's cube**: the cube stays in the middle of D, as for hands alone.
 
 Both sides are corrected from the same S, so that their order is of no account.
@@ -191,7 +191,7 @@ def look(crops: CropBatch, merged: WholeFrames, frame: PatchFrame) -> tuple[Patc
 class HandObjectLoop(nn.Module):
     """Two sides and how often they are corrected."""
 
-    def __init__(self, hand: Side, object: Side, iterations: int, recrop: Recrop = "localizer") -> None:
+    def __init__(self, hand: Side, object: Side, iterations: int, recrop: Recrop = "pose") -> None:
         super().__init__()
         self.hand, self.object = hand, object
         self.iterations, self.recrop = iterations, recrop
