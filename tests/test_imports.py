@@ -29,7 +29,13 @@ FLOOR = {room: floor for floor, rooms in enumerate(ORDER) for room in rooms}
 LEAVES = ORDER[0]
 """Helpers that everyone may import."""
 NUMPY_ONLY = ("geometry", "datasets")
-TORCH_DOORS = ("datasets/torch_dataset.py",)
+TORCH_DOORS = (
+    "datasets/torch_dataset.py",
+    "geometry/alignment.py",
+    "geometry/corner_loss.py",
+    "geometry/patch_frame.py",
+    "geometry/spatial_transformer.py",
+)
 
 
 def name(path: Path) -> str:
@@ -98,6 +104,14 @@ def test_numpy_rooms_do_not_load_torch(path):
     packages = {item.split(".")[0] for item in find_module_level_imports(ast.parse(path.read_text()))}
     if name(path) not in TORCH_DOORS:
         assert not packages & {"torch", "pytorch_lightning", "lightning"}
+
+
+@pytest.mark.parametrize("path", [m for m in MODULES if room_of(m) in NUMPY_ONLY], ids=name)
+def test_numpy_rooms_do_not_come_in_by_a_torch_door(path):
+    doors = {door.removesuffix(".py").replace("/", ".") for door in TORCH_DOORS}
+    for item in find_module_level_imports(ast.parse(path.read_text())):
+        through = {door for door in doors if item.startswith(f"handbench.{door}.")}
+        assert not through or name(path) in TORCH_DOORS, f"{name(path)} loads torch with {through}"
 
 
 def test_methods_never_import_one_another():

@@ -6,7 +6,8 @@ import torch
 
 from handbench.conventions import ICVL
 from handbench.geometry.crop import crop_cube, normalise_joints
-from handbench.loop.augmentation import CropBatch, Ranges, augment, make_camera, move_cube, turn
+from handbench.geometry.patch_frame import make_camera
+from handbench.loop.augmentation import CropBatch, Ranges, augment, move_cube, turn
 
 CAMERA = ICVL.camera
 SIZE = 64

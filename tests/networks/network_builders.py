@@ -12,6 +12,7 @@ from handbench.networks.deepprior import DeepPrior
 from handbench.networks.deepprior_plus import DeepPriorPlus
 from handbench.networks.hand_layer import HandLayer
 from handbench.networks.localizer import Localizer
+from handbench.networks.point_predictor import PointPredictor
 from handbench.networks.predictor import SimplePredictor
 from handbench.networks.synthesizer import Synthesizer
 from handbench.networks.updater import Updater2015, Updater2019
@@ -30,6 +31,7 @@ BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "deepmodel": lambda size_px, seed=0: DeepModel(make_layer(), size_px, seed=seed),
     "deepmodel-joint": lambda size_px, seed=0: DeepModel(make_layer(), size_px, direct=True, seed=seed),
     "localizer": lambda size_px, seed=0: Localizer(size_px, seed=seed),
+    "point-predictor": lambda size_px, seed=0: PointPredictor(JOINTS, size_px, seed=seed),
     "synthesizer-2015": lambda size_px, seed=0: Synthesizer(JOINTS, size_px, tanh=False, seed=seed),
     "synthesizer-2019": lambda size_px, seed=0: Synthesizer(JOINTS, size_px, tanh=True, seed=seed),
     "updater-2015": lambda size_px, seed=0: Updater2015(JOINTS, size_px, seed=seed),

@@ -79,6 +79,7 @@ RESIDUAL = (
         ("predictor", 8 * 25 + 8 + 8 * 16 * 16 * 1024 + 1024 + 1024 * HAND + HAND),
         ("deepprior", THREE + DENSE + 1024 * 30 + 30 + 30 * HAND + HAND),
         ("localizer", THREE + DENSE + 1024 * 3 + 3),
+        ("point-predictor", THREE + DENSE + 1024 * HAND + HAND),
         ("deepmodel", THREE + (4 * 4 * 8 + 1) * 1024 + 1025 * 1024 + 1025 * 26),
         ("deepmodel-joint", THREE + (4 * 4 * 8 + 1) * 1024 + 1025 * 1024 + 1025 * HAND),
         (

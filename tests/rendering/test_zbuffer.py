@@ -7,7 +7,7 @@ import trimesh
 from handbench.conventions import ICVL, NYU_LABEL_CAMERA, Camera
 from handbench.errors import BadInput
 from handbench.geometry.mesh import Mesh
-from handbench.rendering.zbuffer import NEAR_MM, render_layers
+from handbench.rendering.zbuffer import NEAR_MM, render_each, render_layers
 
 SMALL = Camera(100.0, 100.0, 10.0, 10.0, 21, 21)
 
@@ -137,3 +137,31 @@ def test_face_that_names_no_vertex_is_refused_in_one_line(stray: int) -> None:
     mesh = make_rectangle(-20, -20, 20, 20, 1000)
     with pytest.raises(BadInput, match="mesh 0: expected faces that name vertices 0 to 3"):
         render_layers([Mesh(mesh.vertices_mm, np.array([[0, 2, stray]]))], SMALL)
+
+
+def test_many_small_images_are_those_of_one_mesh_each() -> None:
+    """Two solids, each in a pose, a size and a camera of its own; one of them comes too near to be drawn."""
+    rng = np.random.default_rng(0)
+    cube = trimesh.creation.box((1.0, 1.0, 1.0))
+    solids = [Mesh(cube.vertices, np.asarray(cube.faces)), make_sphere((0.0, 0.0, 0.0), 0.5)]
+    which = np.array([0, 1, 1, 0, 0])
+    rotations, _ = np.linalg.qr(rng.normal(size=(5, 3, 3)))
+    rotations *= np.linalg.det(rotations)[:, None, None]
+    centres_mm = rng.normal(0, 20, (5, 3)) + [0, 0, 400]
+    centres_mm[4, 2] = NEAR_MM
+    sizes_mm = rng.uniform(30, 120, (5, 3))
+    pinholes = np.column_stack([rng.uniform(100, 160, (5, 2)), rng.uniform(20, 44, (5, 2))])
+    depth_mm = render_each(solids, which, rotations, centres_mm, sizes_mm, pinholes, 64)
+    for frame in range(5):
+        solid = solids[which[frame]]
+        posed = solid.vertices_mm * sizes_mm[frame] @ rotations[frame].T + centres_mm[frame]
+        expected, _ = render_layers([Mesh(posed, solid.faces)], Camera(*pinholes[frame].tolist(), 64, 64))
+        np.testing.assert_allclose(depth_mm[frame], expected, atol=1e-3)
+        assert (depth_mm[frame] > 0).any() == (frame < 4)
+
+
+def test_many_images_check_their_faces_too() -> None:
+    mesh = make_rectangle(-20, -20, 20, 20, 1000)
+    solids, none = [Mesh(mesh.vertices_mm, np.array([[0, 2, 4]]))], np.zeros((0, 3))
+    with pytest.raises(BadInput, match="mesh 0: expected faces that name vertices 0 to 3"):
+        render_each(solids, np.zeros(0, np.int64), np.zeros((0, 3, 3)), none, none, np.zeros((0, 4)), 8)

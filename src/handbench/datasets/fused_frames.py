@@ -114,7 +114,7 @@ def _draw_place(frame: Frame, solid: Solid, rng: np.random.Generator) -> Box:
     if rng.random() < 0.75:
         direction[2] = -abs(direction[2])
     direction /= np.linalg.norm(direction)
-    rotation = settle_free_turn(quaternion_to_rotation(rng.normal(size=4)), find_symmetry(solid))
+    rotation = settle_free_turn(quaternion_to_rotation(rng.normal(size=4)), find_symmetry(solid.kind, solid.size_mm))
     # From between the fingers to where the surfaces just do not touch any more.
     away_mm = rng.uniform(0.3, 1.1) * (reach_along(solid, -direction @ rotation) + 20.0)
     return place_solid(solid, anchor_mm + away_mm * direction, rotation)

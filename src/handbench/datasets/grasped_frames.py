@@ -180,5 +180,5 @@ def _draw_view(rng: np.random.Generator) -> Float[np.ndarray, "6"]:
 
 def _place_in_camera(grasp: Grasp, pose: Float[np.ndarray, "26"]) -> Box:
     palm = hand_rotation(pose[3:6])
-    rotation = settle_free_turn(palm @ grasp.in_palm.rotation, find_symmetry(grasp.solid))
+    rotation = settle_free_turn(palm @ grasp.in_palm.rotation, find_symmetry(grasp.solid.kind, grasp.solid.size_mm))
     return place_solid(grasp.solid, pose[:3] + palm @ grasp.in_palm.centre_mm, rotation)

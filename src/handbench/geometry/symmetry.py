@@ -1,26 +1,29 @@
 """Which turns leave a solid as it is: poses that a depth image cannot tell apart.
 
-Only proper rotations count: nothing held is ever turned inside out by moving it.
+A cuboid with three different edges looks the same after the identity and three half turns, a prism with two equal
+edges after 8 turns, a cube after 24. Only proper rotations count: nothing held is ever turned inside out by moving it.
 """
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int64
 
+from handbench.errors import BadInput
 from handbench.geometry.box import Box, box_corners
-from handbench.geometry.solids import Solid
+from handbench.geometry.solids import KINDS
 
 Turns = Float[np.ndarray, "turns 3 3"]
 Rotation = Float[np.ndarray, "3 3"]
 
-_AXIS = 1
+AXIS = 1
 """A cylinder stands on its y axis."""
-_SAME_MM = 0.01
-"""Edges that differ by less are equally long."""
+SAME_EDGE = 1e-3
+"""Edges that differ by less than this share are equally long."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,25 +36,34 @@ class Symmetry:
     free: Literal["none", "axis", "all"]
     """Beyond them: none, any turn about the y axis, or any turn at all."""
 
+    @cached_property
+    def orders(self) -> Int64[np.ndarray, "turns 8"]:
+        """For each turn the order in which the corners of the turned box lie where those of the box lay."""
+        places = np.stack([box_corners(Box(np.zeros(3), turn, np.full(3, 2.0))) for turn in self.turns])
+        signs = places > 0
+        return (4 * signs[..., 0] + 2 * signs[..., 1] + signs[..., 2]).astype(np.int64)
 
-def find_symmetry(solid: Solid) -> Symmetry:
-    """The symmetry of a solid, from its kind and the edges of its bounding box."""
-    if solid.kind == "composed":
+
+def find_symmetry(kind: str, size_mm: Sequence[float] | Float[np.ndarray, "3"]) -> Symmetry:
+    """That of a solid by its word and the edges of its bounding box.
+
+    A cylinder or a sphere with unequal diameters has the turns of its box. Of a composed solid none is assumed.
+    """
+    if kind not in KINDS:
+        raise BadInput("solid", expected=" | ".join(KINDS), found=repr(kind), fix="name one of these")
+    if kind == "composed":
         return Symmetry(np.eye(3)[None], "none")
-    size_mm = solid.size_mm
+    size = np.asarray(size_mm, np.float64)
     # A turn of the box carries each axis to one of an equally long edge; a cylinder's axis to itself besides.
-    keeps = np.abs(np.abs(quarter_turns()) @ size_mm - size_mm).max(axis=1) < _SAME_MM
-    if solid.kind == "cylinder":
-        keeps &= np.abs(quarter_turns()[:, _AXIS, _AXIS]) == 1.0
-    free: dict[str, Literal["none", "axis", "all"]] = {"cuboid": "none", "cylinder": "axis", "sphere": "all"}
-    return Symmetry(quarter_turns()[keeps], free[solid.kind])
-
-
-def corner_orders(turns: Turns) -> Int[np.ndarray, "turns 8"]:
-    """For each turn the order in which the corners of the turned box lie where those of the box lay."""
-    places = np.stack([box_corners(Box(np.zeros(3), turn, np.full(3, 2.0))) for turn in turns])
-    signs = places > 0
-    return (4 * signs[..., 0] + 2 * signs[..., 1] + signs[..., 2]).astype(int)
+    turns = quarter_turns()
+    keeps = (np.abs(np.abs(turns) @ size - size) <= SAME_EDGE * size.max()).all(axis=1)
+    if kind == "cylinder":
+        keeps &= np.abs(turns[:, AXIS, AXIS]) == 1.0
+    round_for = {"cuboid": 0, "cylinder": 8, "sphere": 24}[kind]
+    free: Literal["none", "axis", "all"] = "none"
+    if keeps.sum() == round_for:
+        free = "all" if kind == "sphere" else "axis"
+    return Symmetry(turns[keeps], free)
 
 
 def settle_free_turn(rotation: Rotation, symmetry: Symmetry) -> Rotation:

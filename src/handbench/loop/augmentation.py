@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from handbench.conventions import BACKGROUND
+from handbench.geometry.patch_frame import PatchFrame, project_points
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,11 @@ class CropBatch:
     principal_px: Float[Tensor, "batch 2"]
     """The patch pixel of the optical axis, mostly far outside."""
 
+    @property
+    def frame(self) -> PatchFrame:
+        """What the patches look at."""
+        return PatchFrame(self.centre_mm, self.cube_mm, self.focal_px, self.principal_px, self.depth.shape[-1])
+
 
 @dataclass(frozen=True)
 class Ranges:
@@ -40,23 +46,6 @@ class Ranges:
     """Standard deviation of each coordinate of the cube's centre."""
     turn_rad: float = torch.pi
     """Largest turn; every angle up to it is as likely."""
-
-
-def make_camera(
-    patch_from_image: Float[Tensor, "batch 3 3"], focal: tuple[float, float], principal: tuple[float, float]
-) -> tuple[Float[Tensor, "batch 2"], Float[Tensor, "batch 2"]]:
-    """Focal lengths and principal point in patch pixels, from those of the image."""
-    scale, shift = patch_from_image.diagonal(dim1=1, dim2=2)[:, :2], patch_from_image[:, :2, 2]
-    return scale * scale.new_tensor(focal), scale * scale.new_tensor(principal) + shift
-
-
-def project_points(
-    points_mm: Float[Tensor, "*steps batch points 3"],
-    focal_px: Float[Tensor, "batch 2"],
-    principal_px: Float[Tensor, "batch 2"],
-) -> Float[Tensor, "*steps batch points 2"]:
-    """Patch pixels of points before the camera."""
-    return focal_px[:, None] * points_mm[..., :2] / points_mm[..., 2:] + principal_px[:, None]
 
 
 def augment(batch: CropBatch, ranges: Ranges) -> CropBatch:

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.errors import BadInput
-from handbench.loop.augmentation import CropBatch, make_camera
+from handbench.geometry.patch_frame import make_camera
+from handbench.loop.augmentation import CropBatch
 
 VALIDATION_SHARE = 0.1
 """Of the training frames, the last of the list: what tells whether the error still falls. Never test frames."""

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from handbench.conventions import Camera
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.errors import BadInput
-from handbench.loop.augmentation import CropBatch, make_camera, project_points
+from handbench.geometry.patch_frame import make_camera, project_points
+from handbench.loop.augmentation import CropBatch
 from handbench.loop.crop_data import apply
 
 Points = Float[Tensor, "batch 3"]
@@ -74,8 +75,12 @@ def find_joint_mm(crops: CropBatch) -> Points:
     return crops.joints[:, 0] * crops.cube_mm[:, None] / 2 + crops.centre_mm
 
 
-def refine_centres(network: nn.Module, crops: CropBatch) -> Refined:
-    """Where the network finds its joint (Sec. 3.2: "finally crop again using the predicted location")."""
-    offsets = apply(network, crops.depth)
+def place_centres(offsets: Points, crops: CropBatch) -> Refined:
+    """Where these offsets put the cubes."""
     moved = (offsets.abs() <= 1).all(dim=1)
     return Refined(torch.where(moved[:, None], find_points_mm(offsets, crops), crops.centre_mm), moved)
+
+
+def refine_centres(network: nn.Module, crops: CropBatch) -> Refined:
+    """Where the network finds its joint (Sec. 3.2: "finally crop again using the predicted location")."""
+    return place_centres(apply(network, crops.depth), crops)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import no_type_check
 
 import numpy as np
-from jaxtyping import Float32, Int16, Int64
+from jaxtyping import Float32, Float64, Int16, Int64
 from numba import njit
 
 from handbench.conventions import Camera
@@ -40,6 +40,32 @@ def render_layers(meshes: Sequence[Mesh], camera: Camera) -> tuple[Depth, Layer]
         snapped = _snap(vertices_mm, camera.fx, camera.fy, camera.cx, camera.cy, camera.width, camera.height)
         _draw_faces(exact, snapped, faces, index, depth_mm, layer)
     return depth_mm, layer
+
+
+def render_each(
+    meshes: Sequence[Mesh],
+    which: Int64[np.ndarray, "frames"],
+    rotations: Float64[np.ndarray, "frames 3 3"],
+    centres_mm: Float64[np.ndarray, "frames 3"],
+    stretches: Float64[np.ndarray, "frames 3"],
+    pinholes: Float64[np.ndarray, "frames 4"],
+    size_px: int,
+) -> Float32[np.ndarray, "frames size size"]:
+    """One of the meshes in each of many small square images: stretched in its own axes, turned, put in its place.
+
+    `pinholes` holds fx, fy, cx and cy of every image. No mesh is posed outside of the kernel, so that a cuboid at 64
+    pixels takes as long as its pixels do.
+    """
+    vertices = [np.ascontiguousarray(mesh.vertices_mm, np.float64) for mesh in meshes]
+    faces = [np.ascontiguousarray(mesh.faces, np.int64) for mesh in meshes]
+    for index, (points, corners) in enumerate(zip(vertices, faces, strict=True)):
+        _check_faces(corners, len(points), index)
+    depth_mm = np.zeros((len(which), size_px, size_px), np.float32)
+    for index in np.unique(which).tolist():
+        frames = np.flatnonzero(which == index)
+        poses = tuple(np.ascontiguousarray(values) for values in (rotations, centres_mm, stretches, pinholes))
+        _draw_each(vertices[index], faces[index], frames, *poses, depth_mm)
+    return depth_mm
 
 
 def _check_faces(faces: Int64[np.ndarray, "faces 3"], vertices: int, index: int) -> None:
@@ -87,6 +113,25 @@ def _snap(vertices_mm, fx, fy, cx, cy, width, height):
             snapped[i, 0] = np.rint(u * _SUBPIXELS) / _SUBPIXELS
             snapped[i, 1] = height - 1.0 - np.rint(v * _SUBPIXELS) / _SUBPIXELS
     return snapped
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+@no_type_check
+def _draw_each(vertices, faces, frames, rotations, centres_mm, stretches, pinholes, depth_mm):
+    """One mesh into the frames that show it."""
+    size = depth_mm.shape[1]
+    layer = np.empty((size, size), np.int16)
+    posed = np.empty_like(vertices)
+    for frame in frames:
+        for i in range(len(vertices)):
+            for axis in range(3):
+                posed[i, axis] = centres_mm[frame, axis]
+                for own in range(3):
+                    posed[i, axis] += rotations[frame, axis, own] * stretches[frame, own] * vertices[i, own]
+        fx, fy, cx, cy = pinholes[frame]
+        layer[:] = -1
+        exact = _project(posed, fx, fy, cx, cy)
+        _draw_faces(exact, _snap(posed, fx, fy, cx, cy, size, size), faces, 0, depth_mm[frame], layer)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

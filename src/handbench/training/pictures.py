@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from handbench.conventions import BACKGROUND
 from handbench.datasets.scored_skeleton import scored_skeleton
 from handbench.datasets.torch_dataset import CropDataset
-from handbench.loop.augmentation import project_points
+from handbench.geometry.patch_frame import project_points
 from handbench.loop.crop_data import Data, apply, choose_evenly, find_labelled, gather, measure_frames_mm
 from handbench.loop.impossible_poses import make_impossible
 from handbench.methods import Trained, load_method
