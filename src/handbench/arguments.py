@@ -151,6 +151,9 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--poses", type=Path, metavar="DIR", help="poses fitted to the labels, for predictions that give angles"
     )
+    parser.add_argument(
+        "--truth", type=Path, metavar="FILE", help="truth.npz of embedded data, for predictions of hand and object"
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="default results/evaluate/DATASET/METHOD")
     parser.add_argument("--json", action="store_true", help="for machines; draws no figures")
     _add_call(parser)

@@ -265,6 +265,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
         ground_truth_layout=options.ground_truth_layout,
         frames=options.frames,
         poses=options.poses,
+        true_objects=options.truth,
         out=folder,
         call=options.call,
     )
