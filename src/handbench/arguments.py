@@ -96,6 +96,12 @@ def _add_crop(commands: argparse._SubParsersAction) -> None:
     _add_dataset(parser)
     parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="folder of the dataset's own files")
     parser.add_argument("--split", required=True, metavar="S", help="train, test or all, as the dataset has them")
+    parser.add_argument(
+        "--revised",
+        type=Path,
+        metavar="PATH",
+        help="dexter: revised annotations in the place of the shipped ones, one file or a folder with one a sequence",
+    )
     parser.add_argument("--centre", required=True, metavar="C", help="joint, joint-<name>, com, block or localized")
     learned = parser.add_argument_group("with --centre localized")
     learned.add_argument("--localizer", type=Path, metavar="CHECKPOINT", help="folder of a trained localizer")

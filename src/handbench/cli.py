@@ -114,7 +114,7 @@ def run_crop(options: argparse.Namespace) -> None:
     from handbench.datasets.crops import build_crops
     from handbench.datasets.importers import list_frames
 
-    listing = list_frames(options.dataset, options.root, options.split)
+    listing = list_frames(options.dataset, options.root, options.split, revised=options.revised)
     build_crops(
         listing,
         centre=options.centre,

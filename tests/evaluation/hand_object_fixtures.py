@@ -18,7 +18,9 @@ from handbench.evaluation.evaluate import evaluate
 from handbench.evaluation.evaluation_files import save_evaluation
 from handbench.evaluation.true_boxes import read_true_corners
 from handbench.hand.keypoints import KEYPOINTS, keypoint_positions
+from handbench.training.picture_file import Pictures
 from handbench.training.prediction_file import FILE, save_predictions
+from handbench.training.probe_file import save_probe
 
 MIRROR = np.array([-1.0, 1.0, 1.0])
 SEEDS = (0, 1, 2)
@@ -40,6 +42,7 @@ MODULES = {
     "handobject": Strayed("Feedback, hand and object", (12.0, 9.0, 8.0), (7.0, 5.0, 4.0), (8.0, 5.0, 4.0)),
     "handobject_network": Strayed("Feedback, object drawn by a network", (12.0, 9.0, 8.1), (7, 5, 4.1), (8, 5, 4.1)),
     "handobject_single": Strayed("Single network", (20.0,), (18.0,), (16.0,)),
+    "handobject_composed": Strayed("Feedback, composed object", (12.0, 9.0, 8.0), (7.0, 5.0, 4.0), (8.0, 5.0, 4.0)),
     "handobject_rotation": Strayed("Rotation and translation", (12.0,), (8.0,), (20.0,)),
 }
 
@@ -108,7 +111,9 @@ def write_call(run: Path, modules: dict[str, Strayed] = MODULES) -> None:
     trained: dict[str, Any] = {"datasets": ["dexter"], "settings": {"epochs": 8, "batch": 64}}
     settings: dict[str, Any] = {"seeds": list(SEEDS), "scale": "demo", "source": "embedded", "use": ["dexter"]}
     localizers = [f"handobject_{part}_localizer{of}" for part in ("hand", "object") for of in ("", "_spheres")]
-    settings["modules"] = {name: trained | {"needs": []} for name in (*modules, *localizers)}
+    parts = [f"handobject_{part}_{kind}" for part in ("hand", "object") for kind in ("predictor", "updater")]
+    settings["modules"] = {name: trained | {"needs": []} for name in (*modules, *localizers, *parts)}
+    settings["modules"]["handobject"]["needs"] = parts
     call = {"call": "0" * 32, "started": "2030-01-02T03:04:05+00:00", "command": "snakemake", "scale": "demo"}
     call |= {"source": "embedded", "commit": "abc1234", "config_digest": "0123456789abcdef", "settings": settings}
     (run / "call.json").write_text(json.dumps(call))
@@ -163,6 +168,43 @@ def evaluate_module(run: Path, module: str, title: str, seed: int) -> Path:
     told = evaluate(folder / FILE, "dexter", title, true_objects=run / TRUTH, out=out, call=run / "call.json")
     save_evaluation(told, out)
     return out
+
+
+def write_probes(run: Path) -> None:
+    """Localizers of which one is thrown off by objects it never saw, and the time of the loop."""
+    sequences = open_store(run / "crop/dexter/com/test").sequences
+    off_mm = {"hand_localizer": 9.0, "hand_localizer_spheres": 10.2}
+    off_mm |= {"object_localizer": 11.0, "object_localizer_spheres": 38.0}
+    for seed in SEEDS:
+        for word, mean_mm in off_mm.items():
+            distances = np.random.default_rng(seed).gamma(4, mean_mm / 4, len(sequences))
+            numbers = {"frames": len(sequences), "sequences": sequences, "frame_localized_mm": distances.tolist()}
+            write_probe(run, f"handobject_{word}", seed, numbers)
+        timed = {"localizer": 1.2, "predictor": 1.8, "synthesizer": 4.1, "updater": 2.2, "loop": 16.0}
+        faster = {part: time_ms / 3 for part, time_ms in timed.items()}
+        told = {"milliseconds": {"1": timed, "64": faster}, "threads": 2, "device": "CPU", "precision": "float32"}
+        write_probe(run, "handobject", seed, {"frames": len(sequences), **told})
+
+
+def write_probe(run: Path, module: str, seed: int, numbers: dict[str, Any]) -> None:
+    content = {"kind": "any", "module": module, "seed": seed, "paper": "feedback19", "settings": {}}
+    content |= {"dataset": "dexter", "converged": True, "source": "embedded", "scale": "demo", "centre": "com"}
+    nothing = np.zeros((0, 8, 8), np.uint8)
+    pictures = Pictures(
+        rows=np.zeros(0, np.int64),
+        chosen=(),
+        steps=(),
+        camera=nothing,
+        drawn=nothing[:, None],
+        truth_px=np.zeros((0, 5, 3), np.float32),
+        poses_px=np.zeros((0, 1, 5, 3), np.float32),
+        pose_mm=np.zeros((0, 1), np.float32),
+        hand_mm=np.zeros((0, 1), np.float32),
+        image_mm=np.zeros((0, 1), np.float32),
+        cube_mm=np.zeros(0, np.float32),
+    )
+    folder = run / "probe" / "dexter" / module / f"seed{seed}"
+    save_probe(folder, content | {"sha256_of_checkpoint": "", "numbers": numbers}, pictures)
 
 
 def change_card(folder: Path, change: Callable[[dict[str, Any], dict[str, Any]], None]) -> None:

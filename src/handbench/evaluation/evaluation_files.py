@@ -4,6 +4,7 @@ import io
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -63,7 +64,9 @@ def _error_bytes(evaluation: Evaluation) -> bytes:
         else {}
     )
     held = evaluation.object_score
-    of_object = {f"{metric}_mm": steps.astype(np.float32) for metric, steps in held.frames_mm.items()} if held else {}
+    of_object: dict[str, Any] = (
+        {f"{name}_mm": mm.astype(np.float32) for name, mm in held.frames_mm.items()} if held else {}
+    )
     np.savez_compressed(
         buffer,
         errors_mm=evaluation.score.errors_mm.astype(np.float32),
