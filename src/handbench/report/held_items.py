@@ -24,7 +24,7 @@ from handbench.report.items import Absent, Column, Figure, Item, Table
 from handbench.report.loop_figures import draw_iterations
 from handbench.report.loop_items import tell_results
 from handbench.report.run_card import join_words
-from handbench.report.sources import DASH, NOT_RUN, Sources
+from handbench.report.sources import NOT_RUN, Sources
 from handbench.report.stamps import SEPARATOR, stamp_printed, stamp_results
 
 SEQUENCES = FEEDBACK19_TABLE_2_SEQUENCES[:-1]
@@ -115,7 +115,7 @@ def _tell_table_2(results: Sequence[Result], sources: Sources) -> tuple[str, ...
         "predictions for Dexter+Object, so nothing is recomputed.",
     ]
     if not results:
-        return (*notes, DASH)
+        return tuple(notes)
     annotations = join_words(one.protocol.get("annotations", "shipped") for one in results)
     known = {hold(one).side == KNOWN for one in results}
     return (
@@ -123,7 +123,6 @@ def _tell_table_2(results: Sequence[Result], sources: Sources) -> tuple[str, ...
         *(NEAREST[side] for side in sorted(known)),
         f"Annotations: {annotations}. {tell_results(results)} The interval draws blocks of at least 50 neighbouring "
         "frames with all their seeds; a sequence counts as much as another, however long it is.",
-        DASH,
         *sources.caution,
     )
 
