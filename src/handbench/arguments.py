@@ -116,6 +116,12 @@ def _add_crop(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="folder of the dataset's own files")
     parser.add_argument("--split", required=True, metavar="S", help="train, test, all: as the dataset has them")
     parser.add_argument(
+        "--revised",
+        type=Path,
+        metavar="PATH",
+        help="dexter: revised annotations in the place of the shipped ones, one file or a folder with one a sequence",
+    )
+    parser.add_argument(
         "--centre", required=True, metavar="C", help="joint, joint-<name>, com, com-<mm>, block or localized"
     )
     learned = parser.add_argument_group("with --centre localized")
@@ -171,6 +177,9 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--frames", type=Path, metavar="DIR", help="the NYU images, for predictions in pixels alone")
     parser.add_argument(
         "--poses", type=Path, metavar="DIR", help="poses fitted to the labels, for predictions that give angles"
+    )
+    parser.add_argument(
+        "--truth", type=Path, metavar="FILE", help="truth.npz of embedded data, for predictions of hand and object"
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="default results/evaluate/DATASET/METHOD")
     parser.add_argument("--json", action="store_true", help="for machines; draws no figures")

@@ -128,7 +128,7 @@ def run_crop(options: argparse.Namespace) -> None:
     from handbench.datasets.crops import build_crops
     from handbench.datasets.importers import list_frames
 
-    listing = list_frames(options.dataset, options.root, options.split)
+    listing = list_frames(options.dataset, options.root, options.split, revised=options.revised)
     build_crops(
         listing,
         centre=options.centre,
@@ -279,6 +279,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
         ground_truth_layout=options.ground_truth_layout,
         frames=options.frames,
         poses=options.poses,
+        true_objects=options.truth,
         out=folder,
         call=options.call,
     )

@@ -45,6 +45,7 @@ class Dataset(Strict):
     seed: Seed = 0
     centres: Annotated[list[Centre], Field(min_length=1)]
     path: str | None = None
+    revised: str | None = None
     mirrors: list[str] = Field(default_factory=list)
     allow_skips: Annotated[int, Field(ge=0)] = 0
 

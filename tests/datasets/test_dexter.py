@@ -13,6 +13,9 @@ from miniature import make_depth, make_joints, write_dexter
 
 from handbench.conventions import DEXTER, DEXTER_HAND, DEXTER_SEQUENCES
 from handbench.datasets import dexter
+from handbench.datasets.crops import build_crops
+from handbench.datasets.importers import list_frames
+from handbench.datasets.store import open_store
 from handbench.errors import BadInput
 from handbench.geometry.camera import project_points
 
@@ -254,3 +257,34 @@ def test_revised_points_with_impossible_depth_are_refused(tmp_path: Path, depth:
     (tmp_path / "a.txt").write_text("; ".join(numbers) + ";\n")
     with pytest.raises(BadInput, match=r"a\.txt, line 1: .*joint 24 at"):
         dexter.read_revised(tmp_path / "a.txt")
+
+
+def test_which_annotations_they_are_goes_with_the_frames(tmp_path: Path) -> None:
+    write_dexter(tmp_path)
+    points_mm = np.random.default_rng(7).uniform(-80, 80, (6, 24, 3)) + np.array([0, 0, 400.0])
+    write_revised(tmp_path / "revised.txt", points_mm)
+    listings = {
+        "shipped": list_frames("dexter", tmp_path, "test"),
+        "revised": list_frames("dexter", tmp_path, "test", revised=tmp_path / "revised.txt"),
+    }
+    for word, listing in listings.items():
+        assert listing.annotations == word
+        build_crops(listing, centre="block", size_px=16, out=tmp_path / word)
+        assert open_store(tmp_path / word).card["protocol"]["annotations"] == word
+    differences = np.abs(listings["shipped"].joints_mm - listings["revised"].joints_mm)
+    assert np.nanmax(differences) > 1
+
+
+@pytest.mark.parametrize(
+    ("dataset", "revised", "said"),
+    [
+        ("icvl", "revised.txt", "expected dexter with revised annotations, found icvl"),
+        ("dexter", "missing.txt", "expected revised annotations, a file or a folder, found no such path"),
+    ],
+)
+def test_revised_annotations_that_are_not_there_are_named(
+    tmp_path: Path, dataset: str, revised: str, said: str
+) -> None:
+    write_dexter(tmp_path)
+    with pytest.raises(BadInput, match=said):
+        list_frames(dataset, tmp_path, "test", revised=tmp_path / revised)

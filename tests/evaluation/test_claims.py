@@ -57,7 +57,7 @@ def test_without_anything_nothing_is_decided() -> None:
     assert {one.status for one in verdicts} == {"not-run"}
     reasons = {one.claim.id: one.reason for one in verdicts}
     assert reasons["FB1"] == "no demo-embedded results of feedback15 on nyu; of feedback15_predictor on nyu"
-    assert reasons["GF11"] == "no demo-embedded results of feedback19's hand and object loops timed on a GPU"
+    assert reasons["GF11"] == "no demo-embedded probes of handobject on dexter"
     assert reasons["GF10"] == "no published record: run `handbench download published`"
     assert all(reasons[claim.id] for claim in CLAIMS)
     assert {(one.scale, one.source) for one in verdicts if one.claim.id in OF_RECORD} == {("-", "published")}

@@ -80,9 +80,7 @@ def test_the_nearest_turn_of_a_cylinder_is_that_of_a_search() -> None:
     pose, rng = Rotation.from_rotvec([0.4, -0.2, 0.9]), np.random.default_rng(0)
     for _ in range(5):
         predicted = make_corners(UPRIGHT, pose * Rotation.random(rng=rng)) + torch.from_numpy(rng.normal(0, 5, (8, 3)))
-        loss = nearest_corner_loss(
-            predicted, make_corners(UPRIGHT, pose), [find_symmetry("cylinder", UPRIGHT)], FIRST
-        )
+        loss = nearest_corner_loss(predicted, make_corners(UPRIGHT, pose), [find_symmetry("cylinder", UPRIGHT)], FIRST)
         search = [
             float((predicted - make_corners(UPRIGHT, pose * Rotation.from_rotvec([0, angle, 0]) * flip)).square().sum())
             for angle in np.linspace(0, 2 * np.pi, 721)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from handbench.conventions import BACKGROUND
-from handbench.geometry.patch_frame import PatchFrame, points_to_mm, project_points
 from handbench.geometry.corner_loss import nearest_corner_loss
+from handbench.geometry.patch_frame import PatchFrame, points_to_mm, project_points
 from handbench.geometry.symmetry import find_symmetry
 from handbench.loop.augmentation import CropBatch
 from handbench.loop.hand_object_iteration import (

@@ -13,7 +13,7 @@ import pytest
 
 from handbench.report import figures
 from handbench.report.figures import HATCHES, MARKERS, draw_accuracy, draw_joint_bars, draw_view_errors
-from handbench.report.page import read_png_size
+from handbench.report.page import read_size
 
 STAMP = "NYU, 3 frames | data: embedded | seeds: 0"
 MEANS = {"one": 12.0, "two, $x^2$ & #1": 15.5}
@@ -86,7 +86,7 @@ def test_a_figure_of_views_names_the_mean_error(tmp_path, monkeypatch):
 
 
 def test_pictures_are_large_enough_for_print(tmp_path):
-    width, height = read_png_size(draw_accuracy(make_curves(), MEANS, tmp_path / "a", title="A", stamp=STAMP)[0])
+    width, height = read_size(draw_accuracy(make_curves(), MEANS, tmp_path / "a", title="A", stamp=STAMP)[0])
     assert width == pytest.approx(6.8 * 180, abs=1)
     assert height > 700
 

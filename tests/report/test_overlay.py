@@ -1,5 +1,7 @@
 """Overlay pictures: their number and size, where a joint is drawn, and what is left out."""
 
+import dataclasses
+import json
 from pathlib import Path
 
 import cv2
@@ -9,9 +11,11 @@ import pytest
 from handbench.conventions import ICVL
 from handbench.datasets.centres import Centre
 from handbench.datasets.own_frames import unlabelled_frame
+from handbench.geometry.box import Box, box_corners
 from handbench.report.overlay import write_overlays
-from handbench.report.own_joints import OwnJoints
+from handbench.report.own_joints import OwnJoints, write_joints_csv, write_joints_json
 from handbench.report.skeleton import CASING, PART_COLOURS
+from handbench.report.wireframe import list_edges
 
 CUBE = Centre(np.float32([0, 0, 500]), 250.0)
 TILE = slice(76, 76 + 640), slice(24, 24 + 640)
@@ -103,3 +107,32 @@ def test_any_name_can_be_a_title(tmp_path, name):
     renamed = OwnJoints(name, own.file, own.camera, own.cube, own.steps_mm)
     [path] = write_overlays(make_frame(), renamed, ICVL.joints, name, tmp_path)
     assert path.stat().st_size > 1000
+
+
+def test_the_box_of_an_object_is_drawn_and_told(tmp_path):
+    turn, _ = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))
+    corners = box_corners(Box(np.array([10.0, 0, 500]), turn, np.array([50.0, 90, 30])))
+    own = dataclasses.replace(make_joints(2), corners=np.float32([corners, corners + [5, 0, 0]]))
+    paths = write_overlays(make_frame(), own, ICVL.joints, "model", tmp_path)
+    assert PART_COLOURS["object"] in colours_of(read_picture(paths[0])[TILE])
+    without = write_overlays(make_frame(), make_joints(2, "b"), ICVL.joints, "model", tmp_path)
+    assert PART_COLOURS["object"] not in colours_of(read_picture(without[0]))
+    write_joints_csv(tmp_path / "a.csv", [own], ICVL.joints.names)
+    rows = (tmp_path / "a.csv").read_text().splitlines()
+    assert len(rows) == 1 + 2 * (16 + 8)
+    first = next(row for row in rows if ",1,1,corner_110," in row)
+    np.testing.assert_allclose([float(n) for n in first.split(",")[4:7]], corners[6] + [5, 0, 0], atol=1e-3)
+    write_joints_json(tmp_path / "a.json", [own], ICVL.joints.names, "model")
+    told = json.loads((tmp_path / "a.json").read_text())["frames"][0]["iterations"][1]["object"]["corner_110"]
+    np.testing.assert_allclose(told["xyz"], corners[6] + [5, 0, 0], atol=1e-3)
+
+
+def test_the_edges_of_the_farthest_corner_are_behind():
+    pixels = box_corners(Box(np.zeros(3), np.eye(3), np.array([2.0, 3, 4]))) + [10, 10, 100]
+    pixels[:, 2] += pixels[:, 0] + 2 * pixels[:, 1]
+    edges = list_edges(pixels)
+    assert len(edges) == 12
+    assert [hidden for *_, hidden in edges].count(True) == 3
+    assert {corner for a, b, hidden in edges if hidden for corner in (a, b)} == {7, 3, 5, 6}
+    pixels[0, 0] = np.nan
+    assert list_edges(pixels) == []

@@ -19,8 +19,10 @@ rule crop:
         out=subpath(output.store, parent=True),
         size=settings.crop.size_px,
         skips=lambda wildcards: allowed_skips(wildcards.dataset),
+        revised=lambda wildcards: revised_option(wildcards.dataset),
         sources=stage_digest("crop"),
     shell:
         "python -m handbench crop {wildcards.dataset} --root {params.root:q} --split {wildcards.split}"
-        " --centre {wildcards.centre} --size {params.size} --allow-skips {params.skips} --out {params.out:q}"
+        " --centre {wildcards.centre} --size {params.size} --allow-skips {params.skips} {params.revised}"
+        " --out {params.out:q}"
         " --jobs {threads} > {log} 2>&1"

@@ -21,9 +21,10 @@ rule evaluate:
         title=lambda wildcards: settings.modules[wildcards.module].title,
         record=lambda wildcards, input: record_option(input.published),
         poses=lambda wildcards, input: poses_option(input.poses),
+        truth=lambda wildcards: true_objects_option(wildcards.dataset),
         out=subpath(output.evaluation, parent=True),
         call=CALL_FILE,
         sources=stage_digest("evaluate"),
     shell:
         "python -m handbench evaluate {params.predictions:q} {wildcards.dataset} {params.title:q} {params.record}"
-        " {params.poses} --out {params.out:q} --call {params.call:q} > {log} 2>&1"
+        " {params.poses} {params.truth} --out {params.out:q} --call {params.call:q} > {log} 2>&1"

@@ -166,6 +166,17 @@ def truth_option(dataset):
     return f"--truth {shlex.quote(f'{RUN}/synthesize/{dataset}/truth.npz')}" if embedded else ""
 
 
+def true_objects_option(dataset):
+    """The same for the boxes that embedded hands hold, which predictions of hand and object are held against."""
+    return truth_option(dataset) if dataset == "dexter" else ""
+
+
+def revised_option(dataset):
+    """The command line's words for annotations in the place of the shipped ones, if the config names some."""
+    revised = settings.datasets[dataset].revised
+    return f"--revised {shlex.quote(str(Path(revised).expanduser()))}" if revised and settings.source == "real" else ""
+
+
 def published_fits(papers=PAPERS):
     """The fit of NYU's published labels, where the record is at hand or is to be fetched."""
     asked = "deepmodel" in papers and "nyu" in settings.use and published_manifest()

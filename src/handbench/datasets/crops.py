@@ -269,6 +269,7 @@ def _describe_protocol(
         "source": name_source(listing.root),
         "source_shown_by": explain_source(listing.root),
         "split": listing.split,
+        **({"annotations": listing.annotations} if listing.annotations else {}),
         "frames": len(listing),
         "joints": list(convention.joints.names),
         "scored": list(convention.scored),

@@ -27,6 +27,8 @@ REVISED_TIPS = (4, 8, 12, 16, 20)
 """Fingertips among the 21 hand joints of the revised annotations; thumb first is our reading of them."""
 
 REVISED_POINTS = 24
+SHIPPED, REVISED = "shipped", "revised"
+"""What stores and tables call the annotations of the dataset's own archive, and those that came later."""
 
 _SUFFIXES = (".png", ".pgm", ".bin")
 _FOLDERS = ("", "data", "dexter+object/data")
@@ -78,6 +80,7 @@ def list_frames(root: Path, split: str, *, revised: Path | None = None) -> Listi
         sequences=sequences,
         joints_mm=np.concatenate(joints),
         read_depth=read_depth,
+        annotations=SHIPPED if revised is None else REVISED,
     )
 
 

@@ -17,8 +17,11 @@ IMPORTERS: dict[str, Callable[[Path, str], Listing]] = {
 }
 
 
-def list_frames(dataset: str, root: Path, split: str) -> Listing:
-    """The frames of a split in published order; MSRA's only split is "all", its folds are chosen by subject later."""
+def list_frames(dataset: str, root: Path, split: str, *, revised: Path | None = None) -> Listing:
+    """The frames of a split in published order; MSRA's only split is "all", its folds are chosen by subject later.
+
+    `revised` are annotations that take the place of the shipped ones; only Dexter+Object has any.
+    """
     if dataset not in IMPORTERS:
         raise BadInput(
             "dataset",
@@ -26,4 +29,17 @@ def list_frames(dataset: str, root: Path, split: str) -> Listing:
             found=repr(dataset),
             fix="name one of those; a new dataset needs a module in handbench.datasets and a line in importers.py",
         )
-    return IMPORTERS[dataset](root, split)
+    if revised is None:
+        return IMPORTERS[dataset](root, split)
+    if dataset != dexter.DEXTER.name:
+        raise BadInput(
+            revised,
+            expected="dexter with revised annotations",
+            found=dataset,
+            fix="leave --revised out, or its setting",
+        )
+    if not revised.exists():
+        raise BadInput(
+            revised, expected="revised annotations, a file or a folder", found="no such path", fix="check the path"
+        )
+    return dexter.list_frames(root, split, revised=revised)

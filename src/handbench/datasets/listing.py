@@ -41,6 +41,8 @@ class Listing:
     joints_mm: Float32[np.ndarray, "frames joints 3"]
     """Camera axes; NaN where a joint was not annotated."""
     read_depth: Callable[[Path], Float32[np.ndarray, "height width"]]
+    annotations: str = ""
+    """Which labels these are, of a dataset that has been labelled more than once."""
 
     def in_image(self) -> Bool[np.ndarray, "frames"]:
         """Whether any labelled scored joint of a frame projects into the image; true where none is labelled."""

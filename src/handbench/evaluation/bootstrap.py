@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float, Float64, Int64, Real
 
 BLOCK_FRAMES = 50
 BLOCKS_WANTED = 40
@@ -102,12 +102,12 @@ def name_blocks(sequences: Sequence[str], rows: Int64[np.ndarray, "frames"] | No
 
 def bootstrap_blocks(
     sums: Float64[np.ndarray, "blocks"],
-    counts: Int64[np.ndarray, "blocks"],
+    counts: Real[np.ndarray, "blocks"],
     *,
     seed: int = 0,
     replicates: int = REPLICATES,
 ) -> Interval:
-    """Mean and interval of the values behind the sums and counts of blocks."""
+    """Mean and interval of the values behind the sums and counts of blocks, or behind weighed ones."""
     # Blocks without one measured value have nothing to say and are not drawn.
     block_sums, block_counts = sums[counts > 0], counts[counts > 0]
     number = len(block_sums)

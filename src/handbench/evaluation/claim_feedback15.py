@@ -19,7 +19,7 @@ from handbench.evaluation.claim_rules import (
     judge_size,
     judge_speed,
 )
-from handbench.evaluation.probes import Probe, describe_device, list_batches
+from handbench.evaluation.probes import Probe, describe_device, find_fastest
 from handbench.evaluation.results import compare_results
 
 LOOP, PREDICTOR = "feedback15", "feedback15_predictor"
@@ -34,7 +34,7 @@ GAIN_PERCENT = 10.0
 IMPROVED_PERCENT = 90.0
 MOVED_SHARE = 1 / 3
 ROUNDED_MM = 0.002
-BATCH, PRINTED_FPS = "64", 400.0
+PRINTED_FPS = 400.0
 SUBJECTS = {"test_1": "subject seen in training", "test_2": "unseen subject"}
 """Sequences of NYU's test set and whom they show."""
 
@@ -201,7 +201,7 @@ def decide_fb10(evidence: Evidence) -> Finding:
     if missing:
         return Finding("not-run", missing, figure=figure)
     probes = evidence.find_probes(LOOP, "nyu")
-    batch, speed = _find_fastest(probes)
+    batch, speed = find_fastest(probes)
     single_ms = float(np.mean([one.read("milliseconds", "1", "loop") for one in probes]))
     device = ", ".join(dict.fromkeys(describe_device(one) for one in probes))
     outcome = judge_speed(speed, PRINTED_FPS, unit=f"frames/s in batches of {batch}", device=device)
@@ -213,16 +213,6 @@ def decide_fb10(evidence: Evidence) -> Finding:
         seeds=tuple(one.seed for one in probes),
         figure=figure,
     )
-
-
-def _find_fastest(probes: Sequence[Probe]) -> tuple[str, float]:
-    """The batch of most frames a second, and these: of 64, and of the larger one that a GPU was timed with as well."""
-    batches = [BATCH, *(batch for batch in list_batches(probes) if batch not in ("1", BATCH))]
-    speeds = {
-        batch: float(np.mean([1000 / one.read("milliseconds", batch, "loop") for one in probes])) for batch in batches
-    }
-    fastest = max(speeds, key=lambda batch: speeds[batch])
-    return fastest, speeds[fastest]
 
 
 DECIDERS = {

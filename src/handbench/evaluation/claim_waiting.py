@@ -1,12 +1,6 @@
 """What each claim without a decider waits for; a row goes when the paper's file gains the decider."""
 
 WAITING = {
-    "GF4": "hand and object loops on dexter, the initialisation and the final pose of each sequence",
-    "GF5": "single network for hand and object on dexter, beside the loops",
-    "GF7": "hand and object localizers, trained on spheres and tested on cuboids",
-    "GF8": "object loop on dexter with a synthesizer network and with the renderer",
-    "GF9": "object predictors on dexter, of corners and of rotation and translation",
-    "GF11": "hand and object loops timed on a GPU",
     "RF1": "base network and its refinement by the depth loss on a shifted domain",
     "RF2": "refinement by the depth loss alone and by all losses, on noisy and on clean data",
     "RF3": "single-image fits of 70 steps",

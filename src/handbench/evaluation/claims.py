@@ -12,7 +12,13 @@ import pandas as pd
 
 from handbench.datasets.files import replace_file
 from handbench.errors import BadInput
-from handbench.evaluation import claim_crossing, claim_deepmodel, claim_feedback15, claim_feedback19
+from handbench.evaluation import (
+    claim_crossing,
+    claim_deepmodel,
+    claim_feedback15,
+    claim_feedback19,
+    claim_handobject,
+)
 from handbench.evaluation.claim_list import CLAIMS, Claim
 from handbench.evaluation.claim_rules import Evidence, Finding, Status
 from handbench.evaluation.claim_waiting import WAITING
@@ -22,7 +28,11 @@ from handbench.evaluation.published import Record
 from handbench.evaluation.results import Result
 
 DECIDERS: Mapping[str, Callable[[Evidence], Finding]] = (
-    claim_feedback15.DECIDERS | claim_feedback19.DECIDERS | claim_deepmodel.DECIDERS | claim_crossing.DECIDERS
+    claim_feedback15.DECIDERS
+    | claim_feedback19.DECIDERS
+    | claim_handobject.DECIDERS
+    | claim_deepmodel.DECIDERS
+    | claim_crossing.DECIDERS
 )
 RECORD_SCALE, RECORD_SOURCE = "-", "published"
 """What stands for scale and source where no run of this project was needed."""

@@ -13,6 +13,7 @@ from handbench.evaluation.angle_score import AngleScore
 from handbench.evaluation.bootstrap import Interval, bootstrap_difference
 from handbench.evaluation.ground_truth import find_ground_truth, open_record
 from handbench.evaluation.hand_object import average_sequences, measure_hand_object
+from handbench.evaluation.hand_object_score import KNOWN, HandObjectScore, average_metrics
 from handbench.evaluation.own_predictions import OwnPredictions, find_own
 from handbench.evaluation.pixel_predictions import read_any
 from handbench.evaluation.predictions import GroundTruth, Predictions
@@ -64,6 +65,8 @@ class Evaluation:
     """Where the pipeline's own predictions come from; None for anyone else's file."""
     angles: AngleScore | None = None
     """Of predictions that give angles, where the true ones are known."""
+    object_score: HandObjectScore | None = None
+    """Of the pipeline's predictions of hand and object, every iteration."""
 
     @property
     def mean_error_mm(self) -> float:
@@ -141,6 +144,7 @@ def evaluate(
     ground_truth_layout: str = "auto",
     frames: Path | None = None,
     poses: Path | None = None,
+    true_objects: Path | None = None,
     out: Path | None = None,
     call: Path | None = None,
 ) -> Evaluation:
@@ -150,7 +154,8 @@ def evaluate(
     were made of; else the labels of the record (`record`, or where the download put it), else a
     `*_test_groundtruth_label.txt` beside the prediction file. `frames` is the folder of the dataset's own files; only
     NYU's test_predictions.mat, which has pixels without depth, needs it. `poses` is the folder of poses fitted to the
-    labels, the true angles of predictions that give some. `out` and `call` say which run it belongs to.
+    labels, the true angles of predictions that give some. `true_objects` is the truth.npz of embedded data, which
+    tells what no label does of a held box. `out` and `call` say which run it belongs to.
     """
     opened = open_record(record)
     own = find_own(prediction, dataset)
@@ -162,13 +167,14 @@ def evaluate(
             fix="leave them out",
         )
     if own:
-        truth = own.read_truth(ground_truth, dataset, opened)
+        truth = own.read_truth(ground_truth, dataset, opened, true_objects)
         predictions = own.read(truth)
     else:
         truth = find_ground_truth(prediction, dataset, ground_truth, ground_truth_layout, opened)
         predictions = read_any(prediction, truth, layout=layout, order=order, frames=frames)
     score = score_predictions(predictions, truth)
     angles, told = _measure_angles(own, truth, predictions, poses)
+    held = own.score_object(truth, predictions.rows) if own and own.gives_object else None
     published, notes = _score_published(predictions, truth, opened)
     other = against and read_any(against, truth, layout=against_layout, order=against_order, frames=frames)
     return Evaluation(
@@ -181,22 +187,29 @@ def evaluate(
         score=score,
         published=published,
         against=_compare(score, predictions, other, truth, against) if other and against else None,
-        hand_object=_measure_object(predictions, truth),
-        notes=(*predictions.notes, *_say_missing(score), *told, *notes),
+        hand_object=_average_object(held, predictions, truth),
+        notes=(*predictions.notes, *_say_missing(score), *_say_side(held), *told, *notes),
         frame_names=take(truth.names, predictions.rows) if truth.names else (),
         sequences=take(truth.sequences, predictions.rows),
         rows=predictions.rows,
         view_bins=view_bins(score.errors_mm, truth.joints_mm[predictions.rows]) if dataset == "msra" else None,
-        run=_describe_run(own, truth, angles, out, call) if own else None,
+        run=_describe_run(own, truth, angles, held, out, call) if own else None,
         angles=angles,
+        object_score=held,
     )
 
 
 def _describe_run(
-    own: OwnPredictions, truth: GroundTruth, angles: AngleScore | None, out: Path | None, call: Path | None
+    own: OwnPredictions,
+    truth: GroundTruth,
+    angles: AngleScore | None,
+    held: HandObjectScore | None,
+    out: Path | None,
+    call: Path | None,
 ) -> dict[str, Any]:
     measured = {"steps": _measure_steps(own, truth), "angles": angles.result.as_dict() if angles else None}
-    return own.describe(out, call) | measured
+    of_object = {"hand_object": held.result.as_dict()} if held else {}
+    return own.describe(out, call) | measured | of_object
 
 
 def _measure_angles(
@@ -242,7 +255,11 @@ def _score_published(
     return tuple(shown), notes
 
 
-def _measure_object(predictions: Predictions, truth: GroundTruth) -> dict[str, dict[str, float]] | None:
+def _average_object(
+    held: HandObjectScore | None, predictions: Predictions, truth: GroundTruth
+) -> dict[str, dict[str, float]] | None:
+    if held:
+        return average_metrics(held, take(truth.sequences, predictions.rows))
     if predictions.corners_mm is None or truth.corners_mm is None:
         return None
     rows = predictions.rows
@@ -261,6 +278,18 @@ def _compare(score: Score, predictions: Predictions, other: Predictions, truth: 
     errors_mm = score_predictions(other, truth).errors_mm
     difference = bootstrap_difference(score.errors_mm[ours], errors_mm[theirs], take(truth.sequences, rows))
     return Against(path, difference, len(rows))
+
+
+def _say_side(held: HandObjectScore | None) -> tuple[str, ...]:
+    """How the labelled corners were found among the eight."""
+    if held is None:
+        return ()
+    if held.result.side == KNOWN:
+        return ("the three labelled corners: of those that half turns of the box exchange, the nearest in each frame",)
+    return (
+        "the three labelled corners: of those that half turns of the box exchange, and their mirror images, the "
+        "nearest in each frame, since the labels do not say on which side of them the box lies",
+    )
 
 
 def _say_missing(score: Score) -> tuple[str, ...]:

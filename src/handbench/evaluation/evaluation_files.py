@@ -4,6 +4,7 @@ import io
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +49,10 @@ def _curves_csv(evaluation: Evaluation) -> str:
 
 
 def _error_bytes(evaluation: Evaluation) -> bytes:
-    """The error of every joint of every frame, NaN where no label is, and which frame it is; of angles likewise."""
+    """The error of every joint of every frame, NaN where no label is, and which frame it is; so of angles and objects.
+
+    Of objects there is a row for every iteration.
+    """
     buffer, angles = io.BytesIO(), evaluation.angles
     of_angles = (
         {
@@ -59,6 +63,10 @@ def _error_bytes(evaluation: Evaluation) -> bytes:
         if angles
         else {}
     )
+    held = evaluation.object_score
+    of_object: dict[str, Any] = (
+        {f"{name}_mm": mm.astype(np.float32) for name, mm in held.frames_mm.items()} if held else {}
+    )
     np.savez_compressed(
         buffer,
         errors_mm=evaluation.score.errors_mm.astype(np.float32),
@@ -66,5 +74,6 @@ def _error_bytes(evaluation: Evaluation) -> bytes:
         names=np.array(evaluation.frame_names, np.str_),
         sequences=np.array(evaluation.sequences, np.str_),
         **of_angles,
+        **of_object,
     )
     return buffer.getvalue()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from handbench.conventions import DATASETS
+from handbench.conventions import DATASETS, DEXTER_CORNERS
 from handbench.datasets.store import CARD, open_store
 from handbench.errors import BadInput
 from handbench.evaluation.predictions import GroundTruth, read_ground_truth
@@ -57,12 +57,15 @@ def read_store_truth(store: Path, dataset: str, record: Record | None) -> Ground
     protocol = opened.card["protocol"]
     if protocol["dataset"] != dataset:
         raise BadInput(store, expected=f"crops of {dataset}", found=protocol["dataset"], fix="name another store")
+    joints_mm = np.asarray(opened.joints_mm).astype(np.float64)
+    corners = [opened.joint_names.index(name) for name in DEXTER_CORNERS if name in opened.joint_names]
     truth = GroundTruth(
         dataset=dataset,
         path=store,
-        joints_mm=np.asarray(opened.joints_mm)[:, list(opened.scored)].astype(np.float64),
+        joints_mm=joints_mm[:, list(opened.scored)],
         names=opened.names,
         sequences=opened.sequences,
+        corners_mm=joints_mm[:, corners] if corners else None,
         list_rows=np.asarray(opened.row).astype(np.int64),
     )
     return _recognise(truth, record, within_mm=STORE_WITHIN_MM)

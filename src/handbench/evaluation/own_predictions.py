@@ -6,14 +6,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Int64
 
+from handbench.conventions import DATASETS
 from handbench.errors import BadInput
 from handbench.evaluation.angle_score import AngleScore, score_angles
+from handbench.evaluation.corner_orders import check_rigid, match_corners, match_whole
 from handbench.evaluation.ground_truth import read_store_truth
+from handbench.evaluation.hand_object_score import HandObjectScore, Parts, score_hand_object
 from handbench.evaluation.predictions import GroundTruth, Predictions
 from handbench.evaluation.published import Record
+from handbench.evaluation.true_boxes import read_true_corners
 from handbench.provenance import read_call, read_commit, read_place
-from handbench.training.prediction_file import read_card, read_joints, read_pose, read_steps
+from handbench.training.prediction_file import (
+    GIVES_OBJECT,
+    pick_joints,
+    read_card,
+    read_corners,
+    read_joints,
+    read_pose,
+    read_steps,
+)
 
 PASSED_ON = ("paper", "module", "kind", "seed", "split", "centre", "settings", "store", "protocol", "converged")
 
@@ -25,8 +38,13 @@ class OwnPredictions:
     path: Path
     card: Mapping[str, Any]
 
-    def read_truth(self, store: Path | None, dataset: str, record: Record | None) -> GroundTruth:
-        """The labels of the crops that were predicted; `store` says where those are if they have moved."""
+    def read_truth(
+        self, store: Path | None, dataset: str, record: Record | None, true_objects: Path | None = None
+    ) -> GroundTruth:
+        """The labels of the crops that were predicted; `store` says where those are if they have moved.
+
+        `true_objects` is looked at where an object was predicted.
+        """
         place = store or Path(self.card["store"])
         if store is None and not place.is_dir():
             raise BadInput(
@@ -35,7 +53,15 @@ class OwnPredictions:
                 found=f"no such folder, seen from {Path.cwd()}",
                 fix="run this where the pipeline ran, or give --ground-truth STORE",
             )
-        return read_store_truth(place, dataset, record)
+        truth = read_store_truth(place, dataset, record)
+        if true_objects is None or not self.gives_object:
+            return truth
+        boxes_mm = read_true_corners(true_objects, self.card["split"])
+        rows = np.arange(len(truth.joints_mm)) if truth.list_rows is None else truth.list_rows
+        if rows.max(initial=-1) >= len(boxes_mm):
+            found = f"{len(boxes_mm):,} frames"
+            raise BadInput(true_objects, expected=f"the frames of {place}", found=found, fix="name that of this data")
+        return replace(truth, boxes_mm=boxes_mm[rows])
 
     def read(self, truth: GroundTruth) -> Predictions:
         """The predictions, matched with the labels by their rows in the published list."""
@@ -57,13 +83,46 @@ class OwnPredictions:
         notes = (f"covers {len(row):,} of {whole:,} frames",) if len(row) < whole else ()
         # In list order, as the interval's blocks need it.
         by_row = np.argsort(places)
-        return Predictions(joints_mm[by_row].astype(np.float64), places[by_row].astype(np.int64), "xyz", notes)
+        scored_mm = self._pick(joints_mm[by_row], truth).astype(np.float64)
+        return Predictions(scored_mm, places[by_row].astype(np.int64), "xyz", notes)
 
     def read_steps(self, truth: GroundTruth) -> tuple[Predictions, ...]:
         """The pose before each iteration and after the last; nothing where there is no iteration."""
         result, row = self.read(truth), read_joints(self.path)[1]
-        steps_mm = read_steps(self.path)[:, np.argsort(row)].astype(np.float64)
+        steps_mm = self._pick(read_steps(self.path)[:, np.argsort(row)], truth).astype(np.float64)
         return tuple(replace(result, joints_mm=joints_mm) for joints_mm in steps_mm) if len(steps_mm) > 1 else ()
+
+    def _pick(
+        self, joints_mm: Float[np.ndarray, "*batch joints 3"], truth: GroundTruth
+    ) -> Float[np.ndarray, "*batch scored 3"]:
+        """The scored joints; hands that hold an object are predicted with more of them."""
+        convention = DATASETS[truth.dataset]
+        names = [convention.joints.names[place] for place in convention.scored]
+        return pick_joints(self.card, joints_mm, names)
+
+    @property
+    def gives_object(self) -> bool:
+        return bool(self.card.get(GIVES_OBJECT))
+
+    def score_object(self, truth: GroundTruth, rows: Int64[np.ndarray, "frames"]) -> HandObjectScore:
+        """Tips and corners of every iteration against the labels of these rows, which are those of `read`."""
+        corners = read_corners(self.path, self.card)
+        if corners is None or truth.corners_mm is None:
+            expected = "labelled corners of the object, as its card tells of one"
+            raise BadInput(truth.path, expected=expected, found="none", fix="evaluate on dexter")
+        check_rigid(self.path, corners)
+        order = np.argsort(read_joints(self.path)[1])
+        tips_mm = self._pick(read_steps(self.path)[:, order], truth).astype(np.float64)
+        labels, boxes_mm = truth.corners_mm[rows], None if truth.boxes_mm is None else truth.boxes_mm[rows]
+        steps = [
+            Parts(
+                tips_mm=tips,
+                corners_mm=match_corners(box, labels, boxes_mm),
+                whole_mm=None if boxes_mm is None else match_whole(box, labels, boxes_mm),
+            )
+            for tips, box in zip(tips_mm, corners[:, order], strict=True)
+        ]
+        return score_hand_object(steps, truth.joints_mm[rows], labels, truth.sequences, rows)
 
     @property
     def gives_angles(self) -> bool:

@@ -80,3 +80,9 @@ FEEDBACK19_TABLE_2 = (
     ("feedback", "combined", (13.2, 18.9, 14.5, 20.2, 22.5, 16.7, 17.6)),
 )
 """Method, metric and millimetres on Dexter+Object, a number for each of the sequences."""
+FEEDBACK19_SINGLE_MM, FEEDBACK19_BOTH_MM = 36.6, 17.6
+"""Section 6.3: average combined error of one network for hand and object, and of the loops."""
+FEEDBACK19_SPHERES_MM = {"hand": 1.0, "object": 40.0}
+"""Section 6.3: how much worse a localizer gets that learned from spheres, on the cuboids of Dexter+Object."""
+FEEDBACK19_HAND_OBJECT_FPS = 40.0
+"""Section 6.5, of hand and object together."""

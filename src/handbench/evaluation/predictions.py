@@ -38,6 +38,8 @@ class GroundTruth:
     """Whether these are the labels that the published methods were measured on."""
     list_rows: Int64[np.ndarray, "frames"] | None = None
     """Place of every frame in the published list, where the labels are those of a crop store."""
+    boxes_mm: Float64[np.ndarray, "frames 8 3"] | None = None
+    """All corners of the object, where its true box is known; NaN where nothing is held."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from handbench.training.picture_file import FILE as PICTURES
 from handbench.training.picture_file import Pictures, read_pictures
 from handbench.training.probe_file import FILE, read_probe
 
+BATCH = "64"
+"""What every device is timed with, beside single frames."""
 NOT_TRACKED = "probes are files in the run's folder, which the tracking store does not hold"
 
 
@@ -152,6 +154,16 @@ def compare_centres(probes: Sequence[Probe], ours: str, theirs: str) -> Comparis
 def list_batches(probes: Sequence[Probe]) -> list[str]:
     """The batches that all of them were timed with, smallest first."""
     return sorted(set.intersection(*(set(one.read("milliseconds")) for one in probes)), key=int)
+
+
+def find_fastest(probes: Sequence[Probe]) -> tuple[str, float]:
+    """The batch of most frames a second, and these: of 64, and of the larger one that a GPU was timed with as well."""
+    batches = [BATCH, *(batch for batch in list_batches(probes) if batch not in ("1", BATCH))]
+    speeds = {
+        batch: float(np.mean([1000 / one.read("milliseconds", batch, "loop") for one in probes])) for batch in batches
+    }
+    fastest = max(speeds, key=lambda batch: speeds[batch])
+    return fastest, speeds[fastest]
 
 
 def describe_device(probe: Probe) -> str:

@@ -13,6 +13,8 @@ _FACES = np.array(
     + [[1, 5, 7], [1, 7, 3]],
     dtype=np.int32,
 )
+BOX_EDGES = tuple((a, b) for a in range(8) for b in range(a + 1, 8) if b - a in (1, 2, 4) and a & (b - a) == 0)
+"""Pairs of corners that an edge joins, in the order of `box_corners`."""
 
 
 @dataclass(frozen=True)

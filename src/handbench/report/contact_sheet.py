@@ -197,10 +197,10 @@ def _write_header(figure: "Figure", listing: Listing) -> None:
     axes.set_ylim(HEADER_PX - 0.5, -0.5)
 
 
-def draw_legend(axes: "Axes", joints: JointSet, right_px: int, middle_px: int) -> None:
-    """The colour of each part of the hand, in one line that ends at `right_px`."""
+def draw_legend(axes: "Axes", joints: JointSet, right_px: int, middle_px: int, *, held: bool = False) -> None:
+    """The colour of each part of the hand, and of an object that is held, in one line that ends at `right_px`."""
     x = right_px
-    for part in reversed([part for part in PART_COLOURS if part in joints.parts]):
+    for part in reversed([one for one in PART_COLOURS if one in joints.parts or (held and one == "object")]):
         x -= 58 + LETTER_PX * len(part)
         for thickness, colour in ((8, CASING), (5.5, PART_COLOURS[part])):
             ends = [x + 14, x + 30], [middle_px + 1, middle_px + 1]

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32, Int64
 
+from handbench.datasets.scored_skeleton import scored_skeleton
 from handbench.datasets.store import CropStore, open_store
 from handbench.errors import BadInput
 from handbench.evaluation.results import Result
-from handbench.training.prediction_file import FILE, read_card, read_hand_scale, read_joints, read_pose
+from handbench.training.prediction_file import FILE, pick_joints, read_card, read_hand_scale, read_joints, read_pose
 
 ERRORS = "errors.npz"
 
@@ -31,6 +32,8 @@ class FrameData:
     """Of predictions that give angles."""
     hand_scale: Float32[np.ndarray, "frames"]
     """The size of each frame's hand against the card's."""
+    prediction: Path
+    """The file of the predictions."""
 
     @property
     def truth_mm(self) -> Float[np.ndarray, "frames all_joints 3"]:
@@ -52,13 +55,14 @@ def open_frames(run: Path, result: Result) -> FrameData:
     return FrameData(
         result=result,
         errors_mm=_read_errors(result.folder / ERRORS, len(rows)),
-        predicted_mm=predicted_mm,
+        predicted_mm=pick_joints(card, predicted_mm, scored_skeleton(result.dataset).names),
         rows=rows.astype(np.int64),
         store=store,
         places=_find_rows(rows.astype(np.int64), np.asarray(store.row)),
         card=card,
         pose=read_pose(prediction),
         hand_scale=np.ones(len(rows), np.float32) if scale is None else scale,
+        prediction=prediction,
     )
 
 

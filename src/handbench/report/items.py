@@ -48,6 +48,8 @@ class Figure:
     draw: Callable[[Path], tuple[Path, ...]]
     stamp: str
     notes: tuple[str, ...] = ()
+    moving: bool = False
+    """Whether there is a `<path>.gif` as well, which the page shows."""
 
 
 @dataclass(frozen=True)

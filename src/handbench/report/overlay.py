@@ -24,6 +24,7 @@ from handbench.report.contact_sheet import (
 )
 from handbench.report.own_joints import OwnJoints
 from handbench.report.skeleton import draw_skeleton
+from handbench.report.wireframe import draw_wireframe
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,23 +61,25 @@ def _draw_page(
     figure = open_page(width_px, footer_px + FOOTER_PX)
     page = open_tile(figure, (0, 0, width_px, footer_px + FOOTER_PX))
     _write_header(page, own, model, width_px)
-    draw_legend(page, joints, width_px - MARGIN_PX, footer_px + FOOTER_PX // 2)
+    draw_legend(page, joints, width_px - MARGIN_PX, footer_px + FOOTER_PX // 2, held=own.corners is not None)
     picture, patch_from_image = _colour_hand(frame, own, tile_px)
     for place, step in enumerate(steps):
         left = MARGIN_PX + place % columns * (tile_px + GAP_PX)
         top = HEADER_PX + place // columns * (tile_px + CAPTION_PX)
         axes = open_tile(figure, (left, top, tile_px, tile_px))
         axes.imshow(picture, interpolation="nearest")
-        draw_skeleton(axes, _find_pixels(own, step, patch_from_image), joints, tile_px)
+        if own.corners is not None:
+            draw_wireframe(axes, _find_pixels(own, own.corners[step], patch_from_image), tile_px)
+        draw_skeleton(axes, _find_pixels(own, own.steps_mm[step], patch_from_image), joints, tile_px)
         _write_caption(page, own, step, (left, left + tile_px - 1), top + tile_px + CAPTION_PX // 2)
     return figure
 
 
 def _find_pixels(
-    own: OwnJoints, step: int, patch_from_image: Float64[np.ndarray, "3 3"]
-) -> Float[np.ndarray, "joints 3"]:
-    """Where the joints are in a tile; one that is not in front of the camera has no place in any picture."""
-    points_mm = own.steps_mm[step].astype(np.float64)
+    own: OwnJoints, step_mm: Float32[np.ndarray, "points 3"], patch_from_image: Float64[np.ndarray, "3 3"]
+) -> Float[np.ndarray, "points 3"]:
+    """Where points are in a tile; one that is not in front of the camera has no place in any picture."""
+    points_mm = step_mm.astype(np.float64)
     shown_mm = np.where(points_mm[:, 2:] > 0, points_mm, np.nan)
     return points_to_patch(shown_mm, patch_from_image, own.cube.centre_mm, own.cube.cube_mm, own.camera)
 

@@ -20,6 +20,8 @@ from handbench.hand.skeleton import DOFS
 FORMAT, VERSION = "handbench joints", 1
 COLUMNS = ("frame", "iteration", "final", "joint", "x_mm", "y_mm", "z_mm", "u_px", "v_px")
 ANGLES = DOFS[3:]
+CORNERS = tuple(f"corner_{i}{j}{k}" for i in (0, 1) for j in (0, 1) for k in (0, 1))
+"""At the i-th end of the box's x, the j-th of its y, the k-th of its z."""
 UNITS = {"xyz": "mm", "uv": "px", "centre": "mm", "cube": "mm"}
 ANGLE_UNITS = {"wrist": "mm", "angles": "deg"}
 AXES = {
@@ -42,12 +44,30 @@ class OwnJoints:
     pose_mm: Float32[np.ndarray, "26"] | None = None
     """Of a model that knows a hand: wrist in camera millimetres, then radians, in the order of DOFS."""
 
+    corners: Float32[np.ndarray, "steps 8 3"] | None = None
+    """Of a model of hand and object: the corners of the object's box at the same steps, camera millimetres."""
+
     @property
     def steps_px(self) -> Float64[np.ndarray, "steps joints 2"]:
         """NaN for a joint that is not in front of the camera, which no pixel shows."""
-        points_mm = self.steps_mm.astype(np.float64)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(points_mm[..., 2:] > 0, project_points(points_mm, self.camera)[..., :2], np.nan)
+        return _find_pixels(self.steps_mm, self.camera)
+
+    def name_points(self, joints: Sequence[str]) -> tuple[str, ...]:
+        """The joints, then the corners of the object if there is one."""
+        return (*joints, *(CORNERS if self.corners is not None else ()))
+
+    @property
+    def points_mm(self) -> Float32[np.ndarray, "steps points 3"]:
+        """All of them."""
+        return self.steps_mm if self.corners is None else np.concatenate([self.steps_mm, self.corners], axis=1)
+
+
+def _find_pixels(
+    points_mm: Float32[np.ndarray, "*steps points 3"], camera: Camera
+) -> Float64[np.ndarray, "*steps points 2"]:
+    exact_mm = points_mm.astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(exact_mm[..., 2:] > 0, project_points(exact_mm, camera)[..., :2], np.nan)
 
 
 def write_joints_csv(path: Path, frames: Sequence[OwnJoints], joints: Sequence[str]) -> None:
@@ -62,8 +82,9 @@ def write_joints_csv(path: Path, frames: Sequence[OwnJoints], joints: Sequence[s
 
 def _list_rows(frame: OwnJoints, joints: Sequence[str]) -> Iterator[tuple[Any, ...]]:
     last = len(frame.steps_mm) - 1
-    for step, (points_mm, pixels) in enumerate(zip(frame.steps_mm, frame.steps_px, strict=True)):
-        for joint, xyz, uv in zip(joints, points_mm.tolist(), pixels.tolist(), strict=True):
+    every_px = _find_pixels(frame.points_mm, frame.camera)
+    for step, (points_mm, pixels) in enumerate(zip(frame.points_mm, every_px, strict=True)):
+        for joint, xyz, uv in zip(frame.name_points(joints), points_mm.tolist(), pixels.tolist(), strict=True):
             millimetres = (f"{number:.3f}" for number in xyz)
             yield frame.name, step, int(step == last), joint, *millimetres, *("" if n != n else f"{n:.2f}" for n in uv)
 
@@ -109,6 +130,7 @@ def _describe_frame(frame: OwnJoints, joints: Sequence[str]) -> dict[str, Any]:
                     joint: {"xyz": _round(xyz, 3), "uv": _round(uv, 2)}
                     for joint, xyz, uv in zip(joints, points_mm, pixels, strict=True)
                 },
+                **_describe_object(frame, step),
             }
             for step, (points_mm, pixels) in enumerate(zip(frame.steps_mm, frame.steps_px, strict=True))
         ],
@@ -117,6 +139,16 @@ def _describe_frame(frame: OwnJoints, joints: Sequence[str]) -> dict[str, Any]:
         return described
     angles = np.degrees(frame.pose_mm[3:]).round(3).tolist()
     return described | {"wrist": _round(frame.pose_mm[:3], 3), "angles": dict(zip(ANGLES, angles, strict=True))}
+
+
+def _describe_object(frame: OwnJoints, step: int) -> dict[str, Any]:
+    """The corners of the object's box, where there is one."""
+    if frame.corners is None:
+        return {}
+    corners = frame.corners[step]
+    pixels = _find_pixels(corners, frame.camera)
+    points = zip(CORNERS, corners, pixels, strict=True)
+    return {"object": {corner: {"xyz": _round(xyz, 3), "uv": _round(uv, 2)} for corner, xyz, uv in points}}
 
 
 def _round(numbers: np.ndarray, decimals: int) -> list[float] | None:

@@ -73,7 +73,7 @@ class IndexPage:
 def render_index(page: IndexPage, folder: Path) -> str:
     """The first page; pictures already lie in `folder`, whose sizes keep the page from jumping while it loads."""
     return _render(
-        INDEX, {"page": page, "size_of": lambda path: read_png_size(folder / path), "broad": BROAD_PX}, (SORT, HINT)
+        INDEX, {"page": page, "size_of": lambda path: read_size(folder / path), "broad": BROAD_PX}, (SORT, HINT)
     )
 
 
@@ -90,10 +90,12 @@ def render_table(table: Table) -> str:
     return _render(TABLE, {"table": table}, (SORT, HINT))
 
 
-def read_png_size(path: Path) -> tuple[int, int]:
-    """Width and height from the header of a PNG."""
+def read_size(path: Path) -> tuple[int, int]:
+    """Width and height from the header of a PNG or a GIF."""
     with path.open("rb") as file:
         head = file.read(24)
+    if head.startswith(b"GIF8"):
+        return int.from_bytes(head[6:8], "little"), int.from_bytes(head[8:10], "little")
     return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
 
 

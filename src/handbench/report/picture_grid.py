@@ -15,6 +15,7 @@ from handbench.conventions import JointSet
 from handbench.report.contact_sheet import Picture, open_tile
 from handbench.report.figures import DPI, FAINT_INK, INK, STAMP_COLUMNS, WIDTH_IN, _open_figure, _printable, _save
 from handbench.report.skeleton import CASING, PART_COLOURS, draw_skeleton
+from handbench.report.wireframe import OBJECT, draw_wireframe, mark_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,11 +37,15 @@ DIFFERENCE_COLOURS = "magma_r"
 
 @dataclass(frozen=True)
 class Tile:
-    """One picture; the pose over it in the colours of the fingers."""
+    """One picture; the pose over it in the colours of the fingers, the object's box in its own."""
 
     picture: Picture
     pose_px: Pixels | None = None
     words: str = ""
+    box_px: Float32[np.ndarray, "8 3"] | None = None
+    """The corners of the box around an object."""
+    labels_px: Float32[np.ndarray, "labels 3"] | None = None
+    """Points that are labelled, marked over everything."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +139,10 @@ def _draw_tile(figure: "Figure", page: "Axes", grid: Grid, tile: Tile, corner_px
     axes.imshow(tile.picture, interpolation="nearest")
     if tile.pose_px is not None:
         draw_skeleton(axes, tile.pose_px, grid.joints, edge)
+    if tile.box_px is not None:
+        draw_wireframe(axes, tile.box_px, edge)
+    if tile.labels_px is not None:
+        mark_labels(axes, tile.labels_px, edge)
     # Last, since a picture and a skeleton move the limits.
     axes.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5))
     below: dict[str, Any] = {"fontsize": WORDS_SIZE, "color": INK, "ha": "center", "va": "center"}
@@ -145,11 +154,16 @@ def _draw_key(page: "Axes", grid: Grid, middle_px: int) -> None:
     told: dict[str, Any] = {"fontsize": WORDS_SIZE, "color": FAINT_INK, "va": "center"}
     x = MARGIN_PX
     if any(tile.pose_px is not None for tile in grid.tiles):
-        for part in (part for part in PART_COLOURS if part in grid.joints.parts):
+        boxes = any(tile.box_px is not None for tile in grid.tiles)
+        for part in (one for one in PART_COLOURS if one in grid.joints.parts or (boxes and one == OBJECT)):
             for width, colour in ((4.6, CASING), (2.8, PART_COLOURS[part])):
                 page.plot((x + 6, x + 26), (middle_px, middle_px), color=colour, linewidth=width)
             page.text(x + 38, middle_px, part, **told)
             x += 66 + 12 * len(part)
+    if any(tile.labels_px is not None for tile in grid.tiles):
+        mark_labels(page, np.array([[x + 16, middle_px, 0]], np.float32), SMALL_PX)
+        page.text(x + 38, middle_px, "labelled", **told)
+        x += 66 + 12 * len("labelled")
     if grid.differences:
         ends = (x + 138, x + 338)
         ramp_mm = np.linspace(0, DIFFERENCE_MM, 200, dtype=np.float32)[None].repeat(2, axis=0)

@@ -83,6 +83,7 @@ def describe_protocol(result: Result) -> str:
     return ", ".join(
         (
             f"{protocol['title']}, {describe_split(result.split, result.protocol)}",
+            *([f"annotations: {protocol['annotations']}"] if "annotations" in protocol else []),
             f"{result.frames:,} frames",
             f"{len(protocol['scored'])} joints",
             f"centre: {centre['strategy']} ({truth})",

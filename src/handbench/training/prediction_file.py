@@ -2,11 +2,12 @@
 
 import io
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Int
+from jaxtyping import Float, Float32, Int
 
 from handbench.datasets.files import digest_file, replace_file
 from handbench.datasets.store import is_sealed, seal
@@ -16,6 +17,8 @@ FORMAT = "handbench predictions"
 VERSION = 1
 CARD = "predictions.json"
 FILE = "predictions.npz"
+GIVES_OBJECT = "gives_object"
+"""The entry of a card that tells of corners; beside it `joints` names what is predicted of the hand."""
 
 
 def save_predictions(
@@ -27,17 +30,24 @@ def save_predictions(
     before_mm: Float32[np.ndarray, "iterations frames joints 3"] | None = None,
     pose: Float32[np.ndarray, "frames 26"] | None = None,
     hand_scale: Float32[np.ndarray, "frames"] | None = None,
+    corners: Float32[np.ndarray, "frames 8 3"] | None = None,
+    corners_before: Float32[np.ndarray, "iterations frames 8 3"] | None = None,
 ) -> None:
     """The joints first, the card last: a folder without a card holds no predictions.
 
     Of a method that iterates `before_mm` is what each iteration began with; `pose` is that of one that gives angles,
     `hand_scale` the size of the hand in each frame against the card's: a smaller cube is read as of a smaller person.
+    `corners` are those of the box around an object, in camera millimetres and the order of `geometry.box`.
     """
+    if corners is not None:
+        _check_object(out, card, joints_mm, before_mm, corners, corners_before)
     buffer = io.BytesIO()
     arrays = {"joints_mm": joints_mm, "names": np.array(names), "row": row}
     arrays |= {} if before_mm is None else {"before_mm": before_mm}
     arrays |= {} if pose is None else {"pose": pose}
     arrays |= {} if hand_scale is None else {"hand_scale": hand_scale}
+    arrays |= {} if corners is None else {"corners": corners}
+    arrays |= {} if corners_before is None else {"corners_before": corners_before}
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     out.mkdir(parents=True, exist_ok=True)
     (out / CARD).unlink(missing_ok=True)
@@ -87,6 +97,53 @@ def read_pose(prediction: Path) -> Float32[np.ndarray, "frames 26"] | None:
     """Wrist in camera millimetres, then radians, in the order of skeleton.DOFS; None where no angles are given."""
     with np.load(prediction, allow_pickle=False) as arrays:
         return arrays.get("pose")
+
+
+def pick_joints(
+    card: Mapping[str, Any], joints_mm: Float[np.ndarray, "*batch joints 3"], names: Sequence[str]
+) -> Float[np.ndarray, "*batch names 3"]:
+    """The joints of these names; of a card that names none they are what was predicted, in this order."""
+    if "joints" not in card or tuple(card["joints"]) == tuple(names):
+        return joints_mm
+    return joints_mm[..., [card["joints"].index(name) for name in names], :]
+
+
+def read_corners(prediction: Path, card: Mapping[str, Any]) -> Float32[np.ndarray, "steps frames 8 3"] | None:
+    """The object's corners at the start and after every iteration; None where the card tells of no object."""
+    if not card.get(GIVES_OBJECT):
+        return None
+    with np.load(prediction, allow_pickle=False) as arrays:
+        corners, before = arrays.get("corners"), arrays.get("corners_before")
+        joints_mm, joints_before = arrays["joints_mm"], arrays.get("before_mm")
+    if corners is None:
+        raise _damaged(prediction, "no corners of the object that its card tells of")
+    _check_object(prediction, card, joints_mm, joints_before, corners, before)
+    return corners[None] if before is None else np.concatenate([before, corners[None]])
+
+
+def _check_object(
+    where: Path,
+    card: Mapping[str, Any],
+    joints_mm: np.ndarray,
+    before_mm: np.ndarray | None,
+    corners: np.ndarray,
+    corners_before: np.ndarray | None,
+) -> None:
+    """As many corners as joints in frames and iterations, all of them numbers, and named joints."""
+    frames, steps = len(joints_mm), None if before_mm is None else len(before_mm)
+    if len(card.get("joints", ())) != joints_mm.shape[-2] or not card.get(GIVES_OBJECT):
+        raise BadInput(
+            where,
+            expected=f"a card with {GIVES_OBJECT} and the names of {joints_mm.shape[-2]} joints",
+            found=f"{len(card.get('joints', ()))} names",
+            fix="write them into the card",
+        )
+    wanted = (frames, 8, 3), None if steps is None else (steps, frames, 8, 3)
+    found = corners.shape, None if corners_before is None else corners_before.shape
+    if wanted != found:
+        raise BadInput(where, expected=f"corners of shapes {wanted}", found=str(found), fix="predict again")
+    if not all(np.isfinite(one).all() for one in (corners, corners_before) if one is not None):
+        raise BadInput(where, expected="finite corners", found="NaN or infinity", fix="train again")
 
 
 def _damaged(path: Path, found: str) -> BadInput:

@@ -1,4 +1,4 @@
-"""The section of feedback19: its networks and its loop on NYU, the ranking, and the hand-object numbers of Table 2."""
+"""The section of feedback19: its networks and its loop on NYU, the ranking, then hand and object."""
 
 import pandas as pd
 
@@ -14,21 +14,19 @@ from handbench.evaluation.claim_feedback19 import (
 )
 from handbench.evaluation.paper_numbers import (
     FEEDBACK19_TABLE_1,
-    FEEDBACK19_TABLE_2,
-    FEEDBACK19_TABLE_2_SEQUENCES,
     NOT_PUBLISHED,
     Printed,
 )
 from handbench.evaluation.tables import ROUNDING_MM, compare_with_print
-from handbench.report.comparisons import PRINTED, build_comparison, build_run_bars
+from handbench.report.comparisons import build_comparison, build_run_bars
 from handbench.report.image_items import build_image_comparison, build_image_errors
-from handbench.report.items import Column, Item, Section, Table
+from handbench.report.items import Item, Section, Table
 from handbench.report.localizer_items import build_centres
 from handbench.report.loop_items import Runtime, build_iterations, build_runtime, build_variants
 from handbench.report.picture_items import build_impossible, build_loop_pictures, build_samples, build_search_pictures
 from handbench.report.search_items import OF_2019, build_search_table
-from handbench.report.sources import DASH, NOT_RUN, Sources
-from handbench.report.stamps import stamp_printed
+from handbench.report.sections.handobject import build_hand_object
+from handbench.report.sources import Sources
 from handbench.report.update_items import build_histograms
 
 MODULES = {
@@ -38,8 +36,6 @@ MODULES = {
     "Generalized Feedback (ours)": "feedback19",
 }
 """Rows of Table 1 and the modules of this project that stand for them."""
-STAGES = ("initialization", "single network", "feedback")
-"""Rows of Table 2 that are the paper's own; the others are somebody else's method."""
 SECTION_5_3 = (
     Printed("DeepPrior++ (initialization)", 12.2, None, NOT_PUBLISHED),
     Printed("feedback", 10.8, "nyu/generalized-feedback"),
@@ -102,7 +98,7 @@ def build_section(sources: Sources) -> Section:
                 RUNTIME,
                 localizer=LOCALIZER,
             ),
-            _build_table_2(sources),
+            *build_hand_object(sources),
         ),
     )
 
@@ -186,30 +182,3 @@ def _tell_differences(measured: pd.DataFrame) -> tuple[str, ...]:
         f"{len(off)} differ: {'; '.join(named)}.",
         f"{len(measured) - len(known)} rows have no published 3D predictions and stand as printed.",
     )
-
-
-def _build_table_2(sources: Sources) -> Table:
-    sequences = FEEDBACK19_TABLE_2_SEQUENCES
-    rows = [
-        {
-            "method": method,
-            "metric": metric,
-            **dict(zip(sequences, values, strict=True)),
-            "run_status": NOT_RUN if method in STAGES else "",
-        }
-        for method, metric, values in FEEDBACK19_TABLE_2
-    ]
-    frame = pd.DataFrame(rows).astype(dict.fromkeys(sequences, float))
-    columns = (
-        Column("method", "method"),
-        Column("metric", "metric"),
-        *(Column(sequence, sequence, f"{PRINTED}, mean error in mm", decimals=1) for sequence in sequences),
-        Column("run_status", "average", sources.this_run),
-    )
-    notes = (
-        "Tips, object corners and both combined (Eq. 23). The sequences are those of Dexter+Object; nobody published "
-        "predictions for them, so nothing is recomputed.",
-        DASH,
-    )
-    stamp = stamp_printed("dexter", sources.card)
-    return Table("feedback19_table_2", "Table 2: hand and object on Dexter+Object", frame, columns, stamp, notes)

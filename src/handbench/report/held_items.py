@@ -1,0 +1,202 @@
+"""Tables and figures of hand and object on Dexter+Object: Table 2, its variants, errors by iteration, time."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from handbench.evaluation.claim_handobject import (
+    DATASET,
+    hold,
+    measure,
+)
+from handbench.evaluation.claim_loop import ITERATIONS
+from handbench.evaluation.hand_object_score import KNOWN, METRICS, WHOLE, Measured, compare_average, pool_average
+from handbench.evaluation.paper_numbers import (
+    FEEDBACK19_TABLE_2,
+    FEEDBACK19_TABLE_2_SEQUENCES,
+)
+from handbench.evaluation.results import Result
+from handbench.report.held_pictures import find_held
+from handbench.report.items import Absent, Column, Figure, Item, Table
+from handbench.report.loop_figures import draw_iterations
+from handbench.report.loop_items import tell_results
+from handbench.report.run_card import join_words
+from handbench.report.sources import NOT_RUN, Sources
+from handbench.report.stamps import SEPARATOR, stamp_printed, stamp_results
+
+SEQUENCES = FEEDBACK19_TABLE_2_SEQUENCES[:-1]
+AVERAGE = FEEDBACK19_TABLE_2_SEQUENCES[-1]
+STAGES = {
+    "initialization": ("handobject", 0),
+    "single network": ("handobject_single", -1),
+    "feedback": ("handobject", ITERATIONS),
+}
+"""Rows of Table 2 that are the paper's own, and the module and iteration that stand for them."""
+METRIC_WORDS = {"tips": "tips", "corners": "corners", WHOLE: "corners, by the whole box", "combined": "combined"}
+NUMBERS = (*(f"mean_{one}" for one in (*SEQUENCES, AVERAGE)), "low_mm", "high_mm")
+MEANS = "mean error, mm"
+NEAREST = {
+    True: "Which three of a predicted box's corners are the labelled ones: corners of the labelled face; of the four "
+    "choices that half turns of the box exchange the nearest in each frame, for every method alike. The rows `by the "
+    "whole box` take the choice that brings all eight corners nearest to the true box, which labels do not tell.",
+    False: "Which three of a predicted box's corners are the labelled ones: corners of the labelled face; of the four "
+    "choices that half turns of the box exchange, and of their mirror images, since labels do not tell on which side "
+    "of them the box lies, the nearest in each frame, for every method alike.",
+}
+
+
+def build_table_2(name: str, title: str, sources: Sources) -> Table:
+    """Every row of print; below each of the paper's own rows the same of this run, which has some more."""
+    found = {stage: find_held(sources, module, DATASET) for stage, (module, _) in STAGES.items()}
+    # The start and the end are one module's.
+    results = [one for stage, group in found.items() if STAGES[stage][1] for one in group]
+    printed = {(method, metric): values for method, metric, values in FEEDBACK19_TABLE_2}
+    rows = []
+    for method in dict.fromkeys(method for method, _, _ in FEEDBACK19_TABLE_2):
+        for metric in METRIC_WORDS:
+            if (method, metric) in printed:
+                rows.append(_list_printed(method, metric, printed[method, metric]))
+            if method in STAGES:
+                rows += _list_measured(method, metric, found[method], sources, asked=(method, metric) in printed)
+    columns = (
+        Column("method", "method"),
+        Column("metric_words", "metric"),
+        Column("origin", "numbers"),
+        *(Column(f"mean_{one}", one, MEANS, decimals=1) for one in SEQUENCES),
+        Column(f"mean_{AVERAGE}", AVERAGE, MEANS, decimals=1, otherwise="run_status"),
+        Column("low_mm", "95 % interval", MEANS, decimals=1, high="high_mm"),
+        Column("seeds_mm", "each seed", MEANS),
+    )
+    stamp = stamp_printed(DATASET, sources.card)
+    stamp = f"{stamp}{SEPARATOR}this run: {stamp_results(results)}" if results else stamp
+    return Table(name, title, pd.DataFrame(rows), columns, stamp, _tell_table_2(results, sources))
+
+
+def _list_printed(method: str, metric: str, values: Sequence[float | None]) -> dict[str, object]:
+    means = zip((*SEQUENCES, AVERAGE), values, strict=True)
+    row = _start_row(method, metric, "printed")
+    return row | {f"mean_{one}": np.nan if value is None else value for one, value in means}
+
+
+def _list_measured(
+    method: str, metric: str, results: Sequence[Result], sources: Sources, *, asked: bool
+) -> list[dict[str, object]]:
+    """This run's row; none of a metric that neither print nor the results have."""
+    row = _start_row(method, metric, f"this run, {sources.card.source}")
+    if not results:
+        return [row | {"run_status": NOT_RUN}] if asked else []
+    if metric not in hold(results[0]).metrics:
+        return []
+    return [row | describe_average(measure(results, metric, STAGES[method][1])) | {"run_status": "run"}]
+
+
+def _start_row(method: str, metric: str, origin: str) -> dict[str, object]:
+    row: dict[str, object] = {"method": method, "metric": metric, "metric_words": METRIC_WORDS[metric]}
+    row |= {"origin": origin, "seeds_mm": "", "run_status": ""}
+    return row | dict.fromkeys(NUMBERS, np.nan)
+
+
+def describe_average(seeds: Sequence[Measured]) -> dict[str, object]:
+    """Every sequence, their average with its interval, and that of each seed."""
+    interval = pool_average(seeds)
+    row: dict[str, object] = {
+        f"mean_{name}": float(np.mean([one.of_sequence(name).mean for one in seeds])) for name in seeds[0].names
+    }
+    row |= {f"mean_{AVERAGE}": interval.mean, "low_mm": interval.low, "high_mm": interval.high}
+    return row | {"seeds_mm": ", ".join(f"{one.average:.1f}" for one in seeds)}
+
+
+def _tell_table_2(results: Sequence[Result], sources: Sources) -> tuple[str, ...]:
+    notes = [
+        "Tips, object corners and both combined (Eq. 23): means of each sequence, and of the six. Nobody published "
+        "predictions for Dexter+Object, so nothing is recomputed.",
+    ]
+    if not results:
+        return tuple(notes)
+    annotations = join_words(one.protocol.get("annotations", "shipped") for one in results)
+    known = {hold(one).side == KNOWN for one in results}
+    return (
+        *notes,
+        *(NEAREST[side] for side in sorted(known)),
+        f"Annotations: {annotations}. {tell_results(results)} The interval draws blocks of at least 50 neighbouring "
+        "frames with all their seeds; a sequence counts as much as another, however long it is.",
+        *sources.caution,
+    )
+
+
+def build_held_variants(
+    name: str,
+    title: str,
+    modules: Mapping[str, tuple[str, int]],
+    sources: Sources,
+    *,
+    metrics: Sequence[str],
+    printed: str,
+) -> Item:
+    """Modules in rows, each after so many iterations: every sequence, and the difference to the first row."""
+    found = {label: (find_held(sources, module, DATASET), step) for label, (module, step) in modules.items()}
+    results = [one for group, _ in found.values() for one in group]
+    if not results:
+        return Absent(name, title, f"This run: {NOT_RUN}. {printed}")
+    first = next(iter(found.values()))
+    rows = [_describe_variant(label, metric, group, first) for metric in metrics for label, group in found.items()]
+    group = f"{sources.this_run}, mm"
+    columns = (
+        Column("method", "method"),
+        Column("metric_words", "metric"),
+        Column(f"mean_{AVERAGE}", AVERAGE, group, decimals=2, otherwise="run_status"),
+        Column("low_mm", "95 % interval", group, decimals=2, high="high_mm"),
+        Column("less_first_mm", "less the first", group, decimals=2, signed=True),
+        Column("seeds_mm", "each seed", group),
+        *(Column(f"mean_{one}", one, group, decimals=1) for one in SEQUENCES),
+    )
+    notes = (tell_results(results), printed, *sources.caution)
+    return Table(name, title, pd.DataFrame(rows), columns, stamp_results(results), notes)
+
+
+def _describe_variant(
+    label: str, metric: str, group: tuple[Sequence[Result], int], first: tuple[Sequence[Result], int]
+) -> dict[str, object]:
+    results, step = group
+    row = _start_row(label, metric, "") | {"less_first_mm": np.nan}
+    if not results or metric not in hold(results[0]).metrics:
+        return row | {"run_status": NOT_RUN}
+    ours = measure(results, metric, step)
+    paired = group is not first and [one.seed for one in results] == [one.seed for one in first[0]]
+    less = compare_average(ours, measure(first[0], metric, first[1])).difference.mean if paired else np.nan
+    return row | describe_average(ours) | {"less_first_mm": less, "run_status": "run"}
+
+
+def build_held_iterations(name: str, title: str, modules: Sequence[str], sources: Sources, *, printed: str) -> Item:
+    """Tips, corners and both combined, averages of the sequences, at the start and after each iteration."""
+    found = [group for module in modules if (group := find_held(sources, module, DATASET))]
+    if not found:
+        return Absent(name, title, f"This run: {NOT_RUN}. {printed}")
+    results = [one for group in found for one in group]
+    errors = pd.DataFrame([row for group in found for row in _list_iterations(group, alone=len(found) == 1)])
+    words = ", ".join(
+        f"{method} {one['error_mm'].iloc[0]:.2f} to {one['error_mm'].iloc[-1]:.2f} mm"
+        for method, one in errors.groupby("method", sort=False)
+    )
+    stamp = stamp_results(results)
+    draw = partial(_draw_iterations, errors, title, stamp)
+    notes = (f"Averages of the sequences. {tell_results(results)} Bars are 95 % intervals.", printed, *sources.caution)
+    return Figure(name, title, f"Mean errors by iteration: {words}", draw, stamp, notes)
+
+
+def _list_iterations(results: Sequence[Result], *, alone: bool) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for metric in METRICS:
+        for step in range(len(hold(results[0]).steps)):
+            interval = pool_average(measure(results, metric, step))
+            method = metric if alone else f"{results[0].method}, {metric}"
+            row: dict[str, object] = {"method": method, "iteration": step, "error_mm": interval.mean}
+            rows.append({**row, "low_mm": interval.low, "high_mm": interval.high})
+    return rows
+
+
+def _draw_iterations(errors: pd.DataFrame, title: str, stamp: str, out: Path) -> tuple[Path, ...]:
+    return draw_iterations(errors, out, title=title, stamp=stamp)

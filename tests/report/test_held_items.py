@@ -1,0 +1,188 @@
+"""The tables, figures and the GIF of hand and object, from a made-up run: the numbers of its files, or why not."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from handbench.evaluation.paper_numbers import FEEDBACK19_TABLE_2
+from handbench.evaluation.probes import read_probes
+from handbench.evaluation.results import read_results
+from handbench.report.build import build_report
+from handbench.report.held_frames import open_held
+from handbench.report.items import Absent, Figure, Table
+from handbench.report.page import read_size
+from handbench.report.run_card import RunCard
+from handbench.report.sections.handobject import build_hand_object
+from handbench.report.sources import Sources
+from handbench.report.table_files import format_cells
+from tests.evaluation.hand_object_fixtures import SEEDS, write_probes, write_run
+
+TABLES = ("table_2", "spheres", "section_4_4", "section_4_5", "hand_object_runtime")
+FIGURES = ("figure_14", "figure_15", "figure_16", "hand_object_iterations", "sequence")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = write_run(tmp_path_factory.mktemp("results") / "demo-embedded", frames=900)
+    write_probes(run)
+    return run
+
+
+@pytest.fixture(scope="module")
+def report(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_report(run, tmp_path_factory.mktemp("out") / "report", record=None, pictures=False).parent
+
+
+@pytest.fixture
+def sources(run: Path) -> Sources:
+    card = RunCard("demo", "embedded", SEEDS, "abc", "123", None)
+    return Sources(run, card, read_results(run), None, probes=read_probes(run))
+
+
+def list_items(sources: Sources) -> dict[str, Table | Figure | Absent]:
+    return {item.name.removeprefix("feedback19_"): item for item in build_hand_object(sources)}
+
+
+def find_table(sources: Sources, name: str) -> Table:
+    item = list_items(sources)[name]
+    assert isinstance(item, Table)
+    return item
+
+
+def test_everything_is_there_and_stamped(report: Path) -> None:
+    for name in FIGURES:
+        assert (report / "figures" / f"feedback19_{name}.png").stat().st_size > 10_000
+        (stamp,) = pd.read_csv(report / "figures" / f"feedback19_{name}.csv")["stamp"].unique()
+        assert "Dexter+Object, test split, 900 frames, 5 joints" in stamp
+        assert "data: embedded" in stamp
+    for name in TABLES:
+        assert "commit: abc1234" in (report / "tables" / f"feedback19_{name}.md").read_text()
+
+
+def test_claims_are_decided_from_these_files(report: Path) -> None:
+    """150 frames a sequence are three blocks: too few to tell them apart, enough for their average."""
+    claims = pd.read_csv(report / "claims.csv").set_index("id")
+    ids = ["GF5", "GF7", "GF8", "GF9", "GF11"]
+    assert set(claims.loc[ids, "status"]) == {"holds"}, claims.loc[ids, "reason"].to_dict()
+    assert claims.loc["GF4", "reason"].startswith("inconclusive: the same on Grasp1: 3 blocks of frames are too few")
+    page = (report / "claims.html").read_text()
+    for name in TABLES:
+        assert f'href="index.html#feedback19_{name}"' in page
+
+
+def test_table_2_has_every_printed_number_and_ours_below(sources: Sources) -> None:
+    table = find_table(sources, "table_2")
+    frame = table.frame
+    printed = frame[frame["origin"] == "printed"]
+    assert [(row.method, row.metric) for row in printed.itertuples()] == [
+        (method, metric) for method, metric, _ in FEEDBACK19_TABLE_2 if metric
+    ]
+    row = printed[(printed["method"] == "feedback") & (printed["metric"] == "combined")].iloc[0]
+    assert (row["mean_Grasp2"], row["mean_average"]) == (22.5, 17.6)
+    ours = frame[frame["origin"] == "this run, embedded"].set_index(["method", "metric"])
+    assert len(ours) == 3 * 4
+    results = sources.find_results(module="handobject")
+    for stage, step in (("initialization", 0), ("feedback", 2)):
+        for metric in ("tips", "corners", "combined"):
+            means = [one.hand_object.at(metric, step) for one in results if one.hand_object]
+            cells = ours.loc[(stage, metric)]
+            assert cells["mean_average"] == pytest.approx(np.mean([one.average for one in means]))
+            assert cells["mean_Pinch"] == pytest.approx(np.mean([one.of_sequence("Pinch").mean for one in means]))
+            assert cells["low_mm"] < cells["mean_average"] < cells["high_mm"]
+            assert cells["seeds_mm"] == ", ".join(f"{one.average:.1f}" for one in means)
+    notes = " ".join(table.notes)
+    assert "the four choices that half turns of the box exchange" in notes
+    assert "Annotations: shipped." in notes
+    assert "not comparable" in notes
+
+
+def test_table_2_says_which_annotations_it_is_of(sources: Sources) -> None:
+    results = tuple(
+        dataclasses.replace(one, protocol=one.protocol | {"annotations": "revised"}) for one in sources.results
+    )
+    table = find_table(dataclasses.replace(sources, results=results), "table_2")
+    assert "Annotations: revised." in " ".join(table.notes)
+    assert "annotations: revised" in table.stamp
+
+
+def test_without_results_print_stands_alone(sources: Sources) -> None:
+    items = list_items(dataclasses.replace(sources, results=(), probes=()))
+    table = items.pop("table_2")
+    assert isinstance(table, Table)
+    ours = table.frame[table.frame["origin"] != "printed"]
+    assert set(ours["run_status"]) == {"not run at this scale"}
+    assert [(row.method, row.metric) for row in ours.itertuples()][:2] == [
+        ("initialization", "combined"),
+        ("single network", "combined"),
+    ]
+    assert all(isinstance(item, Absent) and "not run at this scale" in item.why for item in items.values())
+
+
+def test_variants_stand_beside_the_first(sources: Sources) -> None:
+    frame = find_table(sources, "section_4_4").frame
+    corners = frame[frame["metric"] == "corners"].set_index("method")
+    less = corners.loc["rotation and translation", "less_first_mm"]
+    means = corners["mean_average"]
+    assert less == pytest.approx(means["rotation and translation"] - means["eight corners and Procrustes"], abs=1e-6)
+    assert np.isnan(corners.loc["eight corners and Procrustes", "less_first_mm"])
+    without = tuple(one for one in sources.results if one.module != "handobject_network")
+    left = find_table(dataclasses.replace(sources, results=without), "section_4_5").frame
+    assert set(left[left["method"] == "synthesizer network"]["run_status"]) == {"not run at this scale"}
+
+
+def test_localizers_and_time_are_those_of_the_probes(sources: Sources) -> None:
+    frame = find_table(sources, "spheres").frame.set_index("part")
+    assert frame["printed_mm"].tolist() == [1.0, 40.0]
+    assert frame.loc["object", "worse_mm"] == pytest.approx(27.0, abs=2)
+    assert frame.loc["hand", "worse_mm"] == pytest.approx(1.2, abs=0.4)
+    cells = format_cells(find_table(sources, "hand_object_runtime"))
+    assert cells.iloc[-1].tolist() == ["frames a second", "over 40", "62.50", "187.50"]
+    assert cells.iloc[3].tolist() == ["both updaters, ms", "\N{EN DASH}", "2.20", "0.73"]
+    lone = tuple(one for one in sources.probes or () if not one.module.endswith("spheres"))
+    left = find_table(dataclasses.replace(sources, probes=lone), "spheres").frame
+    assert set(left["spheres_status"]) == {"not run at this scale"}
+    assert left["worse_mm"].isna().all()
+
+
+def test_frames_are_chosen_by_their_error_and_drawn_where_they_are(run: Path, sources: Sources) -> None:
+    held = open_held(run, sources.find_results(module="handobject")[0])
+    chosen = held.choose_at(0.5, held.last)
+    assert [held.sequences[frame] for frame in chosen] == list(dict.fromkeys(held.sequences))
+    for frame in chosen:
+        errors = held.combined_mm[held.last, held.sequences == held.sequences[frame]]
+        below = (errors < held.combined_mm[held.last, frame]).mean()
+        assert below == pytest.approx(0.5, abs=0.02)
+    tile = held.tile(chosen[0], 0)
+    assert tile.pose_px is not None
+    assert tile.box_px is not None
+    assert tile.box_px.shape == (8, 3)
+    # A tip that is nearly where its label is lies nearly where the mark is.
+    assert tile.labels_px is not None
+    tips = tile.pose_px[np.array([20, 4, 8, 12, 16]), :2]
+    known = np.isfinite(tile.labels_px[:5]).all(axis=1)
+    assert np.linalg.norm(tips - tile.labels_px[:5, :2], axis=1)[known].max() < len(tile.picture) / 3
+
+
+def test_the_sequence_moves_and_says_so(report: Path) -> None:
+    path = report / "figures" / "feedback19_sequence.gif"
+    with Image.open(path) as picture:
+        assert picture.n_frames == 75  # type: ignore[attr-defined]
+        assert picture.size == read_size(path)
+        assert picture.info["loop"] == 0
+        first = np.asarray(picture.convert("RGB"))
+        picture.seek(30)
+        assert (np.asarray(picture.convert("RGB")) != first).any()
+    page = (report / "index.html").read_text()
+    assert 'srcset="figures/feedback19_sequence.png" media="(prefers-reduced-motion: reduce)"' in page
+    assert '<a href="figures/feedback19_sequence.gif">GIF</a>' in page
+
+
+def test_files_that_are_not_at_hand_are_named(run: Path, sources: Sources) -> None:
+    elsewhere = dataclasses.replace(sources, run=run.parent / "other")
+    item = list_items(elsewhere)["figure_14"]
+    assert isinstance(item, Absent)
+    assert item.why == "Not shown: expected the predictions of this result, found no such file."
