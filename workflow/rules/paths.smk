@@ -173,7 +173,7 @@ def true_objects_option(dataset):
 
 def revised_option(dataset):
     """The command line's words for annotations in the place of the shipped ones, if the config names some."""
-    revised = settings.datasets[dataset].revised
+    revised = settings.datasets[dataset].revised if dataset in settings.datasets else None
     return f"--revised {shlex.quote(str(Path(revised).expanduser()))}" if revised and settings.source == "real" else ""
 
 

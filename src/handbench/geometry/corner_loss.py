@@ -2,8 +2,8 @@
 
 The target of a prediction is, of all corners that mean the same picture, those that lie nearest to it. Each turn that
 leaves a cuboid as it is is another order of the same eight corners; a sphere's corners lie anywhere, those of a
-cylinder anywhere about its axis. Trained on the labelled order alone, a network would be asked for one of several answers
-without a way to know which, and learn their mean, which is no box.
+cylinder anywhere about its axis. Trained on the labelled order alone, a network would be asked for one of several
+answers without a way to know which, and learn their mean, which is no box.
 """
 
 from collections.abc import Sequence
