@@ -144,3 +144,12 @@ def test_hand_rotation_by_hand(angles_deg, down, across):
     rotation = hand_rotation(np.radians(np.array(angles_deg, float)))
     assert rotation[:, 1] == pytest.approx(np.array(down), abs=1e-12)
     assert rotation[:, 0] == pytest.approx(np.array(across), abs=1e-12)
+
+
+def test_a_rotation_is_read_as_the_turn_that_makes_it() -> None:
+    turns = np.random.default_rng(5).uniform(-4, 4, (300, 3))
+    found = read_turn(hand_rotation(turns))
+    np.testing.assert_allclose(found, unify_turn(turns), atol=1e-9)
+    # Where yaw and roll are one, some pair of them is given.
+    upright = np.array([0.3, np.pi / 2, 0.9])
+    np.testing.assert_allclose(hand_rotation(read_turn(hand_rotation(upright))), hand_rotation(upright), atol=1e-7)

@@ -6,15 +6,16 @@ import torch
 
 from handbench.conventions import RECORDED
 from handbench.hand.keypoints import keypoint_positions, scored_keypoints
-from handbench.hand.kinematics import hand_rotation
+from handbench.hand.kinematics import hand_rotation, read_turn, unify_turn
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, DOFS, REFERENCE_SHAPE, sample_shape
-from handbench.networks.hand_layer import HandLayer, read_layer
+from handbench.networks.hand_layer import HandLayer, find_axes, read_layer
 
 SHAPE = sample_shape(np.random.default_rng(3))
+AXES = hand_rotation(np.array([0.3, -0.5, 1.0]))
 
 
 def make_layer(dataset: str = "nyu", cube_mm: float = 300.0) -> HandLayer:
-    return HandLayer(SHAPE, scored_keypoints(dataset), ANGLE_LIMITS_RAD, cube_mm)
+    return HandLayer(SHAPE, scored_keypoints(dataset), ANGLE_LIMITS_RAD, cube_mm, AXES)
 
 
 def sample_poses(number: int, seed: int = 0) -> np.ndarray:
@@ -58,15 +59,32 @@ def test_the_palm_turns_about_its_centre() -> None:
     pose = layer.to_wrist(theta)
     rotation = hand_rotation(pose[:, 3:6])
     halfway = pose[:, :3] + rotation @ torch.tensor(SHAPE.bases_mm[2] / 2 / 150, dtype=torch.float32)
-    torch.testing.assert_close(halfway, theta[:, :3], atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(layer.from_wrist(pose), theta, atol=1e-5, rtol=1e-5)
+    axes = torch.tensor(AXES, dtype=torch.float32)
+    torch.testing.assert_close(halfway, theta[:, :3] @ axes.T, atol=1e-5, rtol=1e-5)
+    theta[:, 3:6] = unify_turn(theta[:, 3:6])
+    torch.testing.assert_close(layer.from_wrist(pose), theta, atol=1e-4, rtol=1e-4)
+
+
+def test_the_third_axis_lies_where_hands_point_least() -> None:
+    turns = torch.tensor(np.random.default_rng(0).normal((0.4, 1.1, 0.2), 0.3, (500, 3)))
+    axes = find_axes(turns)
+    np.testing.assert_allclose(axes @ axes.T, np.eye(3), atol=1e-12)
+    assert np.linalg.det(axes) == pytest.approx(1.0)
+    before, after = (read_turn(torch.tensor(one.T) @ hand_rotation(turns))[:, 1].abs() for one in (np.eye(3), axes))
+    # These hands point at the camera and away from it, where yaw and roll are one.
+    assert before.max() > 1.5
+    assert after.max() < 1.1
+    # Hands that point to all sides but never along the camera's axis leave it where it is.
+    sideways = torch.zeros(50, 3)
+    sideways[:, 2] = torch.linspace(-3, 3, 50)
+    np.testing.assert_allclose(find_axes(sideways), np.eye(3), atol=1e-9)
 
 
 def test_a_smaller_cube_shows_the_same_hand_larger() -> None:
     """300 and 150 mm: around the palm's centre everything is twice as far away in half cube edges."""
     layer, pose = make_layer(), torch.tensor(sample_poses(5), dtype=torch.float32)
     whole, half = (layer(pose, torch.full((5,), edge_mm)) for edge_mm in (300.0, 150.0))
-    centre = pose[:, None, :3]
+    centre = pose[:, None, :3] @ torch.tensor(AXES, dtype=torch.float32).T
     torch.testing.assert_close(half - centre, 2 * (whole - centre), atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(layer(pose), whole)
 

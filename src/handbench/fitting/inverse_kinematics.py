@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from handbench.hand.keypoints import Hand, Keypoints, place_keypoints
-from handbench.hand.kinematics import forward_kinematics
+from handbench.hand.kinematics import forward_kinematics, read_turn
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD
 
 ROUNDS = 20
@@ -130,7 +130,4 @@ def place_roughly(hand: Hand, joints_mm: Points, angles: Float[Tensor, "20"]) ->
     sign = torch.linalg.det(left @ right)
     turn = left @ torch.diag_embed(torch.stack([torch.ones_like(sign), torch.ones_like(sign), sign], 1)) @ right
     place = middle_mm[:, 0] - (turn @ middle[:, None])[..., 0]
-    yaw = torch.atan2(-turn[:, 2, 0], turn[:, 2, 2])
-    pitch = turn[:, 2, 1].clamp(-1, 1).asin()
-    roll = torch.atan2(-turn[:, 0, 1], turn[:, 1, 1])
-    return torch.cat([place, torch.stack([yaw, pitch, roll], 1), rest[6:].expand(len(place), -1)], dim=1)
+    return torch.cat([place, read_turn(turn), rest[6:].expand(len(place), -1)], dim=1)

@@ -42,6 +42,15 @@ def hand_rotation(angles: Float[Array, "*batch 3"]) -> Float[Array, "*batch 3 3"
     return xp.moveaxis(_turn_hand(xp.moveaxis(angles, -1, 0)), (0, 1), (-2, -1))
 
 
+def read_turn(rotation: Float[Array, "*batch 3 3"]) -> Float[Array, "*batch 3"]:
+    """Yaw, pitch and roll of a rotation, the pitch within a quarter turn."""
+    xp = _namespace(rotation)
+    yaw = xp.arctan2(-rotation[..., 2, 0], rotation[..., 2, 2])
+    pitch = xp.arcsin(xp.clip(rotation[..., 2, 1], -1.0, 1.0))
+    roll = xp.arctan2(-rotation[..., 0, 1], rotation[..., 1, 1])
+    return xp.stack([yaw, pitch, roll], -1)
+
+
 def mirror_turn(angles: Float[Array, "*batch 3"]) -> Float[Array, "*batch 3"]:
     """The other way to say a rotation: Rz(roll + pi) Rx(pi - pitch) Ry(yaw + pi)."""
     return np.pi + angles * _like(np.array([1.0, -1.0, 1.0]), angles)

@@ -51,7 +51,7 @@ from handbench.loop.timing import Call, time_network
 from handbench.methods import Method, Numbers, State, Trained, TrainingRun, keep
 from handbench.modules import DeepModelFitting, DeepModelHand, DeepModelJoint, DeepModelParameter
 from handbench.networks.deepmodel import DeepModel, find_steps
-from handbench.networks.hand_layer import PALM, HandLayer, read_layer
+from handbench.networks.hand_layer import PALM, HandLayer, find_axes, read_layer
 
 LAYER = "layer."
 """What the names of the layer's tensors begin with in a checkpoint."""
@@ -174,7 +174,8 @@ def fit(
     """Any of the three from its mean output on; `through_joints`: the loss compares what the layer makes of Theta."""
     assert run.poses is not None, "checked before"
     data = divide(crops, {"pose_mm": find_poses(crops, run.poses)})
-    layer = HandLayer(run.poses.hand.shape, run.poses.hand.keypoints, run.poses.limits_rad, find_edge(crops))
+    axes = find_axes(data.seen["pose_mm"][:, 3:PALM])
+    layer = HandLayer(run.poses.hand.shape, run.poses.hand.keypoints, run.poses.limits_rad, find_edge(crops), axes)
     network = DeepModel(
         layer, crops.size_px, direct=direct, channels=settings.channels, dropout=settings.dropout, seed=run.seed
     )
