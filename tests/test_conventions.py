@@ -121,3 +121,12 @@ def test_the_centre_joint_exists(dataset):
     convention = DATASETS[dataset]
     assert convention.centre_joint in convention.joints.names or convention.centre_joint == "tips"
     assert set(convention.frames) == set(convention.splits)
+
+
+def test_deepmodel_learns_from_31_joints_of_nyu_and_from_all_scored_ones_elsewhere() -> None:
+    """The authors' program leaves out two of the thumb's, PALM_4, PALM_5 (its crops' centre) and PALM_6."""
+    assert NYU.learned[:14] == NYU.scored
+    assert len(set(NYU.learned)) == 31
+    left_out = {name for place, name in enumerate(NYU.joints.names) if place not in NYU.learned}
+    assert left_out == {"TH_KNU2_A", "TH_KNU1_B", "PALM_4", "PALM_5", "PALM_6"}
+    assert all(one.learned == one.scored for one in DATASETS.values() if one is not NYU)
