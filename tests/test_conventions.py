@@ -147,3 +147,12 @@ def test_recorded_sets_come_first_in_their_old_order():
     """Seeds of the embedded sets and words in checkpoints count on it."""
     assert list(RECORDED) == ["nyu", "icvl", "msra", "msra14", "dexter"]
     assert list(DATASETS)[: len(RECORDED)] == list(RECORDED)
+
+
+def test_deepmodel_learns_from_31_joints_of_nyu_and_from_all_scored_ones_elsewhere() -> None:
+    """The authors' program leaves out two of the thumb's, PALM_4, PALM_5 (its crops' centre) and PALM_6."""
+    assert NYU.learned[:14] == NYU.scored
+    assert len(set(NYU.learned)) == 31
+    left_out = {name for place, name in enumerate(NYU.joints.names) if place not in NYU.learned}
+    assert left_out == {"TH_KNU2_A", "TH_KNU1_B", "PALM_4", "PALM_5", "PALM_6"}
+    assert all(one.learned == one.scored for one in DATASETS.values() if one is not NYU)

@@ -56,6 +56,13 @@ class Convention:
     splits: tuple[str, ...]
     frames: dict[str, int] = field(default_factory=dict)
     """Frames of the complete release per split."""
+    learned_besides: tuple[int, ...] = ()
+    """Joints that deepmodel's networks learn from beside the scored ones."""
+
+    @property
+    def learned(self) -> tuple[int, ...]:
+        """All joints that those networks learn from, the scored ones first."""
+        return self.scored + self.learned_besides
 
     def cube_of(self, subject: str) -> float:
         return self.cube_mm.get(subject, self.cube_mm[""])
@@ -81,6 +88,10 @@ NYU_JOINTS = JointSet(
 )
 NYU_SCORED = (0, 3, 6, 9, 12, 15, 18, 21, 24, 25, 27, 30, 31, 32)
 """The 14 of 36 joints that every published NYU number is measured on, in the order of the result files."""
+
+_NYU_LEFT_OUT = (26, 29, 33, 34, 35)
+NYU_LEARNED_BESIDES = tuple(i for i in range(36) if i not in NYU_SCORED + _NYU_LEFT_OUT)
+"""With the scored joints 31 of 36: those that the authors of deepmodel train on in their published program."""
 
 NYU_SCORED_JOINTS = JointSet(
     names=tuple(_NYU_NAMES[i] for i in NYU_SCORED),
@@ -113,6 +124,7 @@ NYU = Convention(
     camera=Camera(588.03, 587.07, 320.0, 240.0, 640, 480),
     joints=NYU_JOINTS,
     scored=NYU_SCORED,
+    learned_besides=NYU_LEARNED_BESIDES,
     centre_joint="PALM_3",
     # The test set's second person has a smaller hand (0.868, later 0.828 of the first).
     cube_mm={"": 300.0, "test_2": 250.0},

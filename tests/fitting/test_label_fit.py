@@ -20,7 +20,7 @@ from handbench.fitting.label_fit import Left, find_limits, fit_labels, fit_recor
 from handbench.fitting.labelled_frames import NYU_SEGMENTS, LabelledFrames, read_record, read_store
 from handbench.fitting.pose_file import load_poses
 from handbench.fitting.pose_fit import Fit, SwarmSettings
-from handbench.hand.keypoints import keypoint_positions, scored_keypoints
+from handbench.hand.keypoints import keypoint_positions, learned_keypoints
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE
 
 TRAIN, TEST = 40, 12
@@ -96,13 +96,24 @@ def make_frames(count: int = 12, scale: float = 1.0) -> LabelledFrames:
     """Of one person; with a scale, of one as much smaller and with as much smaller a cube in every second frame."""
     take = plan_recordings("nyu", {"train": count, "test": 1}, 0, {"train": 30})[0]
     poses, sizes = sample_poses(take), np.where(np.arange(count) % 2, scale, 1.0)
-    joints_mm = keypoint_positions(scored_keypoints("nyu"), REFERENCE_SHAPE, poses)
+    keypoints = learned_keypoints("nyu")
+    joints_mm = keypoint_positions(keypoints, REFERENCE_SHAPE, poses)
     wrist_mm = poses[:, None, :3]
     joints_mm = wrist_mm + (joints_mm - wrist_mm) * sizes[:, None, None]
     names = tuple(f"frame {row}" for row in range(count))
     origin = {"source": "real", "sha256_of_store": "0"}
     return LabelledFrames(
-        "nyu", "train", joints_mm, 300.0 * sizes, np.arange(count), names, ("one",) * count, 0, origin
+        dataset="nyu",
+        split="train",
+        joints_mm=joints_mm,
+        keypoints=keypoints,
+        scored=14,
+        cube_mm=300.0 * sizes,
+        row=np.arange(count),
+        names=names,
+        sequences=("one",) * count,
+        unlabelled=0,
+        origin=origin,
     )
 
 

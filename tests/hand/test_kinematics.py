@@ -3,7 +3,7 @@ import pytest
 import torch
 from plain_kinematics import place_bones_slowly, sample_any_poses
 
-from handbench.hand.kinematics import forward_kinematics, hand_rotation
+from handbench.hand.kinematics import forward_kinematics, hand_rotation, read_turn, unify_turn
 from handbench.hand.skeleton import BONES, DOFS, PARENTS, REFERENCE_SHAPE, neutral_pose, sample_shape
 
 SHAPE = sample_shape(np.random.default_rng(3))

@@ -12,7 +12,7 @@ import torch
 from handbench.datasets.torch_dataset import open_crops
 from handbench.errors import BadInput
 from handbench.fitting.pose_file import FittedPoses, load_poses, save_poses
-from handbench.hand.keypoints import keypoint_positions
+from handbench.hand.keypoints import keypoint_positions, learned_keypoints, scored_keypoints
 from handbench.hand.kinematics import hand_rotation
 from handbench.hand.skeleton import DOFS
 from handbench.methods.deepmodel import (
@@ -157,6 +157,17 @@ def test_theta_is_what_the_mean_says_whatever_the_steps() -> None:
     with torch.no_grad():
         network.output.weight.zero_()
         torch.testing.assert_close(network.read_numbers(torch.zeros(1, 1, SIZE_PX, SIZE_PX))[0], mean)
+
+
+@pytest.mark.parametrize("direct", [True, False])
+def test_all_joints_are_learned_and_the_scored_ones_told(direct: bool) -> None:
+    layer = HandLayer(HAND.shape, learned_keypoints("nyu"), fitted(draw_poses(9)).limits_rad, 300.0)
+    network, images = DeepModel(layer, SIZE_PX, direct=direct, told=14).eval(), torch.rand(2, 1, SIZE_PX, SIZE_PX)
+    assert network.read_joints(images).shape == (2, 31, 3)
+    assert torch.equal(network(images), network.read_joints(images)[:, :14])
+    if not direct:
+        scored = HandLayer(HAND.shape, scored_keypoints("nyu"), layer.limits_rad.numpy(), 300.0)
+        torch.testing.assert_close(network(images), scored(network.read_numbers(images)))
 
 
 def test_dropout_acts_in_training_only() -> None:

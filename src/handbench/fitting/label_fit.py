@@ -25,7 +25,7 @@ from handbench.fitting.labelled_frames import LabelledFrames
 from handbench.fitting.pose_file import CARD, PUBLISHED, FittedPoses, load_poses, save_poses, write_card
 from handbench.fitting.pose_fit import SWARM, Fit, follow_recordings, search_poses
 from handbench.hand.angle_errors import angle_errors_deg
-from handbench.hand.keypoints import Hand, scored_keypoints
+from handbench.hand.keypoints import Hand
 from handbench.hand.kinematics import unify_turn
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE
 
@@ -87,7 +87,8 @@ def fit_labels(
     torch.set_num_threads(1)
     with hold_alone(out):
         begun = time.process_time()
-        whose = known.hand if known else find_hand(frames)
+        # Where keypoints lie on a bone is known of embedded labels alone.
+        whose = known.hand if known else find_hand(frames, free_keypoints=frames.origin["source"] != "embedded")
         seconds = time.process_time() - begun
         limits_rad = known.limits_rad if known else ANGLE_LIMITS_RAD
         cube_mm = float(known.card["cube_mm"] if known else frames.cube_mm.max())
@@ -139,7 +140,7 @@ def fit_record(frames: LabelledFrames, out: Path, *, swarm_frames: int, seed: in
 
 def find_hand(frames: LabelledFrames, *, free_keypoints: bool = False) -> Hand:
     """That of the person with the largest cube."""
-    start = Hand(REFERENCE_SHAPE, scored_keypoints(frames.dataset))
+    start = Hand(REFERENCE_SHAPE, frames.keypoints)
     largest = np.flatnonzero(frames.cube_mm == frames.cube_mm.max())
     places = largest[spread_evenly(len(largest), FRAMES)]
     return fit_hand(start, frames.joints_mm[places], free_keypoints=free_keypoints)
@@ -158,11 +159,12 @@ def explain(
     A smaller hand is fitted as the hand itself to labels that are larger by as much.
     """
     begun = time.process_time()
-    joints_mm = frames.joints_mm / hand_scale[:, None, None]
-    fit = resize(follow_recordings(hand, joints_mm, frames.sequences, limits_rad), hand_scale)
+    scored = Hand(hand.shape, hand.keypoints.take(range(frames.scored)))
+    joints_mm = frames.joints_mm[:, : frames.scored] / hand_scale[:, None, None]
+    fit = resize(follow_recordings(scored, joints_mm, frames.sequences, limits_rad), hand_scale)
     followed = time.process_time()
     places = spread_evenly(len(frames), max(swarm_frames, 1))
-    swarm = resize(search_poses(hand, joints_mm[places], limits_rad, seed), hand_scale[places])
+    swarm = resize(search_poses(scored, joints_mm[places], limits_rad, seed), hand_scale[places])
     names = tuple(frames.names[place] for place in places)
     return Explained(
         hand,
@@ -218,6 +220,8 @@ def take_sequence(frames: LabelledFrames, name: str) -> LabelledFrames:
         dataset=frames.dataset,
         split=frames.split,
         joints_mm=frames.joints_mm[places],
+        keypoints=frames.keypoints,
+        scored=frames.scored,
         cube_mm=frames.cube_mm[places],
         row=frames.row[places],
         names=tuple(frames.names[place] for place in places),

@@ -1,4 +1,4 @@
-"""Labels to fit poses to: the scored joints of a crop store, or of the published record of NYU's test set."""
+"""Labels to fit a hand and poses to: those of a crop store, or of the published record of NYU's test set."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from handbench.conventions import NYU, NYU_LABEL_CAMERA, Camera
+from handbench.conventions import DATASETS, NYU, NYU_LABEL_CAMERA, Camera
 from handbench.datasets.labels import check_places, parse_numbers, read_lines
 from handbench.datasets.published import PublishedFile, find_published
 from handbench.datasets.store import open_store
 from handbench.errors import BadInput
 from handbench.geometry.camera import back_project_points
+from handbench.hand.keypoints import Keypoints, learned_keypoints, scored_keypoints
 
-DATASETS = ("nyu", "icvl")
+FITTED = ("nyu", "icvl")
 """MSRA is nine people of whom each is left out once, so it has no one hand; Dexter labels fingertips alone."""
 HOW_TO_GET = "run `handbench download published`"
 NYU_SEGMENTS = (2440, 696, 5116)
@@ -23,12 +24,16 @@ NYU_SEGMENTS = (2440, 696, 5116)
 
 @dataclass(frozen=True)
 class LabelledFrames:
-    """Every frame that has all its scored joints, in list order."""
+    """Every frame that has all its joints, in list order."""
 
     dataset: str
     split: str
     joints_mm: Float64[np.ndarray, "frames joints 3"]
     """Camera axes."""
+    keypoints: Keypoints
+    """What the joints are: the hand is fitted to all of them."""
+    scored: int
+    """So many of them, the first, are those that results are measured on: poses are fitted to these (J = 14)."""
     cube_mm: Float64[np.ndarray, "frames"]
     """Edges of the crops' cubes: they are made to hold a person's hand, and tell its size against another's."""
     row: Int64[np.ndarray, "frames"]
@@ -48,11 +53,12 @@ def read_store(path: Path, dataset: str) -> LabelledFrames:
     """The labels of a crop store; which centre its crops have makes no difference."""
     store = open_store(path)
     protocol = store.card["protocol"]
-    if dataset not in DATASETS:
-        raise BadInput("fit", expected=" or ".join(DATASETS), found=dataset, fix="fit a dataset with one training hand")
+    if dataset not in FITTED:
+        raise BadInput("fit", expected=" or ".join(FITTED), found=dataset, fix="fit a dataset with one training hand")
     if protocol["dataset"] != dataset:
         raise BadInput(path, expected=f"crops of {dataset}", found=protocol["dataset"], fix="name another store")
-    joints_mm = np.asarray(store.joints_mm)[:, list(store.scored)].astype(np.float64)
+    convention = DATASETS[dataset]
+    joints_mm = np.asarray(store.joints_mm)[:, list(convention.learned)].astype(np.float64)
     whole = np.flatnonzero(np.isfinite(joints_mm).all(axis=(1, 2)))
     if not len(whole):
         found = f"none of {len(store):,} with all its joints"
@@ -61,6 +67,8 @@ def read_store(path: Path, dataset: str) -> LabelledFrames:
         dataset=dataset,
         split=protocol["split"],
         joints_mm=joints_mm[whole],
+        keypoints=learned_keypoints(dataset),
+        scored=len(convention.scored),
         cube_mm=np.asarray(store.cube_mm)[whole].astype(np.float64),
         row=np.asarray(store.row)[whole].astype(np.int64),
         names=tuple(store.names[place] for place in whole),
@@ -87,6 +95,8 @@ def read_record(folder: Path, camera: Camera = NYU_LABEL_CAMERA) -> LabelledFram
         dataset="nyu",
         split="test",
         joints_mm=joints_mm,
+        keypoints=scored_keypoints("nyu"),
+        scored=joints_mm.shape[1],
         # Of a published label no cube is known; each segment has a hand of its own.
         cube_mm=np.full(len(joints_mm), NYU.cube_mm[""]),
         row=np.arange(len(joints_mm)),

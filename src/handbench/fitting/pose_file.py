@@ -5,7 +5,7 @@ What `handbench fit` leaves, trainings and evaluations read: bone lengths and th
 
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from jaxtyping import Float, Float32, Int, Int64
 from handbench.datasets.files import digest_file, replace_file
 from handbench.datasets.store import is_sealed, seal
 from handbench.errors import BadInput
-from handbench.hand.keypoints import Hand, Keypoints, scored_keypoints
+from handbench.hand.keypoints import Hand, learned_keypoints
 from handbench.hand.skeleton import SHAPE_FIELDS, HandShape
 
 FORMAT = "handbench fitted poses"
@@ -32,7 +32,7 @@ class FittedPoses:
     """The pose of every labelled frame, and whose hand takes it."""
 
     hand: Hand
-    """With the dataset's scored joints, in their order."""
+    """With the joints that it was fitted to: the dataset's scored ones first."""
     limits_rad: Float[np.ndarray, "20 2"]
     """Bounds of the finger angles: what the poses of the training frames were seen to take."""
     pose: Float32[np.ndarray, "frames 26"]
@@ -84,9 +84,10 @@ def write_card(out: Path, content: dict[str, Any]) -> None:
 def load_poses(folder: Path) -> FittedPoses:
     """What `save_poses` wrote, untouched."""
     card = _read_card(folder)
-    every = scored_keypoints(card["dataset"])
+    offsets_mm = np.array(card["keypoints_mm"])
+    keypoints = learned_keypoints(card["dataset"]).take(range(len(offsets_mm)))
     shape = HandShape(**{name: np.array(card["hand"][name]) for name in SHAPE_FIELDS})
-    hand = Hand(shape, Keypoints(every.bones, every.fractions, np.array(card["keypoints_mm"])))
+    hand = Hand(shape, replace(keypoints, offsets_mm=offsets_mm))
     with np.load(folder / FILE, allow_pickle=False) as arrays:
         kept = {name: arrays[name] for name in ARRAYS}
         return FittedPoses(hand=hand, limits_rad=np.array(card["limits_rad"]), card=card, **kept)

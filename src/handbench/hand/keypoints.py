@@ -4,6 +4,7 @@ A finger's point is given as (bone, fraction of the bone's length, offset toward
 back of the hand), the offsets in millimetres of the reference hand. A palm's point is given in palm millimetres.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,10 @@ class Keypoints:
     fractions: Float[np.ndarray, "joints"]
     """Share of the bone's length; zero for points of the palm."""
     offsets_mm: Float[np.ndarray, "joints 3"]
+
+    def take(self, places: Sequence[int]) -> "Keypoints":
+        """Some of them, in this order."""
+        return Keypoints(*(values[list(places)] for values in (self.bones, self.fractions, self.offsets_mm)))
 
     def local_mm(self, shape: HandShape) -> Float[np.ndarray, "joints 3"]:
         """The points in their bones' frames, for a person's hand."""
@@ -139,8 +144,12 @@ KEYPOINTS = {
 def scored_keypoints(dataset: str) -> Keypoints:
     """The joints of the hand that a dataset is scored on, in their order; an object's corners are on no bone."""
     every = KEYPOINTS[dataset]
-    scored = [joint for joint in DATASETS[dataset].scored if joint < len(every.bones)]
-    return Keypoints(every.bones[scored], every.fractions[scored], every.offsets_mm[scored])
+    return every.take([joint for joint in DATASETS[dataset].scored if joint < len(every.bones)])
+
+
+def learned_keypoints(dataset: str) -> Keypoints:
+    """The joints that deepmodel learns from, the scored ones first."""
+    return KEYPOINTS[dataset].take(DATASETS[dataset].learned)
 
 
 def keypoint_radii_mm(keypoints: Keypoints, shape: HandShape) -> Float[np.ndarray, "joints"]:

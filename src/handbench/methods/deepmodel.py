@@ -5,7 +5,8 @@ X. Zhou, Q. Wan, W. Zhang, X. Xue, Y. Wei, "Model-based Deep Hand Pose Estimatio
     D        depth          (batch, 1, S, S)  patch in [-1, 1]
     Theta    pose           (batch, 26)       palm's centre in half cube edges around the crop's, then radians (DOFS)
     F        layer          networks/hand_layer.py, Eq. 4
-    Y        joints         (batch, J, 3)     labels in half cube edges around the crop's centre
+    Y        joints         (batch, J, 3)     labels in half cube edges around the crop's centre; of NYU 31 as in the
+                                              authors' program, of which the scored 14 are what predicting gives
     bounds   limits_rad     (20, 2)           of the finger angles, as the training poses were seen to take them
     lambda   physical_weight                  Eq. 3
 
@@ -29,6 +30,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from handbench.conventions import DATASETS
 from handbench.datasets.evenly import spread_evenly
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.errors import BadInput
@@ -130,7 +132,8 @@ class PoseTraining(Descent):
 
     def on_train_epoch_end(self) -> None:
         joints = apply(self.network, self.held_back["depth"])
-        self.log("validation_mm", measure_error_mm(joints, self.held_back))
+        scored = {**self.held_back, "joints": self.held_back["joints"][:, : joints.shape[1]]}
+        self.log("validation_mm", measure_error_mm(joints, scored))
 
 
 def train_hand(crops: CropDataset, settings: DeepModelHand, run: TrainingRun) -> State:
@@ -146,9 +149,9 @@ def train_joint(crops: CropDataset, settings: DeepModelJoint, run: TrainingRun) 
     """Eq. 1 with the network's own joints in the place of F(Theta)."""
 
     def loss(network: DeepModel, crops: CropBatch, pose_mm: Tensor) -> Tensor:
-        return joint_loss(network(crops.depth), crops.joints)
+        return joint_loss(network.read_joints(crops.depth), crops.joints)
 
-    return fit(crops, settings, run, loss, direct=True)
+    return fit(crops, settings, run, loss)
 
 
 def train_parameter(crops: CropDataset, settings: DeepModelParameter, run: TrainingRun) -> State:
@@ -168,18 +171,16 @@ def fit(
     run: TrainingRun,
     loss: Loss,
     *,
-    direct: bool = False,
     through_joints: bool = False,
 ) -> State:
     """Any of the three from its mean output on; `through_joints`: the loss compares what the layer makes of Theta."""
     assert run.poses is not None, "checked before"
+    told, crops = len(crops.joint_names), take_learned(crops)
     data = divide(crops, {"pose_mm": find_poses(crops, run.poses)})
     axes = find_axes(data.seen["pose_mm"][:, 3:PALM])
     layer = HandLayer(run.poses.hand.shape, run.poses.hand.keypoints, run.poses.limits_rad, find_edge(crops), axes)
-    network = DeepModel(
-        layer, crops.size_px, direct=direct, channels=settings.channels, dropout=settings.dropout, seed=run.seed
-    )
-    if direct:
+    network = make_network(layer, crops.size_px, settings, told, seed=run.seed)
+    if network.direct:
         network.start_at(data.seen["joints"].mean(0).flatten())
     else:
         poses = list_poses(data, layer)
@@ -189,6 +190,18 @@ def fit(
     training = PoseTraining(network, settings, steps, loss, data.held_back)
     run.fit(training, data.seen, epochs=settings.epochs, batch=settings.batch, precision=settings.precision)
     return keep(network)
+
+
+def make_network(layer: HandLayer, size_px: int, settings: DeepModelFitting, told: int, seed: int = 0) -> DeepModel:
+    direct = isinstance(settings, DeepModelJoint)
+    return DeepModel(
+        layer, size_px, direct=direct, channels=settings.channels, dropout=settings.dropout, seed=seed, told=told
+    )
+
+
+def take_learned(crops: CropDataset) -> CropDataset:
+    """The same frames with all joints that the networks learn from; those of the crops stand first."""
+    return CropDataset(crops.store, crops.places, DATASETS[crops.store.card["protocol"]["dataset"]].learned)
 
 
 def find_poses(crops: CropDataset, poses: FittedPoses) -> Float[Tensor, "frames 26"]:
@@ -223,11 +236,8 @@ def list_poses(data: Division, layer: HandLayer) -> Poses:
 
 
 def build_model(trained: Trained) -> DeepModel:
-    settings = trained.settings
-    direct = isinstance(settings, DeepModelJoint)
     layer = read_layer(trained.state, LAYER)
-    network = DeepModel(layer, trained.size_px, direct=direct, channels=settings.channels, dropout=settings.dropout)
-    return trained.load_into(network)
+    return trained.load_into(make_network(layer, trained.size_px, trained.settings, trained.joints))
 
 
 def predict(trained: Trained, depth: Images) -> Float[Tensor, "steps frames joints 3"]:
@@ -245,7 +255,7 @@ def read_pose(trained: Trained, depth: Images) -> Poses:
 
 def fit_joints(trained: Trained, depth: Images) -> Poses:
     """The pose whose joints lie nearest to those that were read directly (Sec. 4.1's post-processing)."""
-    (joints,) = predict(trained, depth)
+    joints = apply(NumbersOf(build_model(trained)), depth).unflatten(1, (-1, 3))
     layer = read_layer(trained.state, LAYER)
     half_mm = float(layer.cube_mm) / 2
     hand = Hand(*layer.hand)

@@ -60,9 +60,13 @@ class DeepModel(nn.Module):
         channels: int = 8,
         dropout: float = 0.3,
         seed: int = 0,
+        told: int | None = None,
     ) -> None:
-        """`direct`: the last layer gives the joints themselves; the hand model is carried along for fitting to them."""
+        """`told`: so many joints, the first of those that are learned, are what others get to see; all by default.
+
+        `direct`: the last layer gives the joints themselves; the hand model is carried along for fitting to them."""
         super().__init__()
+        self.told = told
         require_size("deepmodel", size_px)
         if size_px < LEAST_PX:
             fix = "crop with larger patches"
@@ -89,7 +93,13 @@ class DeepModel(nn.Module):
     def forward(
         self, images: Float[Tensor, "batch 1 size size"], cube_mm: Float[Tensor, "batch"] | None = None
     ) -> Float[Tensor, "batch joints 3"]:
-        """F(Theta), in crops of these edges."""
+        """The joints that are asked for."""
+        return self.read_joints(images, cube_mm)[:, : self.told]
+
+    def read_joints(
+        self, images: Float[Tensor, "batch 1 size size"], cube_mm: Float[Tensor, "batch"] | None = None
+    ) -> Float[Tensor, "batch learned 3"]:
+        """F(Theta) with all that it gives, in crops of these edges."""
         numbers = self.read_numbers(images)
         return numbers.unflatten(1, (-1, 3)) if self.direct else self.layer(numbers, cube_mm)
 
