@@ -7,7 +7,15 @@ import numpy as np
 
 from handbench.errors import BadInput
 from handbench.evaluation import claim_synthesizer
-from handbench.evaluation.claim_loop import ITERATIONS, compare_gaps, judge_gain, make_finding, mean_of, stop_at
+from handbench.evaluation.claim_loop import (
+    ITERATIONS,
+    compare_gaps,
+    decide_speed,
+    judge_gain,
+    make_finding,
+    mean_of,
+    stop_at,
+)
 from handbench.evaluation.claim_rivals import explain_shorter, explain_unfinished, find_updater
 from handbench.evaluation.claim_rules import (
     Evidence,
@@ -17,9 +25,8 @@ from handbench.evaluation.claim_rules import (
     judge_difference,
     judge_likeness,
     judge_size,
-    judge_speed,
 )
-from handbench.evaluation.probes import Probe, describe_device, find_fastest
+from handbench.evaluation.probes import Probe
 from handbench.evaluation.results import compare_results
 
 LOOP, PREDICTOR = "feedback15", "feedback15_predictor"
@@ -196,23 +203,7 @@ def decide_fb8(evidence: Evidence) -> Finding:
 
 def decide_fb10(evidence: Evidence) -> Finding:
     """Frames a second of the whole loop in the batches that are fastest, wherever the probe ran."""
-    figure = "feedback15_section_4_7"
-    missing = evidence.explain_missing("nyu", probes=(LOOP,))
-    if missing:
-        return Finding("not-run", missing, figure=figure)
-    probes = evidence.find_probes(LOOP, "nyu")
-    batch, speed = find_fastest(probes)
-    single_ms = float(np.mean([one.read("milliseconds", "1", "loop") for one in probes]))
-    device = ", ".join(dict.fromkeys(describe_device(one) for one in probes))
-    outcome = judge_speed(speed, PRINTED_FPS, unit=f"frames/s in batches of {batch}", device=device)
-    return Finding(
-        outcome.status,
-        f"{outcome.reason}; a single frame takes {single_ms:.3g} ms",
-        measured=f"{speed:.0f} frames/s on {device}",
-        value=speed,
-        seeds=tuple(one.seed for one in probes),
-        figure=figure,
-    )
+    return decide_speed(evidence, LOOP, "nyu", PRINTED_FPS, figure="feedback15_section_4_7")
 
 
 DECIDERS = {

@@ -6,7 +6,7 @@ import numpy as np
 
 from handbench.errors import BadInput
 from handbench.evaluation.bootstrap import Comparison, Interval, bootstrap_mean
-from handbench.evaluation.claim_loop import ITERATIONS, make_finding
+from handbench.evaluation.claim_loop import ITERATIONS, decide_speed, make_finding
 from handbench.evaluation.claim_rivals import describe_training, explain_shorter, explain_unfinished, find_training
 from handbench.evaluation.claim_rules import (
     Evidence,
@@ -15,11 +15,10 @@ from handbench.evaluation.claim_rules import (
     judge_difference,
     judge_likeness,
     judge_size,
-    judge_speed,
 )
 from handbench.evaluation.hand_object_score import HandObjectResult, Measured, compare_average, compare_metrics
 from handbench.evaluation.paper_numbers import FEEDBACK19_HAND_OBJECT_FPS
-from handbench.evaluation.probes import Probe, describe_device, find_fastest
+from handbench.evaluation.probes import Probe
 from handbench.evaluation.results import Result, compare_results
 
 DATASET = "dexter"
@@ -232,23 +231,7 @@ def decide_gf9(evidence: Evidence) -> Finding:
 
 def decide_gf11(evidence: Evidence) -> Finding:
     """Frames a second of hand and object, in the batches that are fastest, wherever the probe ran."""
-    figure = "feedback19_hand_object_runtime"
-    missing = evidence.explain_missing(DATASET, probes=(LOOP,))
-    if missing:
-        return Finding("not-run", missing, figure=figure)
-    probes = evidence.find_probes(LOOP, DATASET)
-    batch, speed = find_fastest(probes)
-    single_ms = float(np.mean([one.read("milliseconds", "1", "loop") for one in probes]))
-    device = ", ".join(dict.fromkeys(describe_device(one) for one in probes))
-    outcome = judge_speed(speed, FEEDBACK19_HAND_OBJECT_FPS, unit=f"frames/s in batches of {batch}", device=device)
-    return Finding(
-        outcome.status,
-        f"{outcome.reason}; a single frame takes {single_ms:.3g} ms",
-        measured=f"{speed:.0f} frames/s on {device}",
-        value=speed,
-        seeds=tuple(one.seed for one in probes),
-        figure=figure,
-    )
+    return decide_speed(evidence, LOOP, DATASET, FEEDBACK19_HAND_OBJECT_FPS, figure="feedback19_hand_object_runtime")
 
 
 DECIDERS = {

@@ -3,10 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from handbench.evaluation.bootstrap import Comparison, Interval
 from handbench.evaluation.claim_rivals import describe_training, explain_shorter, explain_unfinished, find_updater
-from handbench.evaluation.claim_rules import Evidence, Finding, Outcome, judge_all, judge_difference, judge_size
-from handbench.evaluation.probes import Probe
+from handbench.evaluation.claim_rules import (
+    Evidence,
+    Finding,
+    Outcome,
+    judge_all,
+    judge_difference,
+    judge_size,
+    judge_speed,
+)
+from handbench.evaluation.probes import Probe, describe_device, find_fastest
 from handbench.evaluation.results import Result, compare_results
 
 ITERATIONS = 2
@@ -37,6 +47,26 @@ def judge_gain(evidence: Evidence, loop: str, predictor: str, *, at_least: float
     )
     measured = f"{mean_of(start):.2f} to {mean_of(end):.2f} mm ({-sum(gains) / len(gains):+.1f} %)"
     return make_finding(outcome, comparison.difference, measured=measured, seeds=results, figure=figure)
+
+
+def decide_speed(evidence: Evidence, loop: str, dataset: str, printed_fps: float, *, figure: str) -> Finding:
+    """Frames a second of a whole loop in the batches that are fastest, wherever its probes ran."""
+    missing = evidence.explain_missing(dataset, probes=(loop,))
+    if missing:
+        return Finding("not-run", missing, figure=figure)
+    probes = evidence.find_probes(loop, dataset)
+    batch, speed = find_fastest(probes)
+    single_ms = float(np.mean([one.read("milliseconds", "1", "loop") for one in probes]))
+    device = ", ".join(dict.fromkeys(describe_device(one) for one in probes))
+    outcome = judge_speed(speed, printed_fps, unit=f"frames/s in batches of {batch}", device=device)
+    return Finding(
+        outcome.status,
+        f"{outcome.reason}; a single frame takes {single_ms:.3g} ms",
+        measured=f"{speed:.0f} frames/s on {device}",
+        value=speed,
+        seeds=tuple(one.seed for one in probes),
+        figure=figure,
+    )
 
 
 def _explain_predictor(evidence: Evidence, loop: str, predictor: str) -> str:

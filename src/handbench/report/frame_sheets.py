@@ -145,7 +145,7 @@ def _write_words(page: Picture, title: str, captions: Sequence[tuple[int, int, s
 
     image = Image.fromarray(page)
     draw = ImageDraw.Draw(image)
-    draw.text((MARGIN_PX, 14), title, INK, _font(19, bold=True))
+    draw.text((MARGIN_PX, 14), title, INK, load_font(19, bold=True))
     for left, colour, word, square in (
         (MARGIN_PX, TRUTH, "truth", False),
         (MARGIN_PX + 90, PREDICTION, "predicted", True),
@@ -153,13 +153,13 @@ def _write_words(page: Picture, title: str, captions: Sequence[tuple[int, int, s
         draw.line((left, 52, left + 26, 52), colour, 3)
         shape = draw.rectangle if square else draw.ellipse
         shape((left + 9, 48, left + 17, 56), fill=colour)
-        draw.text((left + 34, 44), word, FAINT_INK, _font(13))
-    draw.text((WIDTH_PX - MARGIN_PX, 44), "mean error of the frame in mm", FAINT_INK, _font(13), anchor="ra")
+        draw.text((left + 34, 44), word, FAINT_INK, load_font(13))
+    draw.text((WIDTH_PX - MARGIN_PX, 44), "mean error of the frame in mm", FAINT_INK, load_font(13), anchor="ra")
     for left, top, error, name in captions:
-        draw.text((left, top), error, INK, _font(13, bold=True))
-        draw.text((left + TILE_PX, top), name, FAINT_INK, _font(12), anchor="ra")
-    for line, text in enumerate(_wrap(stamp, _font(10), WIDTH_PX - 2 * MARGIN_PX)):
-        draw.text((MARGIN_PX, page.shape[0] - FOOTER_PX + 4 + 13 * line), text, FAINT_INK, _font(10))
+        draw.text((left, top), error, INK, load_font(13, bold=True))
+        draw.text((left + TILE_PX, top), name, FAINT_INK, load_font(12), anchor="ra")
+    for line, text in enumerate(_wrap(stamp, load_font(10), WIDTH_PX - 2 * MARGIN_PX)):
+        draw.text((MARGIN_PX, page.shape[0] - FOOTER_PX + 4 + 13 * line), text, FAINT_INK, load_font(10))
     return np.asarray(image)
 
 
@@ -175,7 +175,7 @@ def _wrap(text: str, font: "FreeTypeFont", width_px: int) -> list[str]:
 
 
 @lru_cache(maxsize=8)
-def _font(size_px: int, *, bold: bool = False) -> "FreeTypeFont":
+def load_font(size_px: int, *, bold: bool = False) -> "FreeTypeFont":
     """The font that comes with matplotlib, so that the sheets look alike on every machine."""
     import matplotlib
     from PIL import ImageFont

@@ -10,17 +10,15 @@ from jaxtyping import Float
 
 from handbench.datasets.evenly import spread_evenly
 from handbench.datasets.files import replace_file
-from handbench.errors import BadInput
 from handbench.report.contact_sheet import FAINT_INK, INK, PAPER
-from handbench.report.frame_sheets import _font
-from handbench.report.held_frames import HAND, HeldFrames, Window, open_held
-from handbench.report.held_pictures import BELOW, LABEL_PX, WIRE, find_held, list_shown
+from handbench.report.frame_sheets import load_font
+from handbench.report.held_frames import HAND, HeldFrames, Window
+from handbench.report.held_pictures import BELOW, LABEL_PX, WIRE, list_shown, open_first
 from handbench.report.items import Absent, Figure, Item
 from handbench.report.picture_grid import MIDDLE_PX, Grid, Tile, draw_grid
 from handbench.report.skeleton import CASING, PART_COLOURS
-from handbench.report.sources import NOT_RUN, Sources
+from handbench.report.sources import Sources
 from handbench.report.stamped_csv import write_csv
-from handbench.report.stamps import SEPARATOR, stamp_results
 from handbench.report.wireframe import MARK, OBJECT, list_edges
 
 if TYPE_CHECKING:
@@ -43,17 +41,13 @@ def build_motion(
     name: str, title: str, module: str, sequence: str, sources: Sources, *, dataset: str = "dexter"
 ) -> Item:
     """The first frames of a sequence by the first seed; or why there is nothing to see."""
-    results = find_held(sources, module, dataset)
-    if not results:
-        return Absent(name, title, f"This run: {NOT_RUN}.")
-    try:
-        held = open_held(sources.run, results[0])
-    except BadInput as missing:
-        return Absent(name, title, f"Not shown: expected {missing.expected}, found {missing.found}.")
+    opened = open_first(name, title, module, dataset, sources)
+    if isinstance(opened, Absent):
+        return opened
+    held, stamp = opened
     frames = held.list_sequence(sequence)[:MOST_FRAMES].tolist()
     if not frames:
         return Absent(name, title, f"Not shown: the test frames hold no sequence {sequence}.")
-    stamp = f"{stamp_results(results[:1])}{SEPARATOR}shown: seed {results[0].seed}"
     draw = partial(_draw, held, frames, sequence, title, stamp)
     notes = (f"The first {len(frames)} frames of {sequence}, in their order.", BELOW, WIRE, *sources.caution)
     describe = f"{len(frames)} frames of {sequence} one after the other, the first estimate left, the last right."
@@ -91,15 +85,15 @@ def draw_page(held: HeldFrames, frame: int, steps: list[int], sequence: str, win
     width = 2 * MARGIN_PX + len(steps) * TILE_PX + (len(steps) - 1) * GAP_PX
     page = Image.new("RGB", (width, HEADER_PX + TILE_PX + CAPTION_PX), PAPER)
     words = ImageDraw.Draw(page)
-    words.text((MARGIN_PX, HEADER_PX // 2), sequence, INK, _font(15, bold=True), anchor="lm")
-    words.text((width - MARGIN_PX, HEADER_PX // 2), held.name(frame), FAINT_INK, _font(13), anchor="rm")
+    words.text((MARGIN_PX, HEADER_PX // 2), sequence, INK, load_font(15, bold=True), anchor="lm")
+    words.text((width - MARGIN_PX, HEADER_PX // 2), held.name(frame), FAINT_INK, load_font(13), anchor="rm")
     for place, step in enumerate(steps):
         left = MARGIN_PX + place * (TILE_PX + GAP_PX)
         shown = held.tile(frame, step, window)
         page.paste(_draw_tile(shown), (left, HEADER_PX))
         middle = HEADER_PX + TILE_PX + CAPTION_PX // 2
-        words.text((left, middle), _name_step(held, step), INK, _font(12), anchor="lm")
-        words.text((left + TILE_PX, middle), shown.words, FAINT_INK, _font(12), anchor="rm")
+        words.text((left, middle), _name_step(held, step), INK, load_font(12), anchor="lm")
+        words.text((left + TILE_PX, middle), shown.words, FAINT_INK, load_font(12), anchor="rm")
     return page
 
 

@@ -48,6 +48,18 @@ def find_held(sources: Sources, module: str, dataset: str) -> tuple[Result, ...]
     return tuple(one for one in sources.find_results(dataset=dataset, module=module) if one.hand_object)
 
 
+def open_first(name: str, title: str, module: str, dataset: str, sources: Sources) -> tuple[HeldFrames, str] | Absent:
+    """The frames behind the first seed's result and the line below their pictures; or why there is nothing to see."""
+    results = find_held(sources, module, dataset)
+    if not results:
+        return Absent(name, title, f"This run: {NOT_RUN}.")
+    try:
+        held = open_held(sources.run, results[0])
+    except BadInput as missing:
+        return Absent(name, title, f"Not shown: expected {missing.expected}, found {missing.found}.")
+    return held, f"{stamp_results(results[:1])}{SEPARATOR}shown: seed {results[0].seed}"
+
+
 def _build(
     name: str,
     title: str,
@@ -57,15 +69,11 @@ def _build(
     lay_out: Callable[[HeldFrames], Chosen],
 ) -> Item:
     """The first seed; or why there is nothing to see."""
-    results = find_held(sources, module, dataset)
-    if not results:
-        return Absent(name, title, f"This run: {NOT_RUN}.")
-    try:
-        held = open_held(sources.run, results[0])
-    except BadInput as missing:
-        return Absent(name, title, f"Not shown: expected {missing.expected}, found {missing.found}.")
+    opened = open_first(name, title, module, dataset, sources)
+    if isinstance(opened, Absent):
+        return opened
+    held, stamp = opened
     grid, shown, how = lay_out(held)
-    stamp = f"{stamp_results(results[:1])}{SEPARATOR}shown: seed {results[0].seed}"
     draw = partial(_draw, grid, list_shown(held, shown), title, stamp)
     notes = (how, BELOW, WIRE, *sources.caution)
     return Figure(name, title, f"Poses of hand and object over {len(shown)} pictures.", draw, stamp, notes)
