@@ -9,6 +9,7 @@ import yaml
 from handbench.config import Config, check_config, lay_over, load_config, schema
 from handbench.conventions import HANDOBJECT, RECORDED
 from handbench.errors import BadInput
+from handbench.evaluation.claim_rivals import Training, describe_training, explain_shorter
 from handbench.module_entries import LOCALIZED
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,6 +49,24 @@ def test_every_overlay_is_valid_over_the_default(overlay: Path) -> None:
     config = load_config([DEFAULT, overlay])
     # paper_short.yaml is another size of the scale called paper.
     assert overlay.stem.partition("_")[0] == (config.source if overlay.stem == "real" else config.scale)
+
+
+def test_at_claims_scale_no_rival_is_trained_for_less() -> None:
+    """Or its claims would say not-run after hours: a rival with fewer updates does not count."""
+    modules = load_config([DEFAULT, ROOT / "config" / "claims.yaml"]).modules
+
+    def length(name: str) -> Training | None:
+        return describe_training(name, modules[name].settings.model_dump())
+
+    for rivals, method in (
+        (("feedback15_predictor", "feedback15_deepprior", "feedback15_updater_pooling"), "feedback15_updater"),
+        (("feedback15_synthesizer_end_to_end", "feedback15_synthesizer_noise20"), "feedback15_synthesizer"),
+        (("feedback19_predictor",), "feedback19_updater"),
+        (("feedback19_joint_random",), "feedback19_joint"),
+        (("deepmodel_direct_joint", "deepmodel_direct_parameter", "deepmodel_without_physical"), "deepmodel"),
+    ):
+        for rival in rivals:
+            assert explain_shorter(length(rival), length(method)) == ""
 
 
 def test_paper_scale_has_the_frames_of_the_real_releases() -> None:
