@@ -224,7 +224,7 @@ def run_predict(options: argparse.Namespace) -> None:
         raise BadInput("predict", expected="--model with " + given[0], found="--store", fix=f"leave {given[0]} out")
     from handbench.training.predict import predict
 
-    print(predict(options.paths, options.store, options.out))
+    print(predict(options.paths, options.store, options.out, truth=options.truth))
 
 
 def run_predict_localized(options: argparse.Namespace) -> None:
@@ -256,7 +256,8 @@ def run_export(options: argparse.Namespace) -> None:
 def run_probe(options: argparse.Namespace) -> None:
     from handbench.training.probe import probe
 
-    print(probe(options.checkpoint, options.store, options.learned, options.out, threads=options.threads))
+    words = {"threads": options.threads, "truth": options.truth}
+    print(probe(options.checkpoint, options.store, options.learned, options.out, **words))
 
 
 def run_evaluate(options: argparse.Namespace) -> None:

@@ -28,7 +28,7 @@ class OnDexter(Settings):
 class KnowsBoxes(OnDexter):
     """The object at hand is known, as in the paper."""
 
-    boxes_mm: dict[str, Size] = {}
+    boxes_mm: dict[str, Size] = Field(default={})
     """Edges of the box of each sequence, where no truth tells them: real data."""
 
 
@@ -102,6 +102,8 @@ class HeldUpdater(UpdaterFitting):
     noise_deg: Degrees = 8.0
     """Ours: of a noisy pose of an object, the standard deviation of its turn about each axis; `noise_mm` is that of
     its place, and of each joint of a hand."""
+    place_noise_mm: Annotated[float, Field(ge=0, le=50)] = 8.0
+    """Ours: of the crops that a localizer has put, as a predictor's."""
     augmentation: Augmentation = Augmentation(turn_deg=30.0)
 
 

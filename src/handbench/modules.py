@@ -106,7 +106,7 @@ class Feedback19Predictor(Fitting):
     """Of the pose prior: Fig. 5."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
     """The authors' published program."""
-    stage_filters: Annotated[list[Filters], Field(min_length=1)] = [64, 128, 256, 256]
+    stage_filters: list[Filters] = Field(default=[64, 128, 256, 256], min_length=1)
     """Channels of the residual stages: the authors' published program."""
     residual_modules: Annotated[int, Field(ge=1)] = 5
     """Of each stage: the authors' published program."""
