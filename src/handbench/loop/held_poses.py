@@ -66,7 +66,7 @@ class PosesOfSide:
         noisy = torch.rand(len(boxes), device=boxes.device) < self.shares.noise
         return torch.where(noisy[:, None, None], shake(boxes, self.turn_rad, self.shares.noise_size), boxes)
 
-    def add(self, outputs_mm: Points, held_back_mm: Points) -> None:
+    def add(self, outputs_mm: Points, held_back_mm: Float[Tensor, "others points 3"]) -> None:
         """A round of the updater (Eq. 10)."""
         errors = self.to_units(held_back_mm, self.held_back) - pick_truth(self.held_back, self.target)
         self.poses.add(self.to_units(outputs_mm, self.seen), errors)

@@ -30,6 +30,7 @@ BEFORE_MM = 6.0
 HIDDEN = float("nan")
 
 Images = Float[Tensor, "batch 1 size size"]
+Smaller = Float[Tensor, "batch 1 rows rows"]
 
 
 class PartlySeenTraining(SynthesizerTraining):
@@ -64,7 +65,7 @@ class DrawnTraining(SynthesizerTraining):
         return loss
 
 
-def shrink_known(depth: Images, rows: int) -> tuple[Images, Images]:
+def shrink_known(depth: Images, rows: int) -> tuple[Smaller, Smaller]:
     """The patch at a stage's resolution from what is known of it, and the share of each pixel that is."""
     known = depth.isfinite().to(depth.dtype)
     share = depth.shape[-1] // rows
