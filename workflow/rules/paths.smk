@@ -244,7 +244,7 @@ def all_evaluations(papers=PAPERS):
     return [
         f"{RUN}/evaluate/{dataset}/{name}/seed{seed}/evaluation.json"
         for name, dataset, seed in all_trainings(papers)
-        if KINDS[settings.modules[name].kind].predicts
+        if KINDS[settings.modules[name].kind].predicts and can_be_told(name)
     ]
 
 
@@ -258,8 +258,11 @@ def all_probes(papers=PAPERS):
 
 
 def can_be_told(module):
-    """Whether the data at hand tell what a module's probe asks for."""
-    return settings.source == "embedded" or not KINDS[settings.modules[module].kind].asks_truth
+    """Whether the data at hand tell what a module of hand and object asks for: real frames neither where localizers'
+    points are nor, unless the settings do, how large the boxes are."""
+    if settings.source == "embedded" or not renders(module):
+        return True
+    return bool(getattr(settings.modules[module].settings, "boxes_mm", None))
 
 
 def all_trainings(papers=PAPERS):

@@ -140,8 +140,8 @@ def check_store(card: dict[str, Any], crops: CropDataset) -> None:
     """
     protocol = crops.store.card["protocol"]
     for key in ("dataset", "size_px", "centre"):
-        may = {DEXTER.name} if key == "dataset" and KINDS[card["kind"]].renders else set()
-        if protocol[key] != card[key] and protocol[key] not in may:
+        told = key == "dataset" and KINDS[card["kind"]].renders and protocol[key] == DEXTER.name
+        if protocol[key] != card[key] and not told:
             raise BadInput(
                 crops.store.path,
                 expected=f"{key} {_word(card[key])}, as in training",
