@@ -228,7 +228,7 @@ def test_sizes_come_from_the_settings_where_no_truth_tells_them(held: Held, tmp_
 @pytest.mark.parametrize("part", ["hand_localizer", "object_localizer"])
 def test_localizers_are_probed_on_embedded_frames(held: Held, part: str, tmp_path: Path) -> None:
     place = held.folder / part
-    with pytest.raises(BadInput, match="--truth with the truth.npz"):
+    with pytest.raises(BadInput, match=r"--truth with the truth\.npz"):
         probe(place, held.tested, held.learned, tmp_path)
     probe(place, held.tested, held.learned, tmp_path, truth=held.truth)
     told = read_probe(tmp_path / "probe.json")
