@@ -46,7 +46,7 @@ DOUBLES = {
             return to / "raw"
         """,
     "datasets/importers.py": """
-        def list_frames(dataset, root, split):
+        def list_frames(dataset, root, split, *, revised=None):
             return (root / "frames.txt").read_text() if (root / "frames.txt").exists() else f"{dataset} at hand"
         """,
     "datasets/crops.py": """
