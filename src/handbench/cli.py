@@ -215,6 +215,8 @@ def run_predict(options: argparse.Namespace) -> None:
         # --camera takes every word behind it, files too.
         found, fix = "none", "name them before --camera: handbench predict depth.png --model CHECKPOINT --camera nyu"
         raise BadInput("predict", expected="depth images, or with --store checkpoints", found=found, fix=fix)
+    if options.model and options.truth:
+        raise BadInput("predict", expected="--store with --truth", found="--model", fix="leave --truth out")
     if options.model:
         _predict_own(options)
         return

@@ -32,6 +32,7 @@ from handbench.training.predict import predict
 from handbench.training.prediction_file import read_card, read_corners, read_steps
 from handbench.training.probe import probe
 from handbench.training.probe_file import read_probe
+from handbench.training.train import train
 from tests.methods.held_fixtures import NEEDS, RENDERED, SIZE, UPDATERS, Held, make_held
 from tests.methods.killed_training import train_with_kills
 
@@ -280,3 +281,34 @@ def test_patches_are_half_as_wide_as_d(held: Held) -> None:
     card = load_checkpoint(held.folder / "hand_predictor").card
     assert card["size_px"] == SIZE
     assert load_checkpoint(held.folder / "hand_predictor").trained.build()(torch.ones(1, 1, SIZE // 2, SIZE // 2)).shape
+
+
+STILL = {"scale": 0.0, "shift_mm": 0.0, "turn_deg": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("part", "settings", "share"),
+    [
+        ("object_localizer", {"batch": 14}, 0.2),
+        ("hand_predictor", {"batch": 14, "place_noise_mm": 0.0}, 0.3),
+        ("object_predictor", {"batch": 14, "place_noise_mm": 0.0}, 0.2),
+        ("rotation", {"batch": 14, "place_noise_mm": 0.0}, 0.2),
+        ("single", {"batch": 14}, 0.2),
+        ("hand_synthesizer", {"batch": 14, "filters": 8, "stage_epochs": []}, 0.6),
+        ("object_synthesizer", {"batch": 14, "filters": 8, "stage_epochs": []}, 0.6),
+        ("hand_updater", {"batch": 14, "noise_share": 0.0, "truth_share": 0.0, "error_share": 0.0}, 0.6),
+        ("object_updater", {"batch": 14, "noise_share": 0.0, "truth_share": 0.0, "error_share": 0.0}, 0.6),
+    ],
+)
+def test_each_network_learns_a_few_frames_by_heart(
+    held: Held, part: str, settings: dict[str, Any], share: float
+) -> None:
+    losses = []
+    for epochs in (1, 40):
+        said = train(
+            held.job(part, epochs=epochs, augmentation=STILL, last_rate_share=0.1, **settings),
+            held.learned,
+            held.folder / f"heart_{part}_{epochs}",
+        )
+        losses.append(float(said.partition("loss ")[2].partition(",")[0]))
+    assert losses[1] < share * losses[0]
