@@ -263,6 +263,7 @@ def _add_predict(commands: argparse._SubParsersAction) -> None:
     source.add_argument("--store", type=Path, metavar="DIR", help="crop store to predict")
     source.add_argument("--model", type=Path, metavar="CHECKPOINT", help="folder of `handbench train` to use")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for what is predicted")
+    _add_true_objects(parser)
     own = parser.add_argument_group("of your own depth images (--model)")
     own.add_argument(
         "--camera",
@@ -298,6 +299,7 @@ def _add_probe(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--learned", type=Path, required=True, metavar="DIR", help="crop store of its training")
     parser.add_argument("--threads", type=_parse_positive, default=1, metavar="N", help="of what is timed (default 1)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for probe.json and pictures.npz")
+    _add_true_objects(parser)
 
 
 def _add_mlflow(commands: argparse._SubParsersAction) -> None:
@@ -352,6 +354,11 @@ def _add_drawing(parser: argparse.ArgumentParser) -> None:
         "--renderer", choices=("auto", "software", "opengl"), default="auto", help="what draws the depth"
     )
     _add_jobs(parser)
+
+
+def _add_true_objects(parser: argparse.ArgumentParser) -> None:
+    words = "truth.npz of embedded frames with objects, for what was learned from rendered ones"
+    parser.add_argument("--truth", type=Path, metavar="FILE", help=words)
 
 
 def _add_jobs(parser: argparse.ArgumentParser) -> None:

@@ -215,6 +215,8 @@ def run_predict(options: argparse.Namespace) -> None:
         # --camera takes every word behind it, files too.
         found, fix = "none", "name them before --camera: handbench predict depth.png --model CHECKPOINT --camera nyu"
         raise BadInput("predict", expected="depth images, or with --store checkpoints", found=found, fix=fix)
+    if options.model and options.truth:
+        raise BadInput("predict", expected="--store with --truth", found="--model", fix="leave --truth out")
     if options.model:
         _predict_own(options)
         return
@@ -224,7 +226,7 @@ def run_predict(options: argparse.Namespace) -> None:
         raise BadInput("predict", expected="--model with " + given[0], found="--store", fix=f"leave {given[0]} out")
     from handbench.training.predict import predict
 
-    print(predict(options.paths, options.store, options.out))
+    print(predict(options.paths, options.store, options.out, truth=options.truth))
 
 
 def run_predict_localized(options: argparse.Namespace) -> None:
@@ -256,7 +258,8 @@ def run_export(options: argparse.Namespace) -> None:
 def run_probe(options: argparse.Namespace) -> None:
     from handbench.training.probe import probe
 
-    print(probe(options.checkpoint, options.store, options.learned, options.out, threads=options.threads))
+    words = {"threads": options.threads, "truth": options.truth}
+    print(probe(options.checkpoint, options.store, options.learned, options.out, **words))
 
 
 def run_evaluate(options: argparse.Namespace) -> None:

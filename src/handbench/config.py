@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from handbench.conventions import DATASETS, HANDOBJECT, LOCALIZED
+from handbench.conventions import DATASETS, DEXTER, HANDOBJECT, LOCALIZED
 from handbench.errors import BadInput
 from handbench.module_entries import (
     Centre,
@@ -20,6 +20,7 @@ from handbench.module_entries import (
     Feedback19LocalizerModule,
     Module,
     Paper,
+    RenderedWord,
     Strict,
     find_nearest,
 )
@@ -62,7 +63,7 @@ class Render(Strict):
 
     seed: Seed
     hands: Annotated[list[Literal["msra", "msra14"]], Field(min_length=1)]
-    sets: dict[Literal["train", "spheres", "cylinders", "composed"], RenderedSet]
+    sets: dict[RenderedWord, RenderedSet]
 
 
 class PaperSettings(Strict):
@@ -282,10 +283,13 @@ def _check_render(config: Config) -> None:
 def _check_module(word: str, module: Module, config: Config) -> None:
     if module.paper not in config.papers:
         raise ValueError(f"modules.{word}: paper {module.paper!r} has no entry under papers")
-    untrainable = [name for name in module.datasets if name not in TRAINABLE]
-    if untrainable:
-        known = ", ".join(TRAINABLE)
-        raise ValueError(f"modules.{word}: {untrainable[0]} has no split to train on; {known} have")
+    renders = KINDS[module.kind].renders
+    for name in module.datasets:
+        if renders and name != DEXTER.name:
+            raise ValueError(f"modules.{word} learns from rendered frames and is there for {DEXTER.name}, not {name}")
+        if not renders and name not in TRAINABLE:
+            known = ", ".join(TRAINABLE)
+            raise ValueError(f"modules.{word}: {name} has no split to train on; {known} have")
     if len(set(module.datasets)) < len(module.datasets):
         raise ValueError(f"modules.{word}: a dataset stands twice in {', '.join(module.datasets)}")
     for name in module.datasets:
@@ -306,7 +310,7 @@ def _check_size(word: str, module: Module, size_px: int) -> None:
     """Networks halve the patch or double up to it: what does not come out even is told before anything is trained."""
     if not module.datasets or module.kind == "nearest_neighbour":
         return
-    doubles = KINDS[module.kind].gives == "synthesizer" and KINDS[module.kind].learns_images
+    doubles = KINDS[module.kind].gives.endswith("synthesizer") and KINDS[module.kind].learns_images
     if size_px % 8 or (doubles and size_px & (size_px - 1)):
         asked = "16, 32, 64, 128, 256 or 512" if doubles else "multiples of 8"
         raise ValueError(f"crop.size_px: modules.{word} takes {asked}, not {size_px}")

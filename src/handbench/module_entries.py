@@ -8,6 +8,18 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from handbench.conventions import LOCALIZED
+from handbench.held_modules import (
+    HeldHandPredictor,
+    HeldHandSynthesizer,
+    HeldLocalizer,
+    HeldLoop,
+    HeldObjectPredictor,
+    HeldObjectRenderer,
+    HeldObjectSynthesizer,
+    HeldRotation,
+    HeldSingle,
+    HeldUpdater,
+)
 from handbench.modules import (
     DeepModelHand,
     DeepModelJoint,
@@ -28,6 +40,7 @@ from handbench.modules import (
 )
 
 Paper = Literal["feedback15", "feedback19", "deepmodel", "refine", "crossing"]
+RenderedWord = Literal["train", "spheres", "cylinders", "composed"]
 DatasetName = Literal["nyu", "icvl", "msra", "msra14", "dexter"]
 Subject = Literal["P0", "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8"]
 Count = Annotated[int, Field(ge=1)]
@@ -188,6 +201,97 @@ class DeepModelParameterModule(_Module):
     settings: DeepModelParameter = DeepModelParameter()
 
 
+class _HeldModule(_Module):
+    """Hand and object together: learned from rendered frames, tested on Dexter+Object."""
+
+    learns: RenderedWord = "train"
+    """The rendered set that it learns from."""
+
+
+class HeldHandLocalizerModule(_HeldModule):
+    """The hand's localizer, of crops of hand and object."""
+
+    kind: Literal["handobject.hand_localizer"]
+    settings: HeldLocalizer = HeldLocalizer()
+
+
+class HeldObjectLocalizerModule(_HeldModule):
+    """The object's localizer."""
+
+    kind: Literal["handobject.object_localizer"]
+    settings: HeldLocalizer = HeldLocalizer()
+
+
+class HeldHandPredictorModule(_HeldModule):
+    """The hand's predictor behind the prior."""
+
+    kind: Literal["handobject.hand_predictor"]
+    settings: HeldHandPredictor = HeldHandPredictor()
+
+
+class HeldObjectPredictorModule(_HeldModule):
+    """The predictor of the object's corners."""
+
+    kind: Literal["handobject.object_predictor"]
+    settings: HeldObjectPredictor = HeldObjectPredictor()
+
+
+class HeldRotationModule(_HeldModule):
+    """The object predicted as place and rotation, with the loop's hand."""
+
+    kind: Literal["handobject.rotation"]
+    settings: HeldRotation = HeldRotation()
+
+
+class HeldSingleModule(_HeldModule):
+    """One network for hand and object."""
+
+    kind: Literal["handobject.single"]
+    settings: HeldSingle = HeldSingle()
+
+
+class HeldHandSynthesizerModule(_HeldModule):
+    """The hand's synthesizer."""
+
+    kind: Literal["handobject.hand_synthesizer"]
+    settings: HeldHandSynthesizer = HeldHandSynthesizer()
+
+
+class HeldObjectSynthesizerModule(_HeldModule):
+    """The object drawn by a network."""
+
+    kind: Literal["handobject.object_synthesizer"]
+    settings: HeldObjectSynthesizer = HeldObjectSynthesizer()
+
+
+class HeldObjectRendererModule(_HeldModule):
+    """The object drawn by the renderer."""
+
+    kind: Literal["handobject.object_renderer"]
+    settings: HeldObjectRenderer = HeldObjectRenderer()
+
+
+class HeldHandUpdaterModule(_HeldModule):
+    """The hand's updater."""
+
+    kind: Literal["handobject.hand_updater"]
+    settings: HeldUpdater = HeldUpdater()
+
+
+class HeldObjectUpdaterModule(_HeldModule):
+    """The object's updater."""
+
+    kind: Literal["handobject.object_updater"]
+    settings: HeldUpdater = HeldUpdater()
+
+
+class HeldLoopModule(_HeldModule):
+    """Hand and object, put together."""
+
+    kind: Literal["handobject.loop"]
+    settings: HeldLoop = HeldLoop()
+
+
 Module = (
     NearestNeighbourModule
     | Feedback15PredictorModule
@@ -205,4 +309,16 @@ Module = (
     | DeepModelHandModule
     | DeepModelJointModule
     | DeepModelParameterModule
+    | HeldHandLocalizerModule
+    | HeldObjectLocalizerModule
+    | HeldHandPredictorModule
+    | HeldObjectPredictorModule
+    | HeldRotationModule
+    | HeldSingleModule
+    | HeldHandSynthesizerModule
+    | HeldObjectSynthesizerModule
+    | HeldObjectRendererModule
+    | HeldHandUpdaterModule
+    | HeldObjectUpdaterModule
+    | HeldLoopModule
 )

@@ -82,7 +82,7 @@ DOUBLES = {
             (out / "checkpoint.json").write_text(f"{job.module} {job.settings} {job.seed} {job.fold} on {store}")
         """,
     "training/predict.py": """
-        def predict(folders, store, out):
+        def predict(folders, store, out, *, truth=None):
             out.mkdir(parents=True, exist_ok=True)
             learnt = [(folder / "checkpoint.json").read_text() for folder in folders]
             (out / "predictions.npz").write_text(" + ".join(learnt) + f" for {store}")

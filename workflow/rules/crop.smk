@@ -3,11 +3,11 @@ rule crop:
     input:
         raw=lambda wildcards: raw_data(wildcards.dataset, wildcards.split),
     output:
-        store=f"{RUN}/crop/{{dataset}}/{{centre}}/{{split}}/store.json",
+        store=f"{RUN}/crop/{{dataset}}/{{centre}}{{larger}}/{{split}}/store.json",
     log:
-        f"{LOGS}/crop/{{dataset}}/{{centre}}/{{split}}.log",
+        f"{LOGS}/crop/{{dataset}}/{{centre}}{{larger}}/{{split}}.log",
     benchmark:
-        f"{TIMES}/crop/{{dataset}}/{{centre}}/{{split}}.tsv"
+        f"{TIMES}/crop/{{dataset}}/{{centre}}{{larger}}/{{split}}.tsv"
     conda:
         "../../envs/handbench.yaml"
     threads: 2
@@ -17,7 +17,7 @@ rule crop:
     params:
         root=lambda wildcards: raw_root(wildcards.dataset, wildcards.split),
         out=subpath(output.store, parent=True),
-        size=settings.crop.size_px,
+        size=lambda wildcards: crop_size(wildcards.larger),
         skips=lambda wildcards: allowed_skips(wildcards.dataset),
         revised=lambda wildcards: revised_option(wildcards.dataset),
         sources=stage_digest("crop"),

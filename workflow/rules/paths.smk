@@ -44,6 +44,8 @@ wildcard_constraints:
     dataset="|".join(DATASETS),
     split="|".join(["train", "test", "all", *HANDOBJECT.splits[1:]]),
     centre=r"joint|joint-\w+|com|com-\d+|block",
+    # Crops of hand and object together have twice the edge in pixels.
+    larger="|-x2",
     module="|".join(settings.modules) or "none",
     seed=r"\d+",
     # MSRA is trained once for each subject left out; elsewhere there are no folds.
@@ -109,9 +111,23 @@ def all_sheets():
 
 
 def store_of(dataset, module, split):
-    """The crops that a module sees of a split."""
+    """The crops that a module sees of a split; what learns from rendered hands has others to learn from."""
     kept = split if split in DATASETS[dataset].splits else "all"
-    return f"{RUN}/crop/{dataset}/{settings.centre_of(module, dataset)}/{kept}/store.json"
+    centre = settings.centre_of(module, dataset)
+    if renders(module):
+        centre = f"{centre}-x2"
+        if split == "train":
+            dataset, kept = HANDOBJECT.name, settings.modules[module].learns
+    return f"{RUN}/crop/{dataset}/{centre}/{kept}/store.json"
+
+
+def renders(module):
+    """Whether a module learns from rendered hands with objects."""
+    return KINDS[settings.modules[module].kind].renders
+
+
+def crop_size(larger):
+    return settings.crop.size_px * (2 if larger else 1)
 
 
 def trained(dataset, module, seed, fold=""):
@@ -171,6 +187,11 @@ def true_objects_option(dataset):
     return truth_option(dataset) if dataset == "dexter" else ""
 
 
+def held_truth_option(module, dataset):
+    """The same for modules that have to know the boxes."""
+    return true_objects_option(dataset) if renders(module) else ""
+
+
 def revised_option(dataset):
     """The command line's words for annotations in the place of the shipped ones, if the config names some."""
     revised = settings.datasets[dataset].revised if dataset in settings.datasets else None
@@ -223,7 +244,7 @@ def all_evaluations(papers=PAPERS):
     return [
         f"{RUN}/evaluate/{dataset}/{name}/seed{seed}/evaluation.json"
         for name, dataset, seed in all_trainings(papers)
-        if KINDS[settings.modules[name].kind].predicts
+        if KINDS[settings.modules[name].kind].predicts and can_be_told(name)
     ]
 
 
@@ -232,8 +253,16 @@ def all_probes(papers=PAPERS):
     return [
         f"{RUN}/probe/{dataset}/{name}/seed{seed}/probe.json"
         for name, dataset, seed in all_trainings(papers)
-        if KINDS[settings.modules[name].kind].probes and dataset != "msra"
+        if KINDS[settings.modules[name].kind].probes and dataset != "msra" and can_be_told(name)
     ]
+
+
+def can_be_told(module):
+    """Whether the data at hand tell what a module of hand and object asks for: real frames neither where localizers'
+    points are nor, unless the settings do, how large the boxes are."""
+    if settings.source == "embedded" or not renders(module):
+        return True
+    return bool(getattr(settings.modules[module].settings, "boxes_mm", None))
 
 
 def all_trainings(papers=PAPERS):

@@ -18,8 +18,9 @@ rule predict:
     params:
         checkpoints=lambda wildcards, input: [os.path.dirname(card) for card in input.checkpoints],
         store=lambda wildcards, input: os.path.dirname(input.store),
+        truth=lambda wildcards: held_truth_option(wildcards.module, wildcards.dataset),
         out=subpath(output.card, parent=True),
         sources=lambda wildcards: stage_digest("predict", method_file(settings.modules[wildcards.module].kind)),
     shell:
-        "python -m handbench predict {params.checkpoints:q} --store {params.store:q} --out {params.out:q}"
-        " > {log} 2>&1"
+        "python -m handbench predict {params.checkpoints:q} --store {params.store:q} {params.truth}"
+        " --out {params.out:q} > {log} 2>&1"

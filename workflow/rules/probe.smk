@@ -21,8 +21,9 @@ rule probe:
         checkpoint=subpath(input.checkpoint, parent=True),
         store=subpath(input.store, parent=True),
         learned=subpath(input.learned, parent=True),
+        truth=lambda wildcards: held_truth_option(wildcards.module, wildcards.dataset),
         out=subpath(output.card, parent=True),
         sources=lambda wildcards: stage_digest("probe", method_file(settings.modules[wildcards.module].kind)),
     shell:
         "python -m handbench probe {params.checkpoint:q} --store {params.store:q} --learned {params.learned:q}"
-        " --threads {threads} --out {params.out:q} > {log} 2>&1"
+        " {params.truth} --threads {threads} --out {params.out:q} > {log} 2>&1"

@@ -46,7 +46,11 @@ class SynthesizerTraining(Descent):
 
 
 def train_synthesizer(
-    network: Synthesizer, settings: SynthesizerFitting, crops: Division, fit: Callable[..., Any]
+    network: Synthesizer,
+    settings: SynthesizerFitting,
+    crops: Division,
+    fit: Callable[..., Any],
+    training_of: Callable[..., SynthesizerTraining] = SynthesizerTraining,
 ) -> None:
     """Stage after stage with all weights that a stage depends on; `stage_epochs` of them, and `epochs` whole images."""
     if len(settings.stage_epochs) > network.stages:
@@ -61,7 +65,7 @@ def train_synthesizer(
     for stage, epochs in plan:
         if epochs:
             steps = count_steps(len(data["depth"]), epochs, settings.batch)
-            training = SynthesizerTraining(network, settings, steps, stage, crops.held_back)
+            training = training_of(network, settings, steps, stage, crops.held_back)
             fit(training, data, epochs=epochs, batch=settings.batch, precision=settings.precision)
 
 

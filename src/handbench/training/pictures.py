@@ -46,7 +46,7 @@ def take_pictures(trained: Trained, crops: CropDataset) -> Pictures:
     synthesizer: nn.Module | None = None
     if draws_only:
         choice, synthesizer = choose_even(len(places), EVENLY_OF_TRUTH), trained.build()
-    elif not trained.parts:
+    elif not trained.parts or KINDS[trained.kind].renders:
         choice = choose_even(len(places), EVENLY_OF_TRUTH)
     else:
         # As the module's own frames are chosen: a search does not look at all of them.
@@ -59,7 +59,7 @@ def take_pictures(trained: Trained, crops: CropDataset) -> Pictures:
         joints = scored_skeleton(crops.store.card["protocol"]["dataset"])
         poses = {TRUTH: shown["joints"], **make_impossible(shown["joints"], joints)}
     else:
-        poses = take_steps(trained, shown["depth"]) if trained.parts else {}
+        poses = take_steps(trained, shown["depth"]) if synthesizer else {}
     return assemble(rows.astype(np.int64), choice.words, poses, synthesizer, shown)
 
 

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float32, Int64
 from numpy import ndarray
 
+from handbench.conventions import DEXTER
 from handbench.datasets.lock import hold_alone
 from handbench.datasets.torch_dataset import CropDataset, open_crops
 from handbench.errors import BadInput
@@ -18,6 +19,8 @@ from handbench.loop.crop_data import choose_evenly
 from handbench.methods import load_method
 from handbench.modules import KINDS
 from handbench.training.checkpoint import Checkpoint, load_checkpoint
+from handbench.training.predict_held import predict_held
+from handbench.training.prediction_card import describe_predictions
 from handbench.training.prediction_file import save_predictions
 
 SAME = ("kind", "module", "paper", "settings", "seed", "dataset", "centre", "size_px", "joints")
@@ -26,10 +29,11 @@ OF_THE_HAND = ("hand", "keypoints_mm", "limits_rad")
 """What the card tells beside angles: whose they are, and the bounds that the training frames keep to."""
 
 
-def predict(folders: Sequence[Path], store: Path, out: Path) -> str:
+def predict(folders: Sequence[Path], store: Path, out: Path, *, truth: Path | None = None) -> str:
     """Predict the whole store, or with checkpoints of folds each subject by the one that never saw it.
 
-    One row a frame, in list order, whatever the order of the checkpoints.
+    One row a frame, in list order, whatever the order of the checkpoints. `truth` is the truth.npz of embedded frames
+    with objects: it tells their sizes, which those who hold them know.
     """
     checkpoints = [load_checkpoint(folder) for folder in folders]
     _check_alike(checkpoints)
@@ -39,11 +43,18 @@ def predict(folders: Sequence[Path], store: Path, out: Path) -> str:
         raise BadInput(
             folders[0], expected=f"a module that gives joints: {known}", found=card["kind"], fix="name one of those"
         )
+    held = KINDS[card["kind"]].renders
+    if truth and not held:
+        fix = "leave --truth out"
+        raise BadInput(folders[0], expected="no --truth for a hand alone", found=str(truth), fix=fix)
     with hold_alone(out):
         opened = open_crops(store=store, split="all" if card["fold"] else None, joints="scored")
         check_store(card, opened)
         check_unseen(checkpoints[0], opened)
-        frames = _save(out, checkpoints, opened, [_predict_part(checkpoint, store) for checkpoint in checkpoints])
+        if held:
+            frames = predict_held(checkpoints[0], opened, out, truth)
+        else:
+            frames = _save(out, checkpoints, opened, [_predict_part(checkpoint, store) for checkpoint in checkpoints])
     return f"{card['module']}: {frames:,} of {len(opened):,} frames of {store} predicted"
 
 
@@ -85,23 +96,11 @@ def _save(out: Path, checkpoints: Sequence[Checkpoint], crops: CropDataset, part
     order = np.argsort(places, kind="stable")
     steps_mm = np.concatenate([part.steps_mm for part in parts], axis=1)[:, order]
     places = places[order]
-    store, protocol = crops.store, crops.store.card["protocol"]
-    first = checkpoints[0].card
+    store, first = crops.store, checkpoints[0].card
     pose_mm, scale = (_join([getattr(part, name) for part in parts], order) for name in ("pose_mm", "hand_scale"))
     told = first["poses"] if pose_mm is not None else {}
-    card = {key: first[key] for key in ("kind", "module", "paper", "settings", "seed", "dataset")}
-    card |= {
-        "split": "test" if first["fold"] else protocol["split"],
-        "folds": [one.card["fold"] for one in checkpoints if one.card["fold"]],
-        "centre": protocol["centre"]["strategy"],
-        "frames": len(places),
-        "protocol": protocol,
-        "store": store.path.as_posix(),
-        "converged": all(one.card["converged"] is True for one in checkpoints),
-        "gives_angles": bool(told),
-        **{key: told[key] for key in OF_THE_HAND if told},
-        "checkpoints": [{"path": one.folder.as_posix(), "sha256": one.card["sha256"]} for one in checkpoints],
-    }
+    card = describe_predictions(checkpoints, crops, len(places)) | {"gives_angles": bool(told)}
+    card |= {key: told[key] for key in OF_THE_HAND if told}
     names = tuple(store.names[place] for place in places)
     before_mm = steps_mm[:-1] if len(steps_mm) > 1 else None
     row = np.asarray(store.row)[places]
@@ -135,10 +134,14 @@ def _check_alike(checkpoints: Sequence[Checkpoint]) -> None:
 
 
 def check_store(card: dict[str, Any], crops: CropDataset) -> None:
-    """A network sees what it was trained on: the same dataset's joints, patch size and kind of centre."""
+    """A network sees what it was trained on: the same dataset's joints, patch size and kind of centre.
+
+    What learned from rendered hands with objects is there for Dexter+Object.
+    """
     protocol = crops.store.card["protocol"]
     for key in ("dataset", "size_px", "centre"):
-        if protocol[key] != card[key]:
+        told = key == "dataset" and KINDS[card["kind"]].renders and protocol[key] == DEXTER.name
+        if protocol[key] != card[key] and not told:
             raise BadInput(
                 crops.store.path,
                 expected=f"{key} {_word(card[key])}, as in training",

@@ -16,12 +16,16 @@ from handbench.training.checkpoint import load_checkpoint
 from handbench.training.pictures import take_pictures
 from handbench.training.predict import check_store, check_unseen
 from handbench.training.probe_file import save_probe
+from handbench.training.tested_frames import prepare_frames
 
-_OF_THE_CHECKPOINT = ("kind", "module", "paper", "settings", "seed", "dataset", "converged")
+_OF_THE_CHECKPOINT = ("kind", "module", "paper", "settings", "seed", "converged")
 
 
-def probe(folder: Path, store: Path, learned: Path, out: Path, *, threads: int = 1) -> str:
-    """Probe a checkpoint on test crops; `learned` are the crops of its training."""
+def probe(folder: Path, store: Path, learned: Path, out: Path, *, threads: int = 1, truth: Path | None = None) -> str:
+    """Probe a checkpoint on test crops; `learned` are the crops of its training.
+
+    `truth` is the truth.npz of embedded test frames with objects.
+    """
     checkpoint = load_checkpoint(folder)
     card, fold = checkpoint.card, checkpoint.card["fold"]
     ask = load_method(card["kind"]).probe
@@ -32,6 +36,9 @@ def probe(folder: Path, store: Path, learned: Path, out: Path, *, threads: int =
         crops = open_crops(store=store, split="test" if fold else None, fold=fold, joints="scored")
         check_store(card, crops)
         check_unseen(checkpoint, crops)
+        _check_truth(folder, card, truth)
+        if KINDS[card["kind"]].renders:
+            crops = prepare_frames(crops, card, truth)
         known_crops = open_crops(store=learned, split="train" if fold else None, fold=fold, joints="scored")
         check_store(card, known_crops)
         _check_learned(card, known_crops)
@@ -41,6 +48,7 @@ def probe(folder: Path, store: Path, learned: Path, out: Path, *, threads: int =
             pictures = take_pictures(checkpoint.trained, crops)
         place = read_place(out)
         content = {key: card[key] for key in _OF_THE_CHECKPOINT} | {
+            "dataset": crops.store.card["protocol"]["dataset"],
             "source": card["source"],
             "scale": place.scale if place else "",
             "centre": crops.store.card["protocol"]["centre"]["strategy"],
@@ -49,6 +57,20 @@ def probe(folder: Path, store: Path, learned: Path, out: Path, *, threads: int =
         }
         save_probe(out, content, pictures)
     return f"{card['module']}: probed on {len(crops):,} frames of {store}"
+
+
+def _check_truth(folder: Path, card: Mapping[str, Any], truth: Path | None) -> None:
+    """Some points only embedded data knows."""
+    kind = KINDS[card["kind"]]
+    if truth is None and kind.asks_truth:
+        raise BadInput(
+            folder,
+            expected="--truth with the truth.npz of embedded frames",
+            found="none",
+            fix="name it; the labels of real frames do not tell where this module's point is",
+        )
+    if truth and not kind.renders:
+        raise BadInput(folder, expected="no --truth for a hand alone", found=str(truth), fix="leave --truth out")
 
 
 def _check_learned(card: Mapping[str, Any], learned: CropDataset) -> None:

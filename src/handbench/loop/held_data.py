@@ -1,0 +1,187 @@
+"""The crops of hands with objects as trainings have them: D with 29 points, the solid of each frame, whose hand it is.
+
+What is held follows from a rendered set's name, how large it is from its eight corners; no other truth is needed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from functools import cache
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from handbench.conventions import CORNERS, HANDOBJECT, MSRA_JOINTS
+from handbench.datasets.torch_dataset import CropDataset
+from handbench.errors import BadInput
+from handbench.geometry.mesh import Mesh
+from handbench.geometry.patch_frame import make_camera
+from handbench.geometry.solids import make_cuboid, make_cylinder, make_sphere
+from handbench.geometry.symmetry import Symmetry, find_symmetry
+from handbench.loop.augmentation import CropBatch
+from handbench.loop.crop_data import Data, Division, find_labelled, gather
+from handbench.loop.held_object import Held
+
+Target = Literal["hand", "object"]
+TARGETS: tuple[Target, ...] = ("hand", "object")
+
+
+HAND_POINTS, CORNER_POINTS = slice(0, len(MSRA_JOINTS.names)), slice(len(MSRA_JOINTS.names), None)
+JOINTS, BOX_CORNERS = len(MSRA_JOINTS.names), len(CORNERS)
+MIDDLE_JOINT = MSRA_JOINTS.index("middle_mcp")
+"""Where the hand's cube is put (Sec. 4.2)."""
+WHICH, SIZE = "which", "size_mm"
+KIND_OF = {"train": "cuboid", "spheres": "sphere", "cylinders": "cylinder", "composed": "composed"}
+"""What the hands of a rendered set hold."""
+HELD_BACK_SHARE = 0.1
+"""At least so many frames of recorded hands, and of drawn ones, tell how a training goes: those of whole persons."""
+
+_LIKE_MM = {
+    "cuboid": ((40.0, 60.0, 90.0), (40.0, 40.0, 90.0), (40.0, 90.0, 40.0), (90.0, 40.0, 40.0), (40.0, 40.0, 40.0)),
+    "sphere": ((40.0, 40.0, 40.0),),
+    "cylinder": ((40.0, 90.0, 40.0),),
+    "composed": ((40.0, 60.0, 90.0),),
+}
+"""A size for each way in which edges can be equal."""
+
+
+@cache
+def list_symmetries(kind: str) -> tuple[Symmetry, ...]:
+    """All that solids of a kind can have: Held.which counts them."""
+    return tuple(find_symmetry(kind, size_mm) for size_mm in _LIKE_MM[kind])
+
+
+def list_solids(kind: str) -> tuple[Mesh, ...]:
+    """What a renderer draws of each."""
+    if kind == "composed":
+        raise BadInput(
+            "renderer",
+            expected="a cuboid, a sphere or a cylinder",
+            found="composed solids, of which only the size is known",
+            fix="take the synthesizer network for the object",
+        )
+    one = {"cuboid": make_cuboid([1.0] * 3), "sphere": make_sphere(1.0), "cylinder": make_cylinder(1.0, 1.0)}[kind]
+    return (one.mesh,) * len(_LIKE_MM[kind])
+
+
+def measure_edges(corners_mm: Float[np.ndarray, "frames 8 3"]) -> Float[np.ndarray, "frames 3"]:
+    """Edges along x, y and z of boxes whose corners are those of geometry/box.py."""
+    return np.linalg.norm(corners_mm[:, [4, 2, 1]] - corners_mm[:, :1], axis=2)
+
+
+def hold(kind: str, sizes_mm: Float[np.ndarray, "frames 3"]) -> Held:
+    """Solids of one kind by their sizes."""
+    known = [symmetry.turns for symmetry in list_symmetries(kind)]
+    found: dict[tuple[float, ...], int] = {}
+    for size_mm in np.unique(sizes_mm, axis=0):
+        turns = find_symmetry(kind, size_mm).turns
+        same = (number for number, one in enumerate(known) if np.array_equal(one, turns))
+        found[tuple(size_mm)] = next(same, 0)
+    which = np.array([found[tuple(size_mm)] for size_mm in sizes_mm], np.int64)
+    return Held(torch.from_numpy(which), torch.from_numpy(sizes_mm.astype(np.float32)))
+
+
+def find_kind(crops: CropDataset) -> str:
+    """What is held in a store of rendered frames."""
+    protocol = crops.store.card["protocol"]
+    if protocol["dataset"] != HANDOBJECT.name or protocol["joints"] != list(HANDOBJECT.joints.names):
+        raise BadInput(
+            crops.store.path,
+            expected=f"crops of the rendered dataset {HANDOBJECT.name}",
+            found=protocol["dataset"],
+            fix="run `handbench render`, then `handbench crop handobject --centre com-400`",
+        )
+    return KIND_OF[protocol["split"]]
+
+
+def gather_held(crops: CropDataset, kind: str) -> Data:
+    """Everything that a batch needs of the frames with all 29 points, and the solid of each."""
+    corners_mm = np.asarray(crops.store.joints_mm)[crops.places][:, CORNER_POINTS]
+    held = hold(kind, measure_edges(np.nan_to_num(corners_mm.astype(np.float64), nan=1.0)))
+    return gather(crops, {WHICH: held.which, SIZE: held.size_mm})
+
+
+def gather_tested(crops: CropDataset, boxes_mm: Mapping[str, Sequence[float]]) -> Data:
+    """Every frame of Dexter+Object with the box that is held, whose size is known: by the truth's corners, where the
+    crops have such labels, else by the sequence."""
+    tensors, camera = crops.tensors(torch.float16), crops.store.camera
+    focal, principal = make_camera(tensors["patch_from_image"], (camera.fx, camera.fy), (camera.cx, camera.cy))
+    held = hold("cuboid", find_sizes_mm(crops, boxes_mm))
+    crop = {name: tensors[name] for name in ("depth", "centre_mm", "cube_mm")}
+    nothing = {"joints": tensors["joints"][:, :0]}
+    return {**crop, **nothing, "focal_px": focal, "principal_px": principal, WHICH: held.which, SIZE: held.size_mm}
+
+
+def find_sizes_mm(crops: CropDataset, boxes_mm: Mapping[str, Sequence[float]]) -> Float[np.ndarray, "frames 3"]:
+    """Edges of the box of each frame."""
+    if crops.store.joint_names == HANDOBJECT.joints.names:
+        sizes_mm = measure_edges(np.asarray(crops.store.joints_mm)[crops.places][:, CORNER_POINTS].astype(np.float64))
+        if np.isfinite(sizes_mm).all():
+            return sizes_mm
+    sequences = [crops.store.sequences[place] for place in crops.places]
+    missing = [name for name in dict.fromkeys(sequences) if name not in boxes_mm]
+    if missing:
+        raise BadInput(
+            crops.store.path,
+            expected="the size of the box that is held in each frame",
+            found=f"none for {', '.join(missing)}",
+            fix="name the truth.npz of embedded frames with --truth; for real ones set the module's boxes_mm",
+        )
+    return np.array([boxes_mm[name] for name in sequences], np.float64)
+
+
+def held_of(data: Data) -> Held:
+    return Held(data[WHICH], data[SIZE])
+
+
+def divide_by_person(crops: CropDataset) -> Division:
+    """Of recorded hands and of drawn ones each the last persons are held back: whom a network has never seen."""
+    data = gather_held(crops, find_kind(crops))
+    labelled = find_labelled(crops).numpy()
+    apart = torch.from_numpy(choose_persons(crops)[labelled])
+    if not apart.any() or apart.all():
+        raise BadInput(
+            crops.store.path,
+            expected="frames of at least two persons, all points labelled",
+            found=f"{len(apart)} frames of {len(set(crops.subjects))}",
+            fix="render more frames",
+        )
+    return Division(
+        {name: values[~apart] for name, values in data.items()}, {name: values[apart] for name, values in data.items()}
+    )
+
+
+def choose_persons(crops: CropDataset) -> Bool[np.ndarray, "frames"]:
+    """The frames that are held back."""
+    subjects = np.array(crops.subjects)
+    sequences = np.array([crops.store.sequences[place] for place in crops.places])
+    apart = np.zeros(len(subjects), bool)
+    for sequence in dict.fromkeys(sequences):
+        mine = sequences == sequence
+        for person in sorted(set(subjects[mine]), reverse=True)[: len(set(subjects[mine])) - 1]:
+            if (apart & mine).sum() >= HELD_BACK_SHARE * mine.sum():
+                break
+            apart |= mine & (subjects == person)
+    return apart
+
+
+def keep_middle(division: Division, target: Target) -> Division:
+    """With the one point that a localizer looks for: the middle MCP joint (Eq. 14) or the object's centre (Eq. 15)."""
+    return Division(
+        *(
+            _with_points(data, find_middle(data["joints"], target)[:, None])
+            for data in (division.seen, division.held_back)
+        )
+    )
+
+
+def find_middle(points: Float[Tensor, "frames 29 3"], target: Target) -> Float[Tensor, "frames 3"]:
+    """Where the cube of the hand or of the object is put."""
+    return points[:, MIDDLE_JOINT] if target == "hand" else points[:, CORNER_POINTS].mean(dim=1)
+
+
+def _with_points(data: Data, points: Float[Tensor, "frames some 3"]) -> Data:
+    crop = {field.name: data[field.name] for field in fields(CropBatch)}
+    return {**crop, "joints": points}
