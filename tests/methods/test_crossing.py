@@ -214,3 +214,30 @@ def test_any_number_of_unlabelled_images_and_none() -> None:
     assert isinstance(drawn, Drawn)
     assert generator_terms(discriminator, batch, drawn, Tasks()).total().isfinite()
     assert discriminator_terms(discriminator, batch, drawn, Tasks()).total().isfinite()
+
+
+def test_steps_of_algorithm_1_teach_both_sides() -> None:
+    """Squares of one depth whose rows and columns two latents say; the noise draws others between them."""
+    generator = torch.Generator().manual_seed(0)
+    latents = torch.randn(16, 23, generator=generator)
+    rows = torch.arange(SIZE_PX)
+    inside = [(rows - 16 - 6 * latents[:, axis, None].clamp(-1, 1)).abs() < 5 for axis in (0, 1)]
+    images = torch.where(inside[0][:, :, None] & inside[1][:, None], 0.2, 1.0)[:, None]
+    route, discriminator = make_networks()
+    drawing = torch.optim.Adam(route.parameters(), 0.004, betas=(0.5, 0.999))
+    judging = torch.optim.Adam(discriminator.parameters(), 0.001, betas=(0.5, 0.999))
+    found = []
+    for _ in range(60):
+        batch = Batch(images, latents, images.flip(3), mix_latents(latents, 16, generator))
+        drawn = draw(route, batch)
+        theirs = discriminator_terms(discriminator, batch, drawn, Tasks())
+        judging.zero_grad()
+        theirs.total().backward()
+        judging.step()
+        ours = generator_terms(discriminator, batch, drawn, Tasks())
+        drawing.zero_grad()
+        ours.total().backward()
+        drawing.step()
+        found.append((theirs.target.item(), theirs.smoothness.item(), ours.target.item()))
+    for first, last in zip(found[0], found[-1], strict=True):
+        assert last < 0.5 * first

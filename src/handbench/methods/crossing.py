@@ -136,7 +136,7 @@ class Terms(NamedTuple):
 
 
 def draw(route: RenderRoute, batch: Batch) -> Drawn:
-    """Gen(Ali(.)) of labelled and other latents, in one batch (Algorithm 1, line 9)."""
+    """Gen(Ali(.)) of labelled and other latents, in one batch (Algorithm 1)."""
     labelled = len(batch.latents)
     images = route(torch.cat([batch.latents, batch.noise]))
     return Drawn(images[:labelled], images[labelled:])
