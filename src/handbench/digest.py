@@ -12,10 +12,7 @@ from pathlib import Path
 
 PACKAGE = "handbench"
 SOURCES = Path(__file__).resolve().parent
-ONLOOKERS = (
-    *("provenance.py", "modules.py", "module_settings.py", "held_modules.py"),
-    *("training/tracking*.py", "evaluation/tracked.py"),
-)
+ONLOOKERS = ("provenance.py", "modules.py", "training/tracking*.py", "evaluation/tracked.py")
 """What watches a job and has no say in its result: a better log is no reason to train again. Nor is another paper's
 setting: a job's own settings, defaults included, are words of its command line.
 """

@@ -22,7 +22,7 @@ from handbench.loop.held_data import SIZE, WHICH, held_of, list_solids, list_sym
 from handbench.loop.held_object import settle_corners
 from handbench.loop.held_view import Seen, split_points, view_hand, view_object
 from handbench.loop.synthesizer_training import SynthesizerTraining, shrink
-from handbench.module_settings import SynthesizerFitting
+from handbench.modules import SynthesizerFitting
 from handbench.networks.synthesizer import Synthesizer
 
 BEFORE_MM = 6.0

@@ -13,7 +13,7 @@ from handbench.loop.crop_data import AT_ONCE, Data, Division, as_batch
 from handbench.loop.descent import Descent, count_steps
 from handbench.loop.held_data import BOX_CORNERS, JOINTS, held_of, list_symmetries
 from handbench.loop.held_view import Seen, View
-from handbench.module_settings import Fitting
+from handbench.modules import Fitting
 
 Loss = Callable[[nn.Module, Seen], Tensor]
 Answer = Callable[[nn.Module, Seen], Float[Tensor, "batch points 3"]]
