@@ -254,11 +254,15 @@ def read_pose(trained: Trained, depth: Images) -> Poses:
 
 
 def fit_joints(trained: Trained, depth: Images) -> Poses:
-    """The pose whose joints lie nearest to those that were read directly (Sec. 4.1's post-processing)."""
-    joints = apply(NumbersOf(build_model(trained)), depth).unflatten(1, (-1, 3))
+    """The pose whose joints lie nearest to those that were read directly (Sec. 4.1's post-processing).
+
+    Of all that are learned those that are told, as the true poses were fitted to those of the labels (J = 14).
+    """
+    (joints,) = predict(trained, depth)
     layer = read_layer(trained.state, LAYER)
     half_mm = float(layer.cube_mm) / 2
-    hand = Hand(*layer.hand)
+    shape, keypoints = layer.hand
+    hand = Hand(shape, keypoints.take(range(joints.shape[1])))
     fitted = torch.cat([fit_pose(hand, part) for part in (joints.double() * half_mm).split(AT_ONCE)])
     middle, edge_mm = fitted.new_zeros(len(fitted), 3), fitted.new_full((len(fitted),), 2 * half_mm)
     return choose_turn(place_in_crop(fitted, middle, edge_mm)).float()
