@@ -22,8 +22,7 @@ from handbench.loop.localization import (
     select_joint,
 )
 from handbench.loop.localizer_probe import probe_localizer
-from handbench.loop.localizer_training import LocalizerTraining
-from handbench.methods.feedback19 import localizer_loss
+from handbench.loop.localizer_training import LocalizerTraining, localizer_loss
 from handbench.modules import Feedback19Localizer
 from handbench.networks.localizer import Localizer
 from tests.datasets.crop_fixtures import make_listing

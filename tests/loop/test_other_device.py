@@ -12,12 +12,12 @@ from torch import Tensor
 from handbench.loop.crop_data import Division
 from handbench.loop.descent import Descent
 from handbench.loop.iteration import FeedbackLoop
-from handbench.loop.localizer_training import LocalizerTraining
+from handbench.loop.localizer_training import LocalizerTraining, localizer_loss
 from handbench.loop.pose_set import PoseSet, Shares
 from handbench.loop.predictor_training import PredictorTraining
 from handbench.loop.synthesizer_training import SynthesizerTraining
 from handbench.loop.updater_training import FRAME, UpdaterTraining
-from handbench.methods.feedback19 import joint_loss, localizer_loss
+from handbench.methods.feedback19 import joint_loss
 from handbench.modules import Feedback15Synthesizer, Feedback15Updater, Feedback19Joint, Feedback19Localizer
 from handbench.networks.localizer import Localizer
 from handbench.networks.predictor import SimplePredictor

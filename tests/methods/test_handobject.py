@@ -19,10 +19,10 @@ from handbench.loop.crop_data import Data, as_batch
 from handbench.loop.held_data import divide_by_person, find_middle, held_of, keep_middle, list_symmetries
 from handbench.loop.held_object import straighten
 from handbench.loop.held_view import Seen, make_hand_view, make_object_view, view_whole
+from handbench.loop.localizer_training import localizer_loss
 from handbench.methods.handobject import (
     corner_loss,
     hand_loss,
-    localizer_loss,
     place_box,
     rotation_loss,
     single_loss,

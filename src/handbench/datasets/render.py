@@ -8,7 +8,6 @@ The random numbers of a frame, or of a grasp and its views, depend on nothing dr
 """
 
 import hashlib
-import io
 import json
 import shutil
 from collections import Counter
@@ -23,6 +22,7 @@ from jaxtyping import Int64
 
 from handbench.conventions import HANDOBJECT, MSRA_JOINTS, RECORDED, SEMI_SYNTHETIC
 from handbench.datasets import handobject
+from handbench.datasets.array_file import read_arrays, write_arrays
 from handbench.datasets.drawn_object import ObjectFrame
 from handbench.datasets.files import digest_file, replace_file
 from handbench.datasets.frame_chunks import MANIFEST, PARTIAL, RAW, TRUTH, is_made, run_chunks, start_or_carry_on
@@ -116,7 +116,7 @@ def draw_chunk(out: Path, request: Request, roots: Roots, chunk: Chunk) -> int:
         path = out / RAW / request.set / handobject.depth_name(chunk.sequence, row)
         path.parent.mkdir(parents=True, exist_ok=True)
         handobject.write_depth(path, frame.depth_mm)
-    _write_arrays(out / PARTIAL / chunk.file_name, describe_frames(drawn, hand_rows))
+    write_arrays(out / PARTIAL / chunk.file_name, describe_frames(drawn, hand_rows))
     return len(drawn)
 
 
@@ -149,13 +149,13 @@ def _make(out: Path, request: Request, roots: Roots, jobs: int) -> None:
     for drawn in run_chunks(draw_chunk, [(out, request, roots, chunk) for chunk in waiting], jobs):
         progress.advance(drawn)
     progress.close()
-    pieces = [_read_arrays(out / PARTIAL / chunk.file_name) for chunk in chunks]
+    pieces = [read_arrays(out / PARTIAL / chunk.file_name) for chunk in chunks]
     arrays = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
     names = [handobject.depth_name(chunk.sequence, row) for chunk in chunks for row in range(chunk.first, chunk.last)]
     labels = out / RAW / request.set / handobject.LABELS
     handobject.write_labels(labels, names, arrays["subject"].tolist(), arrays["labels_mm"])
     truth = RenderTruth(**{field.name: arrays[field.name] for field in fields(RenderTruth)})
-    _write_arrays(out / TRUTH, {field.name: arrays[field.name] for field in fields(RenderTruth)})
+    write_arrays(out / TRUTH, {field.name: arrays[field.name] for field in fields(RenderTruth)})
     manifest = json.dumps(seal(_describe(out, request, roots, truth)), indent=1) + "\n"
     replace_file(out / MANIFEST, manifest.encode())
     shutil.rmtree(out / PARTIAL)
@@ -244,14 +244,3 @@ def _describe(out: Path, request: Request, roots: Roots, truth: RenderTruth) -> 
         "labels_sha256": digest_file(out / RAW / request.set / handobject.LABELS),
         "truth_sha256": digest_file(out / TRUTH),
     }
-
-
-def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    replace_file(path, buffer.getvalue())
-
-
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as content:
-        return {name: content[name] for name in content.files}

@@ -8,7 +8,6 @@ Frames are drawn in chunks by worker processes. A chunk's truth is written after
 carries on with the first chunk that is not there; the random numbers of a frame depend on nothing drawn before it.
 """
 
-import io
 import json
 import shutil
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from handbench.conventions import RECORDED
+from handbench.datasets.array_file import read_arrays, write_arrays
 from handbench.datasets.embedded_files import FILES, LabelledTake
 from handbench.datasets.files import digest_file, replace_file
 from handbench.datasets.frame_chunks import MANIFEST, PARTIAL, RAW, TRUTH, is_made, run_chunks, start_or_carry_on
@@ -100,11 +100,9 @@ def _make(out: Path, request: Request, jobs: int) -> None:
     start_or_carry_on(out, _plain(request))
     _draw_chunks(out, request, chunks, jobs)
     takes = [_take(request, index) for index in range(chunks[-1].take + 1)]
-    truths = [_read_chunk(out / PARTIAL / chunk.file_name) for chunk in chunks]
+    truths = [read_arrays(out / PARTIAL / chunk.file_name) for chunk in chunks]
     _write_labels(out, request, takes, truths)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **collect_truth(takes, truths))
-    replace_file(out / TRUTH, buffer.getvalue())
+    write_arrays(out / TRUTH, collect_truth(takes, truths))
     replace_file(out / MANIFEST, _describe(out, request, takes).encode())
     shutil.rmtree(out / PARTIAL)
 
@@ -147,9 +145,7 @@ def draw_chunk(out: Path, request: Request, chunk: Chunk) -> int:
         mirrored = request.dataset == "dexter"
         files.write_depth(path, np.ascontiguousarray(frame.depth_mm[:, ::-1]) if mirrored else frame.depth_mm)
         drawn.append(frame)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **describe_chunk(drawn))
-    replace_file(out / PARTIAL / chunk.file_name, buffer.getvalue())
+    write_arrays(out / PARTIAL / chunk.file_name, describe_chunk(drawn))
     return len(drawn)
 
 
@@ -166,11 +162,6 @@ def _take(request: Request, index: int) -> Take:
 @lru_cache(maxsize=4)
 def _labels(request: Request, index: int) -> Float32[np.ndarray, "frames joints 3"]:
     return label_take(_take(request, index))
-
-
-def _read_chunk(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as content:
-        return {name: content[name] for name in content.files}
 
 
 def _write_labels(out: Path, request: Request, takes: list[Take], truths: list[dict[str, np.ndarray]]) -> None:

@@ -3,7 +3,6 @@
 What `handbench fit` leaves, trainings and evaluations read: bone lengths and the bounds of the angles are the card's.
 """
 
-import io
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32, Int, Int64
 
+from handbench.datasets.array_file import read_arrays, write_arrays
 from handbench.datasets.files import digest_file, replace_file
 from handbench.datasets.store import is_sealed, seal
 from handbench.errors import BadInput
@@ -58,12 +58,9 @@ class FittedPoses:
 
 def save_poses(out: Path, poses: FittedPoses, card: dict[str, Any]) -> None:
     """The poses first, the card last; `card` has the dataset, the split and what is to be told of the fit."""
-    buffer = io.BytesIO()
-    arrays = {name: getattr(poses, name) for name in ARRAYS}
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
     out.mkdir(parents=True, exist_ok=True)
     (out / CARD).unlink(missing_ok=True)
-    replace_file(out / FILE, buffer.getvalue())
+    write_arrays(out / FILE, {name: getattr(poses, name) for name in ARRAYS})
     shape, keypoints = poses.hand.shape, poses.hand.keypoints
     content = {
         "format": FORMAT,
@@ -88,9 +85,7 @@ def load_poses(folder: Path) -> FittedPoses:
     keypoints = learned_keypoints(card["dataset"]).take(range(len(offsets_mm)))
     shape = HandShape(**{name: np.array(card["hand"][name]) for name in SHAPE_FIELDS})
     hand = Hand(shape, replace(keypoints, offsets_mm=offsets_mm))
-    with np.load(folder / FILE, allow_pickle=False) as arrays:
-        kept = {name: arrays[name] for name in ARRAYS}
-        return FittedPoses(hand=hand, limits_rad=np.array(card["limits_rad"]), card=card, **kept)
+    return FittedPoses(hand=hand, limits_rad=np.array(card["limits_rad"]), card=card, **read_arrays(folder / FILE))
 
 
 def _read_card(folder: Path) -> dict[str, Any]:

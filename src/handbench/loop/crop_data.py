@@ -48,12 +48,16 @@ def divide(crops: CropDataset, beside: Data | None = None) -> Division:
 
 def gather(crops: CropDataset, beside: Data | None = None) -> Data:
     """Everything that a batch needs of the labelled frames, and what stands beside it."""
-    tensors, labelled = crops.tensors(torch.float16), find_labelled(crops)
-    camera = crops.store.camera
+    labelled, kept = find_labelled(crops), read_crops(crops) | (beside or {})
+    return {name: values[labelled] for name, values in kept.items()}
+
+
+def read_crops(crops: CropDataset) -> Data:
+    """The same of every frame, labelled or not."""
+    tensors, camera = crops.tensors(torch.float16), crops.store.camera
     focal, principal = make_camera(tensors["patch_from_image"], (camera.fx, camera.fy), (camera.cx, camera.cy))
     tensors |= {"focal_px": focal, "principal_px": principal}
-    kept = {name: tensors[name] for name in _OF_A_CROP} | (beside or {})
-    return {name: values[labelled] for name, values in kept.items()}
+    return {name: tensors[name] for name in _OF_A_CROP}
 
 
 def find_labelled(crops: CropDataset) -> Bool[Tensor, "frames"]:

@@ -28,6 +28,7 @@ What the text leaves open:
 Both sides are corrected from the same S, so that their order is of no account.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -81,7 +82,7 @@ class SynthesizedPatch(nn.Module):
         return torch.where(image < DRAWN_UP_TO, image, BACKGROUND)
 
 
-class Side(nn.Module):
+class Side(nn.Module, ABC):
     """What hand and object both have."""
 
     def __init__(
@@ -98,13 +99,13 @@ class Side(nn.Module):
         self.localizer, self.predictor, self.drawer, self.updater = localizer, predictor, drawer, updater
         self.cube_mm, self.size_px = cube_mm, size_px
 
+    @abstractmethod
     def find_middle(self, points_mm: Points) -> Float[Tensor, "batch 3"]:
         """Where the cube is put."""
-        raise NotImplementedError
 
+    @abstractmethod
     def settle(self, points_mm: Points, held: Held) -> Points:
         """The pose that these points stand for."""
-        raise NotImplementedError
 
     def frame_at(self, centre_mm: Float[Tensor, "batch 3"]) -> PatchFrame:
         return frame_cube(centre_mm, centre_mm.new_full((len(centre_mm),), self.cube_mm), self.size_px)

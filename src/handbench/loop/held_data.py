@@ -17,11 +17,10 @@ from handbench.conventions import CORNERS, HANDOBJECT, MSRA_JOINTS
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.errors import BadInput
 from handbench.geometry.mesh import Mesh
-from handbench.geometry.patch_frame import make_camera
 from handbench.geometry.solids import make_cuboid, make_cylinder, make_sphere
 from handbench.geometry.symmetry import Symmetry, find_symmetry
 from handbench.loop.augmentation import CropBatch
-from handbench.loop.crop_data import Data, Division, find_labelled, gather
+from handbench.loop.crop_data import Data, Division, find_labelled, gather, read_crops
 from handbench.loop.held_object import Held
 
 Target = Literal["hand", "object"]
@@ -106,12 +105,8 @@ def gather_held(crops: CropDataset, kind: str) -> Data:
 def gather_tested(crops: CropDataset, boxes_mm: Mapping[str, Sequence[float]]) -> Data:
     """Every frame of Dexter+Object with the box that is held, whose size is known: by the truth's corners, where the
     crops have such labels, else by the sequence."""
-    tensors, camera = crops.tensors(torch.float16), crops.store.camera
-    focal, principal = make_camera(tensors["patch_from_image"], (camera.fx, camera.fy), (camera.cx, camera.cy))
-    held = hold("cuboid", find_sizes_mm(crops, boxes_mm))
-    crop = {name: tensors[name] for name in ("depth", "centre_mm", "cube_mm")}
-    nothing = {"joints": tensors["joints"][:, :0]}
-    return {**crop, **nothing, "focal_px": focal, "principal_px": principal, WHICH: held.which, SIZE: held.size_mm}
+    known, held = read_crops(crops), hold("cuboid", find_sizes_mm(crops, boxes_mm))
+    return known | {"joints": known["joints"][:, :0], WHICH: held.which, SIZE: held.size_mm}
 
 
 def find_sizes_mm(crops: CropDataset, boxes_mm: Mapping[str, Sequence[float]]) -> Float[np.ndarray, "frames 3"]:

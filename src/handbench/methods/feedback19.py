@@ -31,7 +31,7 @@ from handbench.loop.crop_data import Division, apply, divide
 from handbench.loop.iteration import FeedbackLoop, run_whole
 from handbench.loop.localization import select_joint
 from handbench.loop.localizer_probe import probe_localizer
-from handbench.loop.localizer_training import LocalizerTraining
+from handbench.loop.localizer_training import fit_localizer
 from handbench.loop.loop_probe import probe_loop
 from handbench.loop.predictor_training import fit_predictor
 from handbench.loop.synthesizer_probe import probe_synthesizer
@@ -55,17 +55,11 @@ Images = Float[Tensor, "frames 1 size size"]
 Poses = Float[Tensor, "steps frames joints 3"]
 
 
-def localizer_loss(
-    network: nn.Module, depth: Float[Tensor, "batch 1 size size"], offsets: Float[Tensor, "batch 3"]
-) -> Float[Tensor, ""]:
-    """|loc(D) - l|^2 on average over the batch (Eq. 5)."""
-    return (network(depth) - offsets).square().sum(dim=1).mean()
-
-
 def train_localizer(crops: CropDataset, settings: Feedback19Localizer, run: TrainingRun) -> State:
+    """Eq. 5."""
     network = Localizer(crops.size_px, seed=run.seed)
     data = divide(select_joint(crops, settings.joint))
-    fit_predictor(network, settings, data, localizer_loss, run.fit, LocalizerTraining)
+    fit_localizer(network, settings, data, run.fit)
     return keep(network)
 
 

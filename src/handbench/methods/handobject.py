@@ -77,8 +77,7 @@ from handbench.loop.held_training import collect_points, fit_held
 from handbench.loop.held_updating import fit_held_updater
 from handbench.loop.held_view import Seen, make_hand_view, make_object_view, view_whole
 from handbench.loop.localizer_probe import probe_localizer
-from handbench.loop.localizer_training import LocalizerTraining
-from handbench.loop.predictor_training import fit_predictor
+from handbench.loop.localizer_training import fit_localizer
 from handbench.loop.synthesizer_training import train_synthesizer
 from handbench.methods import Method, Numbers, State, Trained, TrainingRun, keep
 from handbench.networks.deepprior import DeepPrior
@@ -101,17 +100,11 @@ def patch_px(size_px: int) -> int:
     return size_px // 2
 
 
-def localizer_loss(
-    network: nn.Module, depth: Float[Tensor, "batch 1 size size"], offsets: Float[Tensor, "batch 3"]
-) -> Float[Tensor, ""]:
-    """|loc(D) - l|^2 on average over the batch (Eqs. 14 and 15)."""
-    return (network(depth) - offsets).square().sum(dim=1).mean()
-
-
 def train_localizer(crops: CropDataset, settings: HeldLocalizer, run: TrainingRun, *, target: Target) -> State:
+    """Eqs. 14 and 15."""
     network = Localizer(crops.size_px, seed=run.seed)
     data = keep_middle(divide_by_person(crops), target)
-    fit_predictor(network, settings, data, localizer_loss, run.fit, LocalizerTraining)
+    fit_localizer(network, settings, data, run.fit)
     return keep(network)
 
 

@@ -1,6 +1,5 @@
 """Pictures of a few test frames on disk: small, the same bytes for the same pictures, and drawn from without torch."""
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32, Int64, UInt8
 
-from handbench.datasets.files import digest_file, replace_file
+from handbench.datasets.array_file import write_arrays
+from handbench.datasets.files import digest_file
 from handbench.errors import BadInput
 
 FILE = "pictures.npz"
@@ -59,9 +59,7 @@ def as_depth_mm(levels: UInt8[np.ndarray, "*shape"], cube_mm: float) -> Float32[
 def save_pictures(path: Path, pictures: Pictures) -> None:
     arrays = {name: getattr(pictures, name) for name in ARRAYS}
     words = {name: np.array(getattr(pictures, name)) for name in WORDS}
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays, **words)
-    replace_file(path, buffer.getvalue())
+    write_arrays(path, arrays | words)
 
 
 def read_pictures(path: Path, sha256: str) -> Pictures:

@@ -1,6 +1,5 @@
 """The pipeline's predictions on disk: an .npz that anyone can read, and a sealed card that says where it comes from."""
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32, Int
 
+from handbench.datasets.array_file import write_arrays
 from handbench.datasets.files import digest_file, replace_file
 from handbench.datasets.store import is_sealed, seal
 from handbench.errors import BadInput
@@ -41,17 +41,15 @@ def save_predictions(
     """
     if corners is not None:
         _check_object(out, card, joints_mm, before_mm, corners, corners_before)
-    buffer = io.BytesIO()
     arrays = {"joints_mm": joints_mm, "names": np.array(names), "row": row}
     arrays |= {} if before_mm is None else {"before_mm": before_mm}
     arrays |= {} if pose is None else {"pose": pose}
     arrays |= {} if hand_scale is None else {"hand_scale": hand_scale}
     arrays |= {} if corners is None else {"corners": corners}
     arrays |= {} if corners_before is None else {"corners_before": corners_before}
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
     out.mkdir(parents=True, exist_ok=True)
     (out / CARD).unlink(missing_ok=True)
-    replace_file(out / FILE, buffer.getvalue())
+    write_arrays(out / FILE, arrays)
     content = {"format": FORMAT, "version": VERSION, **card, "sha256_of_file": digest_file(out / FILE)}
     replace_file(out / CARD, (json.dumps(seal(content), indent=1) + "\n").encode())
 
