@@ -194,7 +194,7 @@ def _add_fit(commands: argparse._SubParsersAction) -> None:
     source.add_argument("--store", type=Path, metavar="DIR", help="crop store whose labels are fitted")
     source.add_argument("--record", type=Path, metavar="DIR", help="folder of the published record")
     parser.add_argument(
-        "--hand", type=Path, metavar="DIR", help="take hand and angle bounds from this fit, that of the training set"
+        "--hand", type=Path, metavar="DIR", help="fit of a training set: its hand and angle bounds; of other data its hand"
     )
     parser.add_argument("--truth", type=Path, metavar="FILE", help="truth.npz of embedded data: errors of the angles")
     parser.add_argument(

@@ -48,15 +48,15 @@ def make_prediction(run: Path, store: CropStore, pose: np.ndarray | None, **chan
     return out / "predictions.npz"
 
 
-def make_poses(run: Path, pose: np.ndarray, row: np.ndarray, dataset: str = "icvl") -> Path:
+def make_poses(run: Path, pose: np.ndarray, row: np.ndarray, dataset: str = "icvl", split: str = "test") -> Path:
     hand = Hand(REFERENCE_SHAPE, scored_keypoints(dataset))
     left_mm = np.zeros(len(row), np.float32)
     save_poses(
-        run / "fit" / dataset / "test",
+        run / "fit" / dataset / split,
         FittedPoses(hand, ANGLE_LIMITS_RAD, pose, row, np.ones_like(left_mm), left_mm, {}),
-        {"dataset": dataset, "split": "test"},
+        {"dataset": dataset, "split": split, "source": "real"},
     )
-    return run / "fit" / dataset / "test"
+    return run / "fit" / dataset / split
 
 
 @pytest.fixture
@@ -125,8 +125,10 @@ def test_what_does_not_fit_together_is_refused(run: Path, store: CropStore) -> N
     prediction = make_prediction(run, store, truth)
     with pytest.raises(BadInput, match=r"expected frames of .* found others"):
         evaluate(prediction, "icvl", "mine", poses=make_poses(run, truth, rows + 10_000))
-    with pytest.raises(BadInput, match="expected poses of icvl, found nyu"):
+    with pytest.raises(BadInput, match="expected poses of real icvl test, found real nyu test"):
         evaluate(prediction, "icvl", "mine", poses=make_poses(run, truth, rows, "nyu"))
+    with pytest.raises(BadInput, match="expected poses of real icvl test, found real icvl train"):
+        evaluate(prediction, "icvl", "mine", poses=make_poses(run, truth, rows, split="train"))
     poses = make_poses(run, truth, rows)
     truth[3, 8] = np.nan
     with pytest.raises(BadInput, match="expected finite poses, as its card says, found NaN"):

@@ -154,7 +154,7 @@ def test_the_interval_of_a_ratio() -> None:
 
 def make_fits(real_mm: float = 5.68, synthetic_mm: float = 2.0) -> list[Fit]:
     def left(mean_mm: float) -> dict[str, Left]:
-        numbers = Left(mean_mm, 1.94, 3 * mean_mm, "a.png", 8252, 60.0)
+        numbers = Left(mean_mm, 1.94, {"a.png": 3 * mean_mm}, 8252, 60.0)
         return {"pso": numbers, "lbfgs": dataclasses.replace(numbers, mean_mm=mean_mm - 0.5)}
 
     return [Fit("nyu", "published", left(real_mm)), Fit("nyu", "test", left(synthetic_mm))]
@@ -190,7 +190,7 @@ def test_fits_that_are_missing_are_named() -> None:
 def write_fit(run: Path, split: str, **card: Any) -> Path:
     path = run / "fit" / "nyu" / split / "fit.json"
     path.parent.mkdir(parents=True)
-    left = {"mean_mm": 5.0, "variance_mm2": 2.0, "worst_mm": 20.0, "worst_name": "b.png", "frames": 3, "seconds": 1.5}
+    left = {"mean_mm": 5.0, "variance_mm2": 2.0, "worst_mm": {"b.png": 20.0}, "frames": 3, "seconds": 1.5}
     path.write_text(json.dumps(seal({"lbfgs": left, "pso": left | {"mean_mm": 5.5, "rounds": 7}} | card)))
     return path
 
@@ -201,7 +201,7 @@ def test_fits_are_read_from_a_run(tmp_path: Path) -> None:
     path = write_fit(tmp_path, "published", pso=None)
     published, test = read_fits(tmp_path)
     assert (published.split, published.published, list(published.left)) == ("published", True, ["lbfgs"])
-    assert test.left["pso"] == Left(5.5, 2.0, 20.0, "b.png", 3, 1.5)
+    assert test.left["pso"] == Left(5.5, 2.0, {"b.png": 20.0}, 3, 1.5)
     assert test.truth == {"mean_angle_error_deg": 3.0}
     assert select_fits((published, test), {"use": ["icvl"]}) == (published,)
     path.write_text(path.read_text().replace("5.0", "4.0"))

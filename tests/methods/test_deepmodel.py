@@ -11,6 +11,7 @@ import torch
 
 from handbench.datasets.torch_dataset import open_crops
 from handbench.errors import BadInput
+from handbench.fitting.pose_fit import follow_recordings
 from handbench.fitting.pose_file import FittedPoses, load_poses, save_poses
 from handbench.hand.keypoints import keypoint_positions, learned_keypoints, scored_keypoints
 from handbench.hand.kinematics import hand_rotation
@@ -198,6 +199,11 @@ def test_angles_and_joints_of_a_prediction_are_one_hand(place: Path, variant: st
     if variant == "direct_joint":
         assert off_mm.mean() < 20, "the hand that lies nearest to joints which know no hand"
         assert off_mm.max() > 0.1
+        # As true poses are found: within the training's bounds, and not further off than following the frames ends.
+        low, high = np.array(told["limits_rad"]).T
+        assert ((pose[:, 6:] >= low - 1e-5) & (pose[:, 6:] <= high + 1e-5)).all()
+        followed = follow_recordings(HAND, joints_mm, ("one",) * 12, np.array(told["limits_rad"]))
+        assert off_mm.mean() < followed.left_mm.mean() + 0.1
     else:
         assert off_mm.max() < 1e-2
 

@@ -132,7 +132,7 @@ def test_fits_stand_beside_print(sources: Sources) -> None:
     frame = table.frame
     assert frame["optimiser"].tolist() == ["PSO", "L-BFGS"] * 3
     assert frame["printed_mm"].notna().tolist() == [True, *[False] * 5], "print fits the real labels by PSO"
-    assert frame.loc[0, ["mean_mm", "frames", "worst_name"]].tolist() == [5.5, 8252, "image_0007.png"]
+    assert frame.loc[0, ["mean_mm", "frames", "worst_names"]].tolist() == [5.5, 8252, "image_0007.png, image_0009.png"]
     assert frame.loc[1, "speed"] == pytest.approx(8252 / 12)
     assert sum("3.25 degrees off" in note for note in table.notes) == 2
     half = (Fit("nyu", "test", {"lbfgs": sources.fits[0].left["lbfgs"]}),)

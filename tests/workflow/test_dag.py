@@ -77,6 +77,13 @@ def test_test_labels_are_fitted_with_the_hand_of_the_training(checkout: Checkout
             line for line in said.splitlines() if f"fit {dataset} --store {run}/crop/{dataset}/{centre}/test" in line
         ]
         assert f"--hand {run}/fit/{dataset}/train --truth {run}/synthesize/{dataset}/truth.npz" in command
+    # ICVL is explained by NYU's hand; without NYU it has one of its own.
+    [command] = [line for line in said.splitlines() if f"fit icvl --store {run}/crop/icvl/joint/train" in line]
+    assert f"--hand {run}/fit/nyu/train" in command
+    (checkout.root / "alone.yaml").write_text("use: [icvl]\n")
+    alone = checkout.snakemake("--dry-run", targets[1], "--configfile", "alone.yaml")
+    assert f"--hand {run}/fit/icvl/train" in alone.stdout
+    assert f"--hand {run}/fit/nyu/train" not in alone.stdout
     real = checkout.snakemake(
         "--dry-run", "results/demo-real/fit/nyu/train/fit.json", "--configfile", "config/real.yaml"
     )

@@ -167,8 +167,10 @@ def labels_of(dataset, split):
 
 
 def hand_of(wildcards):
-    """Test labels are fitted with the hand, and within the bounds, of the training's."""
-    return [fitted(wildcards.dataset, "train")] if wildcards.split == "test" else []
+    """Test labels are fitted with the hand, and within the bounds, of the training's; ICVL's with the hand of NYU."""
+    if wildcards.split == "test":
+        return [fitted(wildcards.dataset, "train")]
+    return [fitted("nyu", "train")] if wildcards.dataset == "icvl" and "nyu" in settings.use else []
 
 
 def hand_option(fits):

@@ -23,9 +23,8 @@ class Left:
     """Over frames: of each the mean over its joints."""
     variance_mm2: float
     """Of the frames' means."""
-    worst_mm: float
-    worst_name: str
-    """The frame's."""
+    worst_mm: Mapping[str, float]
+    """Of the worst frames, by their names, the worst first."""
     frames: int
     seconds: float
 

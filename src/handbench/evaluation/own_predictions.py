@@ -134,9 +134,15 @@ class OwnPredictions:
         from handbench.fitting.pose_file import load_poses
 
         fitted, pose, row = load_poses(poses), read_pose(self.path), read_joints(self.path)[1]
-        if fitted.card["dataset"] != truth.dataset:
-            found = fitted.card["dataset"]
-            raise BadInput(poses, expected=f"poses of {truth.dataset}", found=found, fix="name those of this dataset")
+        ours, theirs = (
+            f"{one['source']} {one['dataset']} {one['split']}"
+            for one in (
+                {"source": self.card["protocol"]["source"], "dataset": truth.dataset, "split": self.card["split"]},
+                fitted.card,
+            )
+        )
+        if theirs != ours:
+            raise BadInput(poses, expected=f"poses of {ours}", found=theirs, fix="name the fit of these frames")
         if pose is None or not np.isfinite(pose).all():
             found = "no pose" if pose is None else "NaN or infinity"
             raise BadInput(self.path, expected="finite poses, as its card says", found=found, fix="predict again")

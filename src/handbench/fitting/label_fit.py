@@ -3,7 +3,8 @@
 The hand is that of the training labels; poses come by L-BFGS for every frame, and by the paper's particle swarms for
 as many as are asked for, so that a card can show both. Test labels are fitted with the hand and the bounds of the
 training, the hand as much smaller as a person's crops are: networks see patches in which all hands are of one size. The
-published labels of NYU's test set have three sizes, so each segment gets a hand of its own.
+published labels of NYU's test set have three sizes, so each segment gets a hand of its own. ICVL is explained by NYU's
+hand, as in the paper (Sec. 4.2), by as much smaller as its cubes are: only angles are found, and their bounds.
 """
 
 import time
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Int64
 
 from handbench.datasets.evenly import spread_evenly
 from handbench.datasets.lock import hold_alone
@@ -27,7 +28,7 @@ from handbench.fitting.pose_fit import SWARM, Fit, follow_recordings, search_pos
 from handbench.hand.angle_errors import angle_errors_deg
 from handbench.hand.keypoints import Hand
 from handbench.hand.kinematics import unify_turn
-from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE
+from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE, vary_shape
 
 RECORD_FORMAT = "handbench fitted record"
 RECORD_VERSION = 1
@@ -35,6 +36,8 @@ WELL_EXPLAINED = 0.99
 """The share of the training frames whose angles set the bounds."""
 ARM_MM = 400.0
 """No label is further from its own wrist."""
+WORST = 5
+"""Frames that a card names."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,11 @@ class Left:
     evaluations: float
 
     def describe(self) -> dict[str, Any]:
-        worst = int(self.left_mm.argmax())
+        worst = np.argsort(-self.left_mm, kind="stable")[:WORST]
         return {
             "mean_mm": float(self.left_mm.mean()),
             "variance_mm2": float(self.left_mm.var()),
-            "worst_mm": float(self.left_mm[worst]),
-            "worst_name": self.names[worst],
+            "worst_mm": {self.names[place]: round(float(self.left_mm[place]), 3) for place in worst},
             "frames": len(self.names),
             "seconds": round(self.seconds, 2),
             "evaluations_a_frame": round(self.evaluations, 1),
@@ -68,6 +70,9 @@ class Explained:
     hand: Hand
     hand_scale: Float64[np.ndarray, "frames"]
     fit: Fit
+    swarm: Fit
+    swarm_places: Int64[np.ndarray, "searched"]
+    """Of the frames that swarms were sent out for."""
     lbfgs: Left
     pso: Left
 
@@ -87,13 +92,13 @@ def fit_labels(
     torch.set_num_threads(1)
     with hold_alone(out):
         begun = time.process_time()
-        # Where keypoints lie on a bone is known of embedded labels alone.
-        whose = known.hand if known else find_hand(frames, free_keypoints=frames.origin["source"] != "embedded")
+        whose = take_hand(known, frames)
         seconds = time.process_time() - begun
-        limits_rad = known.limits_rad if known else ANGLE_LIMITS_RAD
-        cube_mm = float(known.card["cube_mm"] if known else frames.cube_mm.max())
+        same = known if known and known.card["dataset"] == frames.dataset else None
+        limits_rad = same.limits_rad if same else ANGLE_LIMITS_RAD
+        cube_mm = float(same.card["cube_mm"] if same else frames.cube_mm.max())
         explained = explain(frames, whose, frames.cube_mm / cube_mm, limits_rad, swarm_frames, seed)
-        if not known:
+        if not same:
             limits_rad = find_limits(explained.fit)
         card = {
             "dataset": frames.dataset,
@@ -101,10 +106,11 @@ def fit_labels(
             **frames.origin,
             "unlabelled_frames": frames.unlabelled,
             "hand_from": known.card["sha256"] if known else f"{min(FRAMES, len(frames))} frames of these labels",
+            "hand_of": known.card["dataset"] if known else frames.dataset,
             "hand_seconds": round(seconds, 2),
             "cube_mm": cube_mm,
             **describe_optimisers(explained.lbfgs, explained.pso, seed),
-            "truth": {} if true_poses is None else compare_angles(explained.fit.pose, true_poses),
+            "truth": {} if true_poses is None else compare_with_truth(explained, true_poses),
         }
         save_poses(out, as_poses(explained, limits_rad, frames), card)
     return tell(f"{frames.dataset} {frames.split}", card)
@@ -136,6 +142,17 @@ def fit_record(frames: LabelledFrames, out: Path, *, swarm_frames: int, seed: in
         }
         write_card(out, card)
     return tell(f"{frames.dataset} {PUBLISHED}", card)
+
+
+def take_hand(known: FittedPoses | None, frames: LabelledFrames) -> Hand:
+    """That of the training, or of another dataset's at the size of these crops, or one fitted to these labels."""
+    if known is None:
+        # Where keypoints lie on a bone is known of embedded labels alone.
+        return find_hand(frames, free_keypoints=frames.origin["source"] != "embedded")
+    if known.card["dataset"] == frames.dataset:
+        return known.hand
+    size = float(frames.cube_mm.max() / known.card["cube_mm"])
+    return Hand(vary_shape(known.hand.shape, size=size), frames.keypoints)
 
 
 def find_hand(frames: LabelledFrames, *, free_keypoints: bool = False) -> Hand:
@@ -170,6 +187,8 @@ def explain(
         hand,
         hand_scale,
         fit,
+        swarm,
+        places,
         Left(fit.left_mm, frames.names, followed - begun, fit.evaluations),
         Left(swarm.left_mm, names, time.process_time() - followed, swarm.evaluations),
     )
@@ -231,8 +250,14 @@ def take_sequence(frames: LabelledFrames, name: str) -> LabelledFrames:
     )
 
 
+def compare_with_truth(explained: Explained, true_pose: Float[np.ndarray, "frames 26"]) -> dict[str, float]:
+    """How far the fitted angles are from those that the labels were made with, those of the swarms too."""
+    swarm = compare_angles(explained.swarm.pose, true_pose[explained.swarm_places])
+    return compare_angles(explained.fit.pose, true_pose) | {f"pso_{name}": value for name, value in swarm.items()}
+
+
 def compare_angles(pose: Float[np.ndarray, "frames 26"], true_pose: Float[np.ndarray, "frames 26"]) -> dict[str, float]:
-    """How far the fitted angles are from those that the labels were made with."""
+    """Mean errors of all angles, of the fingers' and of the palm's."""
     errors_deg = angle_errors_deg(pose[:, 3:], true_pose[:, 3:])
     return {
         "mean_angle_error_deg": float(errors_deg.mean()),
@@ -242,15 +267,12 @@ def compare_angles(pose: Float[np.ndarray, "frames 26"], true_pose: Float[np.nda
 
 
 def read_known(folder: Path, frames: LabelledFrames) -> FittedPoses:
-    """The hand and the bounds of another fit of the same data."""
+    """What was fitted to training labels of the same source: hand and bounds, or of another dataset the hand."""
     known = load_poses(folder)
-    theirs, ours = (
-        f"{one['source']} {one['dataset']}" for one in (known.card, {"dataset": frames.dataset, **frames.origin})
-    )
-    if theirs != ours:
-        raise BadInput(
-            folder, expected=f"a hand fitted to {ours}", found=theirs, fix="name the fit of its training set"
-        )
+    theirs = f"{known.card['source']} {known.card['dataset']} {known.card['split']}"
+    if known.card["split"] != "train" or known.card["source"] != frames.origin["source"]:
+        expected = f"a hand fitted to {frames.origin['source']} {frames.dataset} train"
+        raise BadInput(folder, expected=expected, found=theirs, fix="name the fit of its training set")
     return known
 
 
@@ -274,11 +296,13 @@ def read_true_poses(path: Path, frames: LabelledFrames) -> Float64[np.ndarray, "
 
 def tell(what: str, card: dict[str, Any]) -> str:
     """One line for a log."""
-    parts = [
-        f"{name} {one['mean_mm']:.3f} mm, variance {one['variance_mm2']:.3f}, worst {one['worst_mm']:.2f} mm"
-        f" ({one['worst_name']}), {one['frames']:,} frames in {one['seconds']:.0f} s"
-        for name, one in (("L-BFGS", card["lbfgs"]), ("PSO", card["pso"]))
-    ]
+    parts = []
+    for name, one in (("L-BFGS", card["lbfgs"]), ("PSO", card["pso"])):
+        worst, worst_mm = next(iter(one["worst_mm"].items()))
+        parts.append(
+            f"{name} {one['mean_mm']:.3f} mm, variance {one['variance_mm2']:.3f}, worst {worst_mm:.2f} mm ({worst}), "
+            f"{one['frames']:,} frames in {one['seconds']:.0f} s"
+        )
     truth = card.get("truth")
     if truth:
         parts.append(f"fitted angles {truth['mean_angle_error_deg']:.2f} degrees off")

@@ -19,7 +19,7 @@ from handbench.hand.keypoints import Hand, learned_keypoints
 from handbench.hand.skeleton import SHAPE_FIELDS, HandShape
 
 FORMAT = "handbench fitted poses"
-VERSION = 2
+VERSION = 3
 CARD = "fit.json"
 FILE = "poses.npz"
 ARRAYS = ("pose", "row", "hand_scale", "left_mm")

@@ -36,6 +36,7 @@ from handbench.datasets.torch_dataset import CropDataset
 from handbench.errors import BadInput
 from handbench.fitting.inverse_kinematics import fit_pose
 from handbench.fitting.pose_file import FittedPoses
+from handbench.fitting.pose_fit import bound_angles, descend
 from handbench.hand.keypoints import Hand
 from handbench.hand.kinematics import unify_turn
 from handbench.loop.augmentation import CropBatch, Ranges, augment
@@ -256,14 +257,16 @@ def read_pose(trained: Trained, depth: Images) -> Poses:
 def fit_joints(trained: Trained, depth: Images) -> Poses:
     """The pose whose joints lie nearest to those that were read directly (Sec. 4.1's post-processing).
 
-    Of all that are learned those that are told, as the true poses were fitted to those of the labels (J = 14).
+    As true poses are found: the joints that are told, of all that are learned (J = 14), L-BFGS, the training's bounds.
     """
     (joints,) = predict(trained, depth)
     layer = read_layer(trained.state, LAYER)
     half_mm = float(layer.cube_mm) / 2
     shape, keypoints = layer.hand
     hand = Hand(shape, keypoints.take(range(joints.shape[1])))
-    fitted = torch.cat([fit_pose(hand, part) for part in (joints.double() * half_mm).split(AT_ONCE)])
+    bounds = bound_angles(layer.limits_rad.double().numpy())
+    parts = (joints * half_mm).split(AT_ONCE)
+    fitted = torch.cat([descend(hand, part, fit_pose(hand, part), bounds)[0] for part in parts]).double()
     middle, edge_mm = fitted.new_zeros(len(fitted), 3), fitted.new_full((len(fitted),), 2 * half_mm)
     return choose_turn(place_in_crop(fitted, middle, edge_mm)).float()
 

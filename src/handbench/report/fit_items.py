@@ -25,7 +25,7 @@ def build_fit_table(name: str, title: str, sources: Sources) -> Item:
         return Absent(name, title, f"{sources.not_fitted} {told}")
     fits = sorted(sources.fits, key=lambda one: not one.published)
     rows = [_describe(fit, key, sources) for fit in fits for key in OPTIMISERS]
-    group = sources.this_run
+    group = "this run"
     columns = (
         Column("labels", "labels"),
         Column("optimiser", "optimiser"),
@@ -35,7 +35,7 @@ def build_fit_table(name: str, title: str, sources: Sources) -> Item:
         Column("mean_mm", "mean, mm", group, decimals=2),
         Column("variance_mm2", "variance, mm2", group, decimals=2),
         Column("worst_mm", "worst frame, mm", group, decimals=2),
-        Column("worst_name", "its name", group),
+        Column("worst_names", "worst frames", group),
         Column("speed", "frames a second", group, decimals=1),
     )
     notes = (
@@ -58,8 +58,8 @@ def _describe(fit: Fit, key: str, sources: Sources) -> dict[str, object]:
         "frames": left.frames if left else np.nan,
         "mean_mm": left.mean_mm if left else np.nan,
         "variance_mm2": left.variance_mm2 if left else np.nan,
-        "worst_mm": left.worst_mm if left else np.nan,
-        "worst_name": left.worst_name if left else "",
+        "worst_mm": max(left.worst_mm.values()) if left else np.nan,
+        "worst_names": ", ".join(left.worst_mm) if left else "",
         "speed": left.frames / left.seconds if left and left.seconds else np.nan,
         "status": "not fitted",
     }
@@ -71,11 +71,11 @@ def _name_labels(fit: Fit, source: str) -> str:
 
 
 def _tell_truth(fit: Fit) -> str:
-    degrees = fit.truth["mean_angle_error_deg"]
-    title = DATASETS[fit.dataset].title
+    title, degrees = DATASETS[fit.dataset].title, fit.truth["mean_angle_error_deg"]
+    by_swarm = f" (PSO's {fit.truth['pso_mean_angle_error_deg']:.2f})" if "pso_mean_angle_error_deg" in fit.truth else ""
     return (
-        f"{title}, {fit.split} split: the true poses of the embedded data are known, and the fitted angles are "
-        f"{degrees:.2f} degrees off on average."
+        f"{title}, {fit.split} split: the true poses of the embedded data are known, and the angles that L-BFGS finds "
+        f"are {degrees:.2f} degrees off on average{by_swarm}."
     )
 
 
