@@ -249,6 +249,7 @@ def test_a_paper_names_another_centre_where_a_dataset_has_no_such_joint(values: 
             "needs a predictor, then a synthesizer, not synthesizer, predictor",
         ),
         ("feedback15", {"datasets": ["nyu", "icvl"]}, "runs on icvl, where feedback15_predictor, which it needs, does"),
+        ("deepmodel", {"datasets": ["msra"]}, "from one fitted hand, which nyu and icvl have and msra has not"),
         ("feedback15", {"centre": "joint"}, "which it needs, see crops of different centres"),
         (
             "feedback19_joint",

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from handbench.conventions import DATASETS, DEXTER, HANDOBJECT, LOCALIZED
+from handbench.conventions import DATASETS, DEXTER, HANDOBJECT, LOCALIZED, ONE_HAND
 from handbench.errors import BadInput
 from handbench.module_entries import (
     Centre,
@@ -290,6 +290,9 @@ def _check_module(word: str, module: Module, config: Config) -> None:
         if not renders and name not in TRAINABLE:
             known = ", ".join(TRAINABLE)
             raise ValueError(f"modules.{word}: {name} has no split to train on; {known} have")
+        if KINDS[module.kind].fitted and name not in ONE_HAND:
+            known = " and ".join(ONE_HAND)
+            raise ValueError(f"modules.{word} learns from one fitted hand, which {known} have and {name} has not")
     if len(set(module.datasets)) < len(module.datasets):
         raise ValueError(f"modules.{word}: a dataset stands twice in {', '.join(module.datasets)}")
     for name in module.datasets:

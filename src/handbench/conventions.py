@@ -337,3 +337,6 @@ HANDOBJECT = Convention(
 RECORDED = {convention.name: convention for convention in (NYU, ICVL, MSRA, MSRA14, DEXTER)}
 """Released by their authors: downloaded, or synthesized in their own files."""
 DATASETS = {**RECORDED, HANDOBJECT.name: HANDOBJECT}
+ONE_HAND = ("nyu", "icvl")
+"""Sets that a hand can be fitted to: MSRA is nine people of whom each is left out once, so it has no one hand; Dexter
+labels fingertips alone."""

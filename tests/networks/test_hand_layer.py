@@ -8,7 +8,7 @@ from handbench.conventions import RECORDED
 from handbench.hand.keypoints import keypoint_positions, scored_keypoints
 from handbench.hand.kinematics import hand_rotation, read_turn, unify_turn
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, DOFS, REFERENCE_SHAPE, sample_shape
-from handbench.networks.hand_layer import HandLayer, find_axes, read_layer
+from handbench.networks.hand_layer import HandLayer, turn_axes, read_layer
 
 SHAPE = sample_shape(np.random.default_rng(3))
 AXES = hand_rotation(np.array([0.3, -0.5, 1.0]))
@@ -67,7 +67,7 @@ def test_the_palm_turns_about_its_centre() -> None:
 
 def test_the_third_axis_lies_where_hands_point_least() -> None:
     turns = torch.tensor(np.random.default_rng(0).normal((0.4, 1.1, 0.2), 0.3, (500, 3)))
-    axes = find_axes(turns)
+    axes = turn_axes(turns)
     np.testing.assert_allclose(axes @ axes.T, np.eye(3), atol=1e-12)
     assert np.linalg.det(axes) == pytest.approx(1.0)
     before, after = (read_turn(torch.tensor(one.T) @ hand_rotation(turns))[:, 1].abs() for one in (np.eye(3), axes))
@@ -77,7 +77,7 @@ def test_the_third_axis_lies_where_hands_point_least() -> None:
     # Hands that point to all sides but never along the camera's axis leave it where it is.
     sideways = torch.zeros(50, 3)
     sideways[:, 2] = torch.linspace(-3, 3, 50)
-    np.testing.assert_allclose(find_axes(sideways), np.eye(3), atol=1e-9)
+    np.testing.assert_allclose(turn_axes(sideways), np.eye(3), atol=1e-9)
 
 
 def test_a_smaller_cube_shows_the_same_hand_larger() -> None:

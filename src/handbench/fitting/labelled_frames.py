@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from handbench.conventions import DATASETS, NYU, NYU_LABEL_CAMERA, Camera
+from handbench.conventions import DATASETS, NYU, NYU_LABEL_CAMERA, ONE_HAND, Camera
 from handbench.datasets.labels import check_places, parse_numbers, read_lines
 from handbench.datasets.published import PublishedFile, find_published
 from handbench.datasets.store import open_store
@@ -15,8 +15,6 @@ from handbench.errors import BadInput
 from handbench.geometry.camera import back_project_points
 from handbench.hand.keypoints import Keypoints, learned_keypoints, scored_keypoints
 
-FITTED = ("nyu", "icvl")
-"""MSRA is nine people of whom each is left out once, so it has no one hand; Dexter labels fingertips alone."""
 HOW_TO_GET = "run `handbench download published`"
 NYU_SEGMENTS = (2440, 696, 5116)
 """Test frames in a row whose labels have one size: 81.3, 70.6 and 67.3 mm between wrist and palm, to 0.005 mm."""
@@ -53,8 +51,8 @@ def read_store(path: Path, dataset: str) -> LabelledFrames:
     """The labels of a crop store; which centre its crops have makes no difference."""
     store = open_store(path)
     protocol = store.card["protocol"]
-    if dataset not in FITTED:
-        raise BadInput("fit", expected=" or ".join(FITTED), found=dataset, fix="fit a dataset with one training hand")
+    if dataset not in ONE_HAND:
+        raise BadInput("fit", expected=" or ".join(ONE_HAND), found=dataset, fix="fit a dataset with one training hand")
     if protocol["dataset"] != dataset:
         raise BadInput(path, expected=f"crops of {dataset}", found=protocol["dataset"], fix="name another store")
     convention = DATASETS[dataset]

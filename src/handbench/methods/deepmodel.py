@@ -54,7 +54,7 @@ from handbench.loop.timing import Call, time_network
 from handbench.methods import Method, Numbers, State, Trained, TrainingRun, keep
 from handbench.modules import DeepModelFitting, DeepModelHand, DeepModelJoint, DeepModelParameter
 from handbench.networks.deepmodel import DeepModel, find_steps
-from handbench.networks.hand_layer import PALM, HandLayer, find_axes, read_layer
+from handbench.networks.hand_layer import PALM, HandLayer, turn_axes, read_layer
 
 LAYER = "layer."
 """What the names of the layer's tensors begin with in a checkpoint."""
@@ -178,7 +178,7 @@ def fit(
     assert run.poses is not None, "checked before"
     told, crops = len(crops.joint_names), take_learned(crops)
     data = divide(crops, {"pose_mm": find_poses(crops, run.poses)})
-    axes = find_axes(data.seen["pose_mm"][:, 3:PALM])
+    axes = turn_axes(data.seen["pose_mm"][:, 3:PALM])
     layer = HandLayer(run.poses.hand.shape, run.poses.hand.keypoints, run.poses.limits_rad, find_edge(crops), axes)
     network = make_network(layer, crops.size_px, settings, told, seed=run.seed)
     if network.direct:

@@ -15,7 +15,7 @@ against the other. Crops are centred on the palm, so that its place says little 
 Yaw, pitch and roll have a singularity, as any three angles of a rotation have: where the hand's long axis points along
 the third axis, a small turn of the hand is a large one of two angles that cancel. NYU has frames 1 degree from there in
 the camera's axes. The layer's axes are turned so that the third of them is where training hands point least
-(`find_axes`): what was 90 degrees of pitch is 73, and 38 in 95 of 100 frames where it was 53.
+(`turn_axes`): what was 90 degrees of pitch is 73, and 38 in 95 of 100 frames where it was 53.
 
 Bones are millimetres and a crop is measured in half edges of its cube, so the edge enters: the same hand is larger in a
 smaller cube. Whoever trains gives the edge of every crop. Without it the edge is `cube_mm`, that of the training crops,
@@ -131,7 +131,7 @@ class HandLayer(nn.Module):
         return _read_hand({name: getattr(self, f"hand_{name}").cpu().numpy() for name in (*SHAPE_FIELDS, *POINTS)})
 
 
-def find_axes(turns: Float[Tensor, "poses 3"]) -> Float64[np.ndarray, "3 3"]:
+def turn_axes(turns: Float[Tensor, "poses 3"]) -> Float64[np.ndarray, "3 3"]:
     """Axes of which the third is where hands of these yaws, pitches and rolls point least; no more is turned."""
     along = hand_rotation(turns.double())[:, :, 1]
     _, directions = torch.linalg.eigh(along.mT @ along)
