@@ -194,7 +194,10 @@ def _add_fit(commands: argparse._SubParsersAction) -> None:
     source.add_argument("--store", type=Path, metavar="DIR", help="crop store whose labels are fitted")
     source.add_argument("--record", type=Path, metavar="DIR", help="folder of the published record")
     parser.add_argument(
-        "--hand", type=Path, metavar="DIR", help="fit of a training set: its hand and angle bounds; of other data its hand"
+        "--hand",
+        type=Path,
+        metavar="DIR",
+        help="fit of a training set: take its hand and bounds, of other data the hand",
     )
     parser.add_argument("--truth", type=Path, metavar="FILE", help="truth.npz of embedded data: errors of the angles")
     parser.add_argument(

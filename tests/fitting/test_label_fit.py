@@ -151,9 +151,7 @@ def test_a_dataset_without_a_hand_of_its_own_takes_another_s_at_the_size_of_its_
     shape, pose = vary_shape(REFERENCE_SHAPE, size=250 / 300), load_poses(tmp_path / "nyu").pose[:12]
     keypoints = learned_keypoints("icvl")
     joints_mm = keypoint_positions(keypoints, shape, pose.astype(np.float64))
-    icvl = replace(
-        nyu, dataset="icvl", joints_mm=joints_mm, keypoints=keypoints, scored=16, cube_mm=np.full(12, 250.0)
-    )
+    icvl = replace(nyu, dataset="icvl", joints_mm=joints_mm, keypoints=keypoints, scored=16, cube_mm=np.full(12, 250.0))
     fit_labels(icvl, tmp_path / "icvl", hand=tmp_path / "nyu", swarm_frames=2, seed=0)
     one, two = (load_poses(tmp_path / name) for name in ("nyu", "icvl"))
     np.testing.assert_allclose(two.hand.shape.lengths_mm, one.hand.shape.lengths_mm * 250 / 300)

@@ -11,8 +11,8 @@ import torch
 
 from handbench.datasets.torch_dataset import open_crops
 from handbench.errors import BadInput
-from handbench.fitting.pose_fit import follow_recordings
 from handbench.fitting.pose_file import FittedPoses, load_poses, save_poses
+from handbench.fitting.pose_fit import follow_recordings
 from handbench.hand.keypoints import keypoint_positions, learned_keypoints, scored_keypoints
 from handbench.hand.kinematics import hand_rotation
 from handbench.hand.skeleton import DOFS

@@ -8,7 +8,7 @@ from handbench.conventions import RECORDED
 from handbench.hand.keypoints import keypoint_positions, scored_keypoints
 from handbench.hand.kinematics import hand_rotation, read_turn, unify_turn
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, DOFS, REFERENCE_SHAPE, sample_shape
-from handbench.networks.hand_layer import HandLayer, turn_axes, read_layer
+from handbench.networks.hand_layer import HandLayer, read_layer, turn_axes
 
 SHAPE = sample_shape(np.random.default_rng(3))
 AXES = hand_rotation(np.array([0.3, -0.5, 1.0]))

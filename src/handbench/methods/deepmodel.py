@@ -54,7 +54,7 @@ from handbench.loop.timing import Call, time_network
 from handbench.methods import Method, Numbers, State, Trained, TrainingRun, keep
 from handbench.modules import DeepModelFitting, DeepModelHand, DeepModelJoint, DeepModelParameter
 from handbench.networks.deepmodel import DeepModel, find_steps
-from handbench.networks.hand_layer import PALM, HandLayer, turn_axes, read_layer
+from handbench.networks.hand_layer import PALM, HandLayer, read_layer, turn_axes
 
 LAYER = "layer."
 """What the names of the layer's tensors begin with in a checkpoint."""

@@ -72,7 +72,8 @@ def _name_labels(fit: Fit, source: str) -> str:
 
 def _tell_truth(fit: Fit) -> str:
     title, degrees = DATASETS[fit.dataset].title, fit.truth["mean_angle_error_deg"]
-    by_swarm = f" (PSO's {fit.truth['pso_mean_angle_error_deg']:.2f})" if "pso_mean_angle_error_deg" in fit.truth else ""
+    swarm_deg = fit.truth.get("pso_mean_angle_error_deg")
+    by_swarm = "" if swarm_deg is None else f" (PSO's {swarm_deg:.2f})"
     return (
         f"{title}, {fit.split} split: the true poses of the embedded data are known, and the angles that L-BFGS finds "
         f"are {degrees:.2f} degrees off on average{by_swarm}."
