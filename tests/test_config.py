@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from handbench.config import Config, check_config, lay_over, load_config, schema
-from handbench.conventions import HANDOBJECT, RECORDED
+from handbench.conventions import HANDOBJECT, SYNTHESIZED
 from handbench.errors import BadInput
 from handbench.evaluation.claim_rivals import Training, describe_training, explain_shorter
 from handbench.module_entries import LOCALIZED
@@ -72,7 +72,7 @@ def test_at_claims_scale_no_rival_is_trained_for_less() -> None:
 def test_paper_scale_has_the_frames_of_the_real_releases() -> None:
     config = load_config([DEFAULT, ROOT / "config" / "paper.yaml"])
     assert {name: dataset.frames for name, dataset in config.datasets.items()} == {
-        name: convention.frames for name, convention in RECORDED.items()
+        name: convention.frames for name, convention in SYNTHESIZED.items()
     }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from handbench import __version__
-from handbench.conventions import DATASETS, HANDOBJECT, RECORDED
+from handbench.conventions import DATASETS, HANDOBJECT, RECORDED, SYNTHESIZED
 
 TRACEBACK = "HANDBENCH_TRACEBACK"
 LEAST_PX, MOST_PX = 16, 512
@@ -41,7 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_synthesize(commands: argparse._SubParsersAction) -> None:
     words = "write an embedded dataset in a real dataset's own files"
     parser = _add_command(commands, "synthesize", words)
-    _add_dataset(parser, RECORDED)
+    _add_dataset(parser, SYNTHESIZED)
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for raw/, truth.npz, manifest.json"
     )
