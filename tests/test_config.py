@@ -116,7 +116,11 @@ def test_a_key_like_no_other_lists_the_known_ones(values: dict) -> None:
         ("seeds", 0, "seeds to be a list, found 0"),
         ("crop", None, "crop to be a dictionary, found None"),
         ("crop", {"size_px": "128"}, "crop.size_px to be an integer, found '128'"),
-        ("use", ["nyu", "hands"], "use.1 to be 'nyu', 'icvl', 'msra', 'msra14' or 'dexter', found 'hands'"),
+        (
+            "use",
+            ["nyu", "hands"],
+            "use.1 to be 'nyu', 'icvl', 'msra', 'msra14', 'dexter' or 'wristband', found 'hands'",
+        ),
         ("renderer", True, "renderer to be 'auto', 'software' or 'opengl', found True"),
     ],
 )
@@ -212,7 +216,11 @@ def test_every_key_of_the_model_is_explained_in_config_yaml() -> None:
         ({"needs": ["nn_serch"]}, "needs 'nn_serch'; the nearest module there is 'nn_search'"),
         ({"needs": ["nn_search"]}, "need one another in a circle: nn_search -> nn_search"),
         ({"centre": "joint-foo"}, "modules.nn_search names joint 'foo'"),
-        ({"datasets": ["nyu", "msra14"]}, "msra14 has no split to train on; nyu, icvl, msra have"),
+        (
+            {"datasets": ["wristband"]},
+            "modules.nn_search learns from labels, and the training frames of wristband have none",
+        ),
+        ({"datasets": ["nyu", "msra14"]}, "msra14 has no split to train on; nyu, icvl, msra, wristband have"),
         ({"datasets": ["nyu", "nyu"]}, "a dataset stands twice in nyu, nyu"),
         ({"needs": ["feedback15_predictor"]}, "nearest_neighbour needs nothing, not predictor"),
     ],

@@ -193,6 +193,23 @@ def true_objects_option(dataset):
     return truth_option(dataset) if dataset == "dexter" else ""
 
 
+def evaluated_truth_option(module, dataset):
+    """The same for evaluations; and for the hands that refine's predicted rotations are put on."""
+    turns = settings.modules[module].kind.startswith("refine.")
+    return truth_option(dataset) if turns else true_objects_option(dataset)
+
+
+def bias_found(wildcards):
+    """The probe of a refined network on training frames that are labelled: of it the skeleton's bias is taken out."""
+    refined = settings.modules[wildcards.module].kind == "refine.adapted" and wildcards.dataset != WRISTBAND.name
+    return [f"{RUN}/probe/{wildcards.dataset}/{wildcards.module}/seed{wildcards.seed}/probe.json"] if refined else []
+
+
+def bias_option(probes):
+    """The command line's words for that probe, if there is one."""
+    return f"--bias {shlex.quote(probes[0])}" if probes else ""
+
+
 def held_truth_option(module, dataset):
     """The same for modules that have to know the boxes."""
     return true_objects_option(dataset) if renders(module) else ""

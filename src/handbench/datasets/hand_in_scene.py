@@ -20,7 +20,7 @@ HAND, FOREARM = 0, 1
 _WRIST_RADII_MM = (27.0, 19.0)
 """Half width and half thickness of the reference hand's wrist."""
 STUMP_MM = {"msra": 35.0, "wristband": 12.0}
-"""Of data sets that ship hands cut out: so much of the forearm stays, roughly in MSRA's, up to the band in the other."""
+"""Of hands that are cut out: so much of the forearm stays, roughly in MSRA's, up to the band in the other."""
 _FLESH_MM = 6.0
 """A point may lie so much deeper behind the surface that it is seen on than its own flesh is thick."""
 

@@ -2,8 +2,8 @@
 
 The settings of NYU and ICVL were drawn towards the statistics of the real labels (components, spread, motion, palm
 normal, nearest pose); docs/embedded-data.md has the table. MSRA's follow its protocol: given gestures, held while the
-hand turns through wide yaw and pitch. MSRA14 and Dexter+Object borrow from ICVL, with the hand nearer, and the person with the wristband from
-NYU.
+hand turns through wide yaw and pitch. MSRA14 and Dexter+Object borrow from ICVL, with the hand nearer, and
+the person with the wristband from NYU.
 """
 
 from handbench.hand.gestures import GestureRange

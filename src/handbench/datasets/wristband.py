@@ -1,9 +1,9 @@
-"""A recording of one's own camera on disk: two folders of depth frames, the camera's numbers, and labels if there are any.
+"""A recording of one's own camera on disk: two folders of depth frames, the camera's numbers, and perhaps labels.
 
     <root>/intrinsics.txt     one line: fx fy cx cy in pixels of these frames
     <root>/train/             16-bit PNGs of millimetres, or .npy, in the order of their names (`own_depth`)
     <root>/test/              the same, of another stretch
-    <root>/test/labels.txt    a line a frame: its name, then x y z of 21 joints in camera axes; embedded data alone has it
+    <root>/test/labels.txt    a line a frame: its name, then x y z of 21 joints in camera axes, where they are known
 
 Nobody labels such a recording: without labels.txt every joint is NaN. Of the frames that are learned from nothing is
 labelled in embedded data either.
@@ -80,14 +80,16 @@ def _read_labels(path: Path, names: Sequence[str]) -> Float32[np.ndarray, "frame
     """NaN for every frame of a recording that nobody has labelled; a file of labels has a line for each."""
     if not path.is_file():
         return np.full((len(names), len(WRISTBAND.joints.names), 3), np.nan, np.float32)
-    lines, rows = [], {}
+    lines: list[int] = []
+    rows: dict[str, list[float]] = {}
     for line, text in read_lines(path, holds=f"a line a frame: name and {_COLUMNS} numbers"):
         name, *numbers = text.split()
         rows[name] = parse_numbers(path, line, numbers, _COLUMNS)
         lines.append(line)
-    absent = [name for name in names if name not in rows]
-    if absent or len(rows) != len(names) or len(lines) != len(names):
-        found = f"none for {absent[0]}" if absent else f"{len(lines)} lines for {len(names)} frames"
+    absent, strange = sorted({*names} - {*rows}), sorted({*rows} - {*names})
+    if absent or strange or len(lines) != len(names):
+        found = f"none for {absent[0]}" if absent else f"one for {strange[0]}, which is not there" if strange else ""
+        found = found or f"{len(lines)} lines for {len(names)} frames"
         raise BadInput(path, expected="one line for each frame", found=found, fix="mend it, or leave it out")
     joints_mm = np.array([rows[name] for name in names]).reshape(len(names), -1, 3)
     check_places(lambda row: f"{path}, {names[row]}", joints_mm)

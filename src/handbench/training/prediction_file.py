@@ -97,6 +97,12 @@ def read_pose(prediction: Path) -> Float32[np.ndarray, "frames 26"] | None:
         return arrays.get("pose")
 
 
+def read_quaternions(prediction: Path) -> Float32[np.ndarray, "frames 16 4"] | None:
+    """Rotation of every bone in camera axes, (w, x, y, z); None where it is not given."""
+    with np.load(prediction, allow_pickle=False) as arrays:
+        return arrays.get("quaternions")
+
+
 def pick_joints(
     card: Mapping[str, Any], joints_mm: Float[np.ndarray, "*batch joints 3"], names: Sequence[str]
 ) -> Float[np.ndarray, "*batch names 3"]:
