@@ -103,7 +103,8 @@ def test_the_cloud_alone_fits_the_hand() -> None:
     verdict = decide([], "RF4", probes=[make_base_probe(seed=seed) for seed in range(3)])
     assert (verdict.status, verdict.value) == ("holds", pytest.approx(40.0))
     assert verdict.measured == (
-        "WRISTBAND: the loss falls by 85.0 % on fitted images and by 40.0 % on others; points +0.50 mm nearer the surface"
+        "WRISTBAND: the loss falls by 85.0 % on fitted images and by 40.0 % on others; "
+        "points +0.50 mm nearer the surface"
     )
     clouds = dict(make_base_probe().numbers["cloud_fits"])
     for change, said in (

@@ -1,6 +1,8 @@
 """The errors of refine's predictions beside the raw one: what its files give is measured, what they lack is not."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -51,7 +53,7 @@ def measure_skeleton(
             predictions.joints_mm,
             quaternions[order],
             scored_keypoints(truth.dataset),
-            _own_hand(own),
+            hand_of_card(own.card),
             _true_hands(truth_file, own.card["split"], truth, predictions.rows),
         )
         found[RE_EXPRESSED] = measure_errors(moved_mm, truth.joints_mm[predictions.rows])
@@ -60,9 +62,9 @@ def measure_skeleton(
     return score_skeleton(found, truth.sequences, predictions.rows) if found else None
 
 
-def _own_hand(own: OwnPredictions) -> HandShape:
-    """The hand that the predicted joints lie on: the card's, or the one that every network here begins with."""
-    told = own.card.get("hand")
+def hand_of_card(card: Mapping[str, Any]) -> HandShape:
+    """The hand that predicted joints lie on: the card's, or the one that every network here begins with."""
+    told = card.get("hand")
     if not isinstance(told, dict):
         return REFERENCE_SHAPE
     return HandShape(**{name: np.array(told[name], np.float64) for name in SHAPE_FIELDS})

@@ -113,12 +113,24 @@ def re_express(
 
     `own` is the hand that the predicted joints lie on; of each target's hand the frames that show it are given.
     """
-    rotations = quaternion_to_rotation(quaternions.astype(np.float64))
-    wrist_mm = _find_wrist(where, predicted_mm.astype(np.float64), rotations, keypoints, own)
+    rotations, origins_mm = place_hand(where, predicted_mm, quaternions, keypoints, own)
     found = np.full(predicted_mm.shape, np.nan)
     for shape, frames in targets:
-        found[frames] = wrist_mm[frames, None] + _place(rotations[frames], keypoints, shape)
+        found[frames] = origins_mm[frames, :1] + _place(rotations[frames], keypoints, shape)
     return found
+
+
+def place_hand(
+    where: Path,
+    predicted_mm: Joints,
+    quaternions: Float[np.ndarray, "frames 16 4"],
+    keypoints: Keypoints,
+    own: HandShape,
+) -> tuple[Rotations, Float64[np.ndarray, "frames 16 3"]]:
+    """Rotation and origin of every bone of the predicted hand, in camera axes."""
+    rotations = quaternion_to_rotation(quaternions.astype(np.float64))
+    wrist_mm = _find_wrist(where, predicted_mm.astype(np.float64), rotations, keypoints, own)
+    return rotations, wrist_mm[:, None] + place_turned_bones(rotations, own)
 
 
 def _place(rotations: Rotations, keypoints: Keypoints, shape: HandShape) -> Float64[np.ndarray, "frames joints 3"]:
