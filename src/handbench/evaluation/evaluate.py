@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
-from handbench.conventions import DATASETS
+from handbench.conventions import DATASETS, Camera
 from handbench.errors import BadInput
 from handbench.evaluation.angle_score import AngleScore
 from handbench.evaluation.bootstrap import Interval, bootstrap_difference
@@ -85,9 +85,14 @@ class Evaluation:
     def frames(self) -> int:
         return self.score.frames
 
+    @property
+    def camera(self) -> Camera:
+        """The dataset's; of a recording of one's own, which brings another, that of its crops."""
+        return Camera(**self.run["protocol"]["camera"]) if self.run else DATASETS[self.dataset].camera
+
     def protocol(self) -> dict[str, object]:
         """What the numbers depend on besides the predictions."""
-        camera = DATASETS[self.dataset].camera
+        camera = self.camera
         return {
             "dataset": self.dataset,
             "joints": len(self.score.joint_names),

@@ -20,7 +20,7 @@ SKELETON_WORDS = {
 def render_text(evaluation: Evaluation) -> str:
     """The protocol, the method among the published ones (best first), the paired difference, the notes."""
     convention = DATASETS[evaluation.dataset]
-    camera = convention.camera
+    camera = evaluation.camera
     covered = f"{evaluation.frames:,} of {evaluation.frames_in_set:,} frames"
     lines = [
         f"{convention.title}: {covered}, {len(evaluation.score.joint_names)} joints, "

@@ -37,11 +37,16 @@ def measure_skeleton(
     truth_file: Path | None,
     bias: Path | None,
 ) -> SkeletonScore | None:
-    """`truth_file` is the truth.npz of embedded data, `bias` the probe that knows the errors on training frames."""
+    """`truth_file` is the truth.npz of embedded data, `bias` the probe that knows the errors on training frames.
+
+    None where none of it can be measured, as of frames without labels.
+    """
     if own is None:
         if bias is None:
             return None
         raise BadInput(bias, expected="predictions of the pipeline with --bias", found="others", fix="leave --bias out")
+    if np.isnan(errors_mm).all():
+        return None
     found: dict[str, Errors] = {}
     quaternions = read_quaternions(own.path)
     if bias is not None:
