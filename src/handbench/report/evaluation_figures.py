@@ -13,7 +13,7 @@ RIVALS_IN_BARS = 3
 
 
 def draw_evaluation(evaluation: Evaluation, folder: Path) -> tuple[Path, ...]:
-    """Write accuracy and joints (.png, .pdf, .csv) into the folder; of frames without labels there is nothing to draw."""
+    """Write accuracy and joints (.png, .pdf, .csv) into the folder; without labels there is nothing to draw."""
     if evaluation.score.unlabelled:
         return ()
     rivals = [(one.entry.method, one.score) for one in evaluation.published]
