@@ -176,6 +176,14 @@ def test_a_file_that_is_no_config_is_one_line(tmp_path: Path, content: bytes, sa
     assert "\n" not in str(caught.value)
 
 
+def test_nobody_publishes_a_recording_of_ones_own(values: dict) -> None:
+    values |= {"source": "real", "use": ["wristband"]}
+    with pytest.raises(BadInput, match=r"datasets\.wristband\.path: nobody publishes this set"):
+        check_config(values)
+    values["datasets"]["wristband"]["path"] = "my recording"
+    assert check_config(values).use == ["wristband"]
+
+
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="No such file"):
         load_config([tmp_path / "my.yaml"])

@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 from refine_fixtures import FRAMES, SEEDS, write_refine_run
 
-from handbench.datasets.store import seal
+from handbench.datasets.array_file import read_arrays, write_arrays
+from handbench.datasets.store import open_store, seal
+from handbench.errors import BadInput
 from handbench.evaluation.claim_refine import NAMES
 from handbench.evaluation.evaluate import evaluate
 from handbench.evaluation.metrics import THRESHOLDS_MM
@@ -25,6 +27,9 @@ from handbench.report.items import Absent, Figure, Item, Table
 from handbench.report.run_card import RunCard
 from handbench.report.sections import refine
 from handbench.report.sources import Sources
+from handbench.training.prediction_file import read_card, read_joints, save_predictions
+
+PER_TAKE = ("bases_mm", "lengths_mm", "girths", "palm_stretch", "mirrored")
 
 
 @pytest.fixture(scope="module")
@@ -215,3 +220,43 @@ def test_a_probe_without_a_step_tells_no_minutes(run: Path, tmp_path: Path) -> N
     table = list_items(open_sources(moved))["refine_speed"]
     assert isinstance(table, Table)
     assert table.frame["minutes"].isna().tolist() == [False, True, True]
+
+
+def test_the_positions_that_a_card_names_are_scored_as_well(run: Path, tmp_path: Path) -> None:
+    """The usual 14 stay what the error is of; the paper's own positions stand beside it."""
+    file = run / "predict" / "nyu" / "refine" / "seed0" / "predictions.npz"
+    card = read_card(file)
+    assert card is not None
+    joints, store = refine_items.DATASETS["nyu"].joints, open_store(Path(card["store"]))
+    scored = [joints.names[place] for place in store.scored]
+    labels_mm = np.asarray(store.joints_mm)
+    besides = [joints.index(name) for name in ("PALM_4", "PALM_5")]
+    moved_mm = labels_mm[:, besides] + np.array([0.0, 3.0, 4.0], np.float32)
+    predicted_mm = np.concatenate([read_joints(file)[0], moved_mm], axis=1)[::-1]
+    told = {"joints": [*scored, "PALM_4", "PALM_5"], "paper_positions": ["PALM_5", "PALM_4"]}
+    kept = {key: value for key, value in card.items() if key not in ("sha256", "sha256_of_file", "format", "version")}
+    row = np.asarray(store.row)[::-1]
+    save_predictions(tmp_path, predicted_mm, store.names[::-1], row, kept | told)
+    found = evaluate(tmp_path / "predictions.npz", "nyu", "Refined")
+    assert found.skeleton is not None
+    np.testing.assert_allclose(found.skeleton.errors_mm["paper_positions"], np.full((FRAMES, 2), 5.0), atol=1e-3)
+    assert found.mean_error_mm == pytest.approx(evaluate(file, "nyu", "Refined").mean_error_mm)
+    save_predictions(tmp_path, predicted_mm, store.names[::-1], row, kept | told | {"paper_positions": ["THUMB"]})
+    with pytest.raises(BadInput, match="predicted joints of the dataset, found THUMB"):
+        evaluate(tmp_path / "predictions.npz", "nyu", "Refined")
+
+
+def test_errors_on_the_targets_hand_need_the_truth_of_these_frames(run: Path, tmp_path: Path) -> None:
+    file = run / "predict" / "nyu" / "refine" / "seed0" / "predictions.npz"
+    truth = run / "synthesize" / "nyu" / "truth.npz"
+    found = evaluate(file, "nyu", "Refined", truth_file=truth)
+    assert found.skeleton is not None
+    assert list(found.skeleton.errors_mm) == ["re_expressed"]
+    short = read_arrays(truth)
+    frames = {name: values[:7] if name not in PER_TAKE else values for name, values in short.items()}
+    write_arrays(tmp_path / "truth.npz", frames)
+    with pytest.raises(BadInput, match="found 7 frames"):
+        evaluate(file, "nyu", "Refined", truth_file=tmp_path / "truth.npz")
+    other = run / "probe" / "nyu" / "refine_depth" / "seed0" / "probe.json"
+    with pytest.raises(BadInput, match="a probe of module refine, found module refine_depth"):
+        evaluate(file, "nyu", "Refined", bias=other)
