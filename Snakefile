@@ -46,7 +46,7 @@ rule all:
 
 rule raw:
     input:
-        [raw_data(dataset) for dataset in settings.use],
+        [raw_data(dataset) for dataset in made()],
 
 
 rule crops:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from handbench.config import Config, check_config, lay_over, load_config, schema
-from handbench.conventions import HANDOBJECT, RECORDED
+from handbench.conventions import HANDOBJECT, SYNTHESIZED
 from handbench.errors import BadInput
 from handbench.evaluation.claim_rivals import Training, describe_training, explain_shorter
 from handbench.module_entries import LOCALIZED
@@ -72,7 +72,7 @@ def test_at_claims_scale_no_rival_is_trained_for_less() -> None:
 def test_paper_scale_has_the_frames_of_the_real_releases() -> None:
     config = load_config([DEFAULT, ROOT / "config" / "paper.yaml"])
     assert {name: dataset.frames for name, dataset in config.datasets.items()} == {
-        name: convention.frames for name, convention in RECORDED.items()
+        name: convention.frames for name, convention in SYNTHESIZED.items()
     }
 
 
@@ -116,7 +116,11 @@ def test_a_key_like_no_other_lists_the_known_ones(values: dict) -> None:
         ("seeds", 0, "seeds to be a list, found 0"),
         ("crop", None, "crop to be a dictionary, found None"),
         ("crop", {"size_px": "128"}, "crop.size_px to be an integer, found '128'"),
-        ("use", ["nyu", "hands"], "use.1 to be 'nyu', 'icvl', 'msra', 'msra14' or 'dexter', found 'hands'"),
+        (
+            "use",
+            ["nyu", "hands"],
+            "use.1 to be 'nyu', 'icvl', 'msra', 'msra14', 'dexter' or 'wristband', found 'hands'",
+        ),
         ("renderer", True, "renderer to be 'auto', 'software' or 'opengl', found True"),
     ],
 )
@@ -172,6 +176,14 @@ def test_a_file_that_is_no_config_is_one_line(tmp_path: Path, content: bytes, sa
     assert "\n" not in str(caught.value)
 
 
+def test_nobody_publishes_a_recording_of_ones_own(values: dict) -> None:
+    values |= {"source": "real", "use": ["wristband"]}
+    with pytest.raises(BadInput, match=r"datasets\.wristband\.path: nobody publishes this set"):
+        check_config(values)
+    values["datasets"]["wristband"]["path"] = "my recording"
+    assert check_config(values).use == ["wristband"]
+
+
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="No such file"):
         load_config([tmp_path / "my.yaml"])
@@ -212,7 +224,11 @@ def test_every_key_of_the_model_is_explained_in_config_yaml() -> None:
         ({"needs": ["nn_serch"]}, "needs 'nn_serch'; the nearest module there is 'nn_search'"),
         ({"needs": ["nn_search"]}, "need one another in a circle: nn_search -> nn_search"),
         ({"centre": "joint-foo"}, "modules.nn_search names joint 'foo'"),
-        ({"datasets": ["nyu", "msra14"]}, "msra14 has no split to train on; nyu, icvl, msra have"),
+        (
+            {"datasets": ["wristband"]},
+            "modules.nn_search learns from labels, and the training frames of wristband have none",
+        ),
+        ({"datasets": ["nyu", "msra14"]}, "msra14 has no split to train on; nyu, icvl, msra, wristband have"),
         ({"datasets": ["nyu", "nyu"]}, "a dataset stands twice in nyu, nyu"),
         ({"needs": ["feedback15_predictor"]}, "nearest_neighbour needs nothing, not predictor"),
     ],

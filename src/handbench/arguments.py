@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from handbench import __version__
-from handbench.conventions import DATASETS, HANDOBJECT, RECORDED
+from handbench.conventions import DATASETS, HANDOBJECT, RECORDED, SYNTHESIZED
 
 TRACEBACK = "HANDBENCH_TRACEBACK"
 LEAST_PX, MOST_PX = 16, 512
@@ -41,7 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_synthesize(commands: argparse._SubParsersAction) -> None:
     words = "write an embedded dataset in a real dataset's own files"
     parser = _add_command(commands, "synthesize", words)
-    _add_dataset(parser, RECORDED)
+    _add_dataset(parser, SYNTHESIZED)
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for raw/, truth.npz, manifest.json"
     )
@@ -175,12 +175,12 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--order", default="scored", metavar="O", help="joint order: scored, conv, lie-x, or 13,11,...")
     parser.add_argument("--against-order", default="scored", metavar="O", help="joint order of --against")
     parser.add_argument("--frames", type=Path, metavar="DIR", help="the NYU images, for predictions in pixels alone")
-    parser.add_argument(
-        "--poses", type=Path, metavar="DIR", help="poses fitted to the labels, for predictions that give angles"
-    )
-    parser.add_argument(
-        "--truth", type=Path, metavar="FILE", help="truth.npz of embedded data, for predictions of hand and object"
-    )
+    for name, metavar, words in (
+        ("poses", "DIR", "poses fitted to the labels, for predictions that give angles"),
+        ("truth", "FILE", "truth.npz of embedded data, for predictions of hand and object or of bones' turns"),
+        ("bias", "FILE", "probe.json of what predicts, which knows its errors on training frames"),
+    ):
+        parser.add_argument(f"--{name}", type=Path, metavar=metavar, help=words)
     parser.add_argument("--out", type=Path, metavar="DIR", help="default results/evaluate/DATASET/METHOD")
     parser.add_argument("--json", action="store_true", help="for machines; draws no figures")
     _add_call(parser)

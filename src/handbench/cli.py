@@ -282,7 +282,8 @@ def run_evaluate(options: argparse.Namespace) -> None:
         ground_truth_layout=options.ground_truth_layout,
         frames=options.frames,
         poses=options.poses,
-        true_objects=options.truth,
+        truth_file=options.truth,
+        bias=options.bias,
         out=folder,
         call=options.call,
     )

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from handbench.conventions import DATASETS, DEXTER, HANDOBJECT, LOCALIZED, ONE_HAND
+from handbench.conventions import DATASETS, DEXTER, HANDOBJECT, LOCALIZED, ONE_HAND, WRISTBAND
 from handbench.errors import BadInput
 from handbench.module_entries import (
     Centre,
@@ -24,12 +24,14 @@ from handbench.module_entries import (
     Strict,
     find_nearest,
 )
-from handbench.modules import KINDS, explain_needs
+from handbench.modules import KINDS, explain_needs, method_file
 
 Seed = Annotated[int, Field(ge=0)]
 
-TRAINABLE = ("nyu", "icvl", "msra")
+TRAINABLE = ("nyu", "icvl", "msra", WRISTBAND.name)
 """Datasets with frames to train on and others to test on; MSRA by leaving each subject out in turn."""
+WITHOUT_LABELS = "methods/refine.py"
+"""What learns from frames alone, as those with the wristband are."""
 
 
 class Crop(Strict):
@@ -112,6 +114,8 @@ class Config(Strict):
         for name in self.use:
             if name not in self.datasets:
                 raise ValueError(f"use: {name!r} has no entry under datasets")
+        if WRISTBAND.name in self.use and self.source == "real" and not self.datasets[WRISTBAND.name].path:
+            raise ValueError(f"datasets.{WRISTBAND.name}.path: nobody publishes this set; name your own recording")
         for name, dataset in self.datasets.items():
             _check_splits(name, dataset)
             for centre in dataset.centres:
@@ -293,6 +297,8 @@ def _check_module(word: str, module: Module, config: Config) -> None:
         if KINDS[module.kind].fitted and name not in ONE_HAND:
             known = " and ".join(ONE_HAND)
             raise ValueError(f"modules.{word} learns from one fitted hand, which {known} have and {name} has not")
+        if name == WRISTBAND.name and method_file(module.kind) != WITHOUT_LABELS:
+            raise ValueError(f"modules.{word} learns from labels, and the training frames of {name} have none")
     if len(set(module.datasets)) < len(module.datasets):
         raise ValueError(f"modules.{word}: a dataset stands twice in {', '.join(module.datasets)}")
     for name in module.datasets:

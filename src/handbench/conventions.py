@@ -334,9 +334,31 @@ HANDOBJECT = Convention(
     splits=("train", "spheres", "cylinders", "composed"),
 )
 
+# --- A person's own camera -----------------------------------------------------------------------------------------
+
+WRISTBAND = Convention(
+    name="wristband",
+    title="Own camera, wristband",
+    citation="our own, as Dibra et al., How to Refine 3D Hand Pose Estimation, 3DV 2017, Section 4.2, have one",
+    licence="none needed: synthesized here, or a recording of one's own",
+    page="docs/formats.md",
+    sensor="coded light",
+    # About that of an Intel RealSense SR300 at this size; a recording brings its own numbers.
+    camera=Camera(475.0, 475.0, 316.0, 245.0, 640, 480),
+    joints=MSRA_JOINTS,
+    scored=tuple(range(21)),
+    centre_joint="middle_mcp",
+    cube_mm={"": 250.0},
+    splits=("train", "test"),
+    # As many as the authors recorded; theirs are not published.
+    frames={"train": 50000, "test": 2000},
+)
+
 RECORDED = {convention.name: convention for convention in (NYU, ICVL, MSRA, MSRA14, DEXTER)}
 """Released by their authors: downloaded, or synthesized in their own files."""
-DATASETS = {**RECORDED, HANDOBJECT.name: HANDOBJECT}
 ONE_HAND = ("nyu", "icvl")
 """Sets that a hand can be fitted to: MSRA is nine people of whom each is left out once, so it has no one hand; Dexter
 labels fingertips alone."""
+SYNTHESIZED = {**RECORDED, WRISTBAND.name: WRISTBAND}
+"""What `synthesize` writes."""
+DATASETS = {**RECORDED, HANDOBJECT.name: HANDOBJECT, WRISTBAND.name: WRISTBAND}

@@ -41,7 +41,7 @@ from handbench.modules import (
 
 Paper = Literal["feedback15", "feedback19", "deepmodel", "refine", "crossing"]
 RenderedWord = Literal["train", "spheres", "cylinders", "composed"]
-DatasetName = Literal["nyu", "icvl", "msra", "msra14", "dexter"]
+DatasetName = Literal["nyu", "icvl", "msra", "msra14", "dexter", "wristband"]
 Subject = Literal["P0", "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8"]
 Count = Annotated[int, Field(ge=1)]
 

@@ -13,6 +13,7 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
     "msra": miniature.write_msra,
     "msra14": miniature.write_msra14,
     "dexter": miniature.write_dexter,
+    "wristband": miniature.write_wristband,
 }
 
 
@@ -22,6 +23,7 @@ FIRST = {
     "msra": "P0/1/000000_depth.bin",
     "msra14": "Subject1/000000_depth.bin",
     "dexter": "data/Grasp1/depth/00000_depth.png",
+    "wristband": "test/000000.png",
 }
 
 

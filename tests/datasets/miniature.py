@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from handbench.conventions import DEXTER, HANDOBJECT, ICVL, MSRA, NYU, Convention
-from handbench.datasets import dexter, handobject, icvl, msra, msra14, nyu
+from handbench.conventions import DEXTER, HANDOBJECT, ICVL, MSRA, NYU, WRISTBAND, Convention
+from handbench.datasets import dexter, handobject, icvl, msra, msra14, nyu, wristband
 
 
 def make_joints(convention: Convention, frames: int, seed: int = 0) -> Float32[np.ndarray, "frames joints 3"]:
@@ -101,6 +101,19 @@ def write_dexter(
         dexter.write_annotations(home, sequence, joints_mm)
         for row in range(frames):
             dexter.write_depth(home / "depth" / dexter.depth_name(row), make_depth(DEXTER, row))
+    return root
+
+
+def write_wristband(root: Path, frames: int = 3, *, labelled: bool = True) -> Path:
+    """Both folders; a recording of one's own has no labels."""
+    names = [wristband.depth_name(row) for row in range(frames)]
+    for split in WRISTBAND.splits:
+        (root / split).mkdir(parents=True)
+        for row, name in enumerate(names):
+            wristband.write_depth(root / split / name, make_depth(WRISTBAND, row))
+    wristband.write_intrinsics(root / wristband.INTRINSICS, WRISTBAND.camera)
+    if labelled:
+        wristband.write_labels(root / "test" / wristband.LABELS, names, make_joints(WRISTBAND, frames))
     return root
 
 

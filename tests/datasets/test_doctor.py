@@ -23,8 +23,12 @@ def test_miniatures_are_recognised_and_sound(tmp_path: Path, word: str, above: s
     diagnosis = examine(tmp_path, deep=deep)
     assert diagnosis.dataset == word
     assert diagnosis.usable, str(diagnosis)
-    assert "a miniature" in diagnosis.release
-    assert_said(diagnosis, "layout and encoding are right", level="note")
+    if word == "wristband":
+        # A recording of one's own is as long as it is.
+        assert diagnosis.release == "a recording of 6 frames, its test frames labelled"
+    else:
+        assert "a miniature" in diagnosis.release
+        assert_said(diagnosis, "layout and encoding are right", level="note")
     root = tmp_path / above / "data" if word == "dexter" else tmp_path / above
     assert diagnosis.root == str(root)
 

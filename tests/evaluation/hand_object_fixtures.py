@@ -165,7 +165,7 @@ def predict_module(run: Path, store: CropStore, hands_mm: np.ndarray, module: st
 def evaluate_module(run: Path, module: str, title: str, seed: int) -> Path:
     folder = run / "predict" / "dexter" / module / f"seed{seed}"
     out = run / "evaluate" / "dexter" / module / f"seed{seed}"
-    told = evaluate(folder / FILE, "dexter", title, true_objects=run / TRUTH, out=out, call=run / "call.json")
+    told = evaluate(folder / FILE, "dexter", title, truth_file=run / TRUTH, out=out, call=run / "call.json")
     save_evaluation(told, out)
     return out
 

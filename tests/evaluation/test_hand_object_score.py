@@ -115,7 +115,7 @@ def test_a_hand_alone_is_measured_as_ever(run: Path, tmp_path: Path) -> None:
     moved = run / "predict/dexter/hand/seed0"
     shutil.copytree(folder, moved)
     change_card(moved, forget)
-    told = evaluate(moved / FILE, "dexter", "Hand", true_objects=run / TRUTH).as_dict()
+    told = evaluate(moved / FILE, "dexter", "Hand", truth_file=run / TRUTH).as_dict()
     assert "hand_object_mm" not in told
     assert isinstance(told["run"], dict)
     assert "hand_object" not in told["run"]
@@ -152,13 +152,13 @@ def test_the_truth_of_other_data_is_refused(run: Path, tmp_path: Path) -> None:
     np.savez(other, **{**arrays, "object_centre_mm": arrays["object_centre_mm"] + np.float32(30)})
     prediction = run / "predict/dexter/handobject/seed0" / FILE
     with pytest.raises(BadInput, match="expected corners that the labels were made of"):
-        evaluate(prediction, "dexter", "Loop", true_objects=other)
+        evaluate(prediction, "dexter", "Loop", truth_file=other)
     np.savez(other, **{**arrays, "split": np.full(720, "train")})
     with pytest.raises(BadInput, match="found 0 frames"):
-        evaluate(prediction, "dexter", "Loop", true_objects=other)
+        evaluate(prediction, "dexter", "Loop", truth_file=other)
     np.savez(other, split=arrays["split"])
     with pytest.raises(BadInput, match=r"expected the truth\.npz of an embedded dataset with objects"):
-        evaluate(prediction, "dexter", "Loop", true_objects=other)
+        evaluate(prediction, "dexter", "Loop", truth_file=other)
 
 
 def test_the_command_line_takes_the_truth(run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

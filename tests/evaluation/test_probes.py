@@ -10,6 +10,8 @@ from claim_fixtures import FRAMES, make_images, make_probe
 from handbench.datasets.store import seal
 from handbench.errors import BadInput
 from handbench.evaluation.probes import compare_images, read_probes, select_probes
+from handbench.training.picture_file import Pictures
+from handbench.training.probe_file import divide_numbers, save_probe
 
 
 def write_probe(run: Path, module: str, seed: int, **changed: object) -> Path:
@@ -44,6 +46,39 @@ def test_a_damaged_probe_is_one_line(tmp_path: Path) -> None:
     path.write_text(json.dumps(seal(content)))
     with pytest.raises(BadInput, match="expected a probe of this release"):
         read_probes(tmp_path)
+
+
+def test_arrays_lie_beside_the_numbers_and_are_vouched_for(tmp_path: Path) -> None:
+    curves = np.arange(6, dtype=np.float32).reshape(2, 3)
+    numbers, arrays = divide_numbers({"frames": 7, "arrays": {"curves": curves}})
+    assert numbers == {"frames": 7}
+    folder = write_probe(tmp_path, "b", 0).parent
+    (bare,) = read_probes(tmp_path)
+    assert bare.open_arrays() == {}
+    card = json.loads((folder / "probe.json").read_text())
+    save_probe(folder, {key: card[key] for key in card if key != "sha256"}, make_few_pictures(), arrays)
+    (probe,) = read_probes(tmp_path)
+    np.testing.assert_array_equal(probe.open_arrays()["curves"], curves)
+    (folder / "arrays.npz").unlink()
+    with pytest.raises(BadInput, match="no such file"):
+        probe.open_arrays()
+
+
+def make_few_pictures() -> Pictures:
+    image, nothing = np.zeros((1, 4, 4), np.uint8), np.zeros((1, 0), np.float32)
+    return Pictures(
+        rows=np.zeros(1, np.int64),
+        chosen=("even",),
+        steps=(),
+        camera=image,
+        drawn=np.zeros((1, 0, 4, 4), np.uint8),
+        truth_px=np.zeros((1, 14, 3), np.float32),
+        poses_px=np.zeros((1, 0, 14, 3), np.float32),
+        pose_mm=nothing,
+        hand_mm=nothing,
+        image_mm=nothing,
+        cube_mm=np.ones(1, np.float32),
+    )
 
 
 def test_an_older_probe_says_that_it_left_no_pictures(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from handbench.hand.sampling import PoseRange, Spread, open_smoothly, sample_seq
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, DOFS, REFERENCE_SHAPE, sample_shape, vary_shape
 
 WIDE = (0.55, 0.41)
-LARGEST_STEP_MM = {"nyu": 60.0, "icvl": 130.0, "msra": 130.0, "msra14": 130.0, "dexter": 60.0}
+LARGEST_STEP_MM = {"nyu": 60.0, "icvl": 130.0, "msra": 130.0, "msra14": 130.0, "dexter": 60.0, "wristband": 100.0}
 """Of the real labels: NYU 195 mm and ICVL 108 mm, one frame in a thousand above 82 and 86 mm."""
 SMALL_HAND = vary_shape(REFERENCE_SHAPE, size=0.8)
 

@@ -186,7 +186,7 @@ def test_the_loop_predicts_both_in_the_axes_of_the_left_hand(held: Held, tmp_pat
     centre_mm = np.asarray(open_crops(store=held.tested).store.centre_mm)
     away_mm = np.linalg.norm(corners.mean(axis=2) - centre_mm, axis=2)
     assert (away_mm < 500).all()
-    result = evaluate(file, "dexter", "loop", true_objects=held.truth, out=tmp_path / "e").as_dict()
+    result = evaluate(file, "dexter", "loop", truth_file=held.truth, out=tmp_path / "e").as_dict()
     assert len(result["run"]["hand_object"]["steps"]) == 3
 
 

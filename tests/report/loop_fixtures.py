@@ -15,7 +15,7 @@ from handbench.datasets.store import CropStore, open_store
 from handbench.evaluation.evaluate import evaluate
 from handbench.evaluation.evaluation_files import save_evaluation
 from handbench.training.prediction_file import FILE, save_predictions
-from handbench.training.probe_file import save_probe
+from handbench.training.probe_file import divide_numbers, save_probe
 
 SEEDS = (0, 1)
 LAYERS = {"batch": 64, "stage_epochs": [12, 4, 3], "epochs": 8, "label_noise_mm": 0.0}
@@ -187,5 +187,6 @@ def write_probe(
 ) -> None:
     content = {"kind": "any", "module": module, "seed": seed}
     content |= {"paper": module.partition("_")[0], "settings": settings or {}, "dataset": dataset, "converged": True}
-    content |= {"source": "embedded", "scale": "demo", "centre": "com", "sha256_of_checkpoint": "", "numbers": numbers}
-    save_probe(run / "probe" / dataset / module / f"seed{seed}", content, make_pictures(module, dataset))
+    kept, arrays = divide_numbers(numbers)
+    content |= {"source": "embedded", "scale": "demo", "centre": "com", "sha256_of_checkpoint": "", "numbers": kept}
+    save_probe(run / "probe" / dataset / module / f"seed{seed}", content, make_pictures(module, dataset), arrays)

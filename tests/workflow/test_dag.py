@@ -104,6 +104,17 @@ def test_published_labels_are_fitted_where_the_record_is_at_hand(checkout: Check
     assert "fit nyu --record results/download/published/raw" in done.stdout + done.stderr
 
 
+def test_the_recording_with_the_wristband_is_made_for_who_asks(checkout: Checkout) -> None:
+    plans = []
+    for word in ("", ", wristband"):
+        (checkout.root / "mine.yaml").write_text(f"use: [icvl{word}]\n")
+        plans.append(checkout.planned("--configfile", "mine.yaml"))
+    assert plans[0] == plans[1], "no module is there for it"
+    run = "results/demo-embedded"
+    assert checkout.planned(f"{run}/show/wristband/test.png") == {"synthesize": 1, "show": 1}
+    assert checkout.planned(f"{run}/crop/wristband/com/train/store.json") == {"synthesize": 1, "crop": 1}
+
+
 @pytest.mark.parametrize("word", ["train", "spheres", "cylinders", "composed"])
 def test_hands_with_objects_are_rendered_for_who_asks(checkout: Checkout, word: str) -> None:
     run = "results/demo-embedded"

@@ -4,6 +4,7 @@ rule evaluate:
         predictions=f"{RUN}/predict/{{dataset}}/{{module}}/seed{{seed}}/predictions.json",
         published=published_manifest(),
         poses=poses_fitted_to_test,
+        bias=bias_found,
     output:
         evaluation=f"{RUN}/evaluate/{{dataset}}/{{module}}/seed{{seed}}/evaluation.json",
     log:
@@ -21,10 +22,11 @@ rule evaluate:
         title=lambda wildcards: settings.modules[wildcards.module].title,
         record=lambda wildcards, input: record_option(input.published),
         poses=lambda wildcards, input: poses_option(input.poses),
-        truth=lambda wildcards: true_objects_option(wildcards.dataset),
+        truth=lambda wildcards: evaluated_truth_option(wildcards.module, wildcards.dataset),
+        bias=lambda wildcards, input: bias_option(input.bias),
         out=subpath(output.evaluation, parent=True),
         call=CALL_FILE,
         sources=stage_digest("evaluate"),
     shell:
         "python -m handbench evaluate {params.predictions:q} {wildcards.dataset} {params.title:q} {params.record}"
-        " {params.poses} {params.truth} --out {params.out:q} --call {params.call:q} > {log} 2>&1"
+        " {params.poses} {params.truth} {params.bias} --out {params.out:q} --call {params.call:q} > {log} 2>&1"

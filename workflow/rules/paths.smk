@@ -12,7 +12,7 @@ SOURCES = os.path.join(workflow.basedir, "src")
 sys.path.insert(0, SOURCES)
 
 from handbench.config import check_config
-from handbench.conventions import DATASETS, HANDOBJECT, MSRA_SUBJECTS, RECORDED
+from handbench.conventions import DATASETS, HANDOBJECT, MSRA_SUBJECTS, RECORDED, SYNTHESIZED, WRISTBAND
 from handbench.digest import stage_digest
 from handbench.errors import BadInput
 from handbench.modules import KINDS, method_file
@@ -95,11 +95,17 @@ def rendered_frames(split):
     return [f"{kind}={number}" for kind, number in settings.render.sets[split].model_dump().items() if number]
 
 
+def made():
+    """The datasets in use; the one with the wristband only where a module asks for it."""
+    asked = {dataset for module in settings.modules.values() for dataset in module.datasets}
+    return [dataset for dataset in settings.use if dataset != WRISTBAND.name or dataset in asked]
+
+
 def all_crops():
     """The store of every dataset, centre and split that the config asks for."""
     return [
         f"{RUN}/crop/{dataset}/{centre}/{split}/store.json"
-        for dataset in settings.use
+        for dataset in made()
         for centre in settings.datasets[dataset].centres
         for split in DATASETS[dataset].splits
     ]
@@ -107,7 +113,7 @@ def all_crops():
 
 def all_sheets():
     """One contact sheet for every split of every dataset."""
-    return [f"{RUN}/show/{dataset}/{split}.png" for dataset in settings.use for split in DATASETS[dataset].splits]
+    return [f"{RUN}/show/{dataset}/{split}.png" for dataset in made() for split in DATASETS[dataset].splits]
 
 
 def store_of(dataset, module, split):
@@ -187,6 +193,23 @@ def truth_option(dataset):
 def true_objects_option(dataset):
     """The same for the boxes that embedded hands hold, which predictions of hand and object are held against."""
     return truth_option(dataset) if dataset == "dexter" else ""
+
+
+def evaluated_truth_option(module, dataset):
+    """The same for evaluations; and for the hands that refine's predicted rotations are put on."""
+    turns = settings.modules[module].kind.startswith("refine.")
+    return truth_option(dataset) if turns else true_objects_option(dataset)
+
+
+def bias_found(wildcards):
+    """The probe of a refined network on training frames that are labelled: of it the skeleton's bias is taken out."""
+    refined = settings.modules[wildcards.module].kind == "refine.adapted" and wildcards.dataset != WRISTBAND.name
+    return [f"{RUN}/probe/{wildcards.dataset}/{wildcards.module}/seed{wildcards.seed}/probe.json"] if refined else []
+
+
+def bias_option(probes):
+    """The command line's words for that probe, if there is one."""
+    return f"--bias {shlex.quote(probes[0])}" if probes else ""
 
 
 def held_truth_option(module, dataset):

@@ -7,7 +7,7 @@ rule synthesize:
     benchmark:
         f"{TIMES}/synthesize/{{dataset}}.tsv"
     wildcard_constraints:
-        dataset="|".join(RECORDED),
+        dataset="|".join(SYNTHESIZED),
     conda:
         "../../envs/handbench.yaml"
     threads: 2

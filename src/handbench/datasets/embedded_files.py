@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from handbench.datasets import dexter, icvl, msra, msra14, nyu
+from handbench.conventions import WRISTBAND
+from handbench.datasets import dexter, icvl, msra, msra14, nyu, wristband
 from handbench.datasets.recordings import Recording
 from handbench.hand.flesh import FINGER_RADII_MM, PALM_HALF_THICKNESS_MM
 from handbench.hand.kinematics import forward_kinematics
@@ -98,6 +99,15 @@ def _dexter_labels(root: Path, split: str, takes: Sequence[LabelledTake]) -> Non
         dexter.write_annotations(root / "data" / sequence, sequence, take.joints_mm)
 
 
+def _wristband_labels(root: Path, split: str, takes: Sequence[LabelledTake]) -> None:
+    """Test frames are scored; those that are learned from have no labels, as nobody's own have."""
+    wristband.write_intrinsics(root / wristband.INTRINSICS, WRISTBAND.camera)
+    if split == "test":
+        joints_mm = np.concatenate([take.joints_mm for take in takes])
+        names = [wristband.depth_name(row) for row in range(len(joints_mm))]
+        wristband.write_labels(root / split / wristband.LABELS, names, joints_mm)
+
+
 FILES = {
     "nyu": EmbeddedFiles(
         lambda recording, frame, row: Path(recording.split, nyu.depth_name(row)), nyu.write_depth, _nyu_labels
@@ -115,5 +125,10 @@ FILES = {
         lambda recording, frame, row: Path("data", recording.sequence, "depth", dexter.depth_name(frame)),
         dexter.write_depth,
         _dexter_labels,
+    ),
+    "wristband": EmbeddedFiles(
+        lambda recording, frame, row: Path(recording.split, wristband.depth_name(row)),
+        wristband.write_depth,
+        _wristband_labels,
     ),
 }

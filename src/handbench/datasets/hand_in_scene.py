@@ -1,4 +1,4 @@
-"""A posed hand with its forearm and what is around it, how MSRA cuts it out, and what of it the camera sees."""
+"""A posed hand with its forearm and what is around it, how it is cut out, and what of it the camera sees."""
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32
@@ -19,8 +19,8 @@ HAND, FOREARM = 0, 1
 
 _WRIST_RADII_MM = (27.0, 19.0)
 """Half width and half thickness of the reference hand's wrist."""
-_SEGMENTED_FOREARM_MM = 35.0
-"""MSRA ships hands that are cut out roughly: a stump of the forearm stays."""
+STUMP_MM = {"msra": 35.0, "wristband": 12.0}
+"""Of hands that are cut out: so much of the forearm stays, roughly in MSRA's, up to the band in the other."""
 _FLESH_MM = 6.0
 """A point may lie so much deeper behind the surface that it is seen on than its own flesh is thick."""
 
@@ -44,24 +44,26 @@ def set_scene(
     return hand, around
 
 
-def cut_out(depth_mm: Image, true_mm: Image, kept: Mask, forearm: Mask, camera: Camera) -> Image:
+def cut_out(
+    depth_mm: Image, true_mm: Image, kept: Mask, forearm: Mask, camera: Camera, stump_mm: float = STUMP_MM["msra"]
+) -> Image:
     """Keep the hand and what it holds, a rim of two pixels around them and the near end of the forearm."""
     import cv2
 
     rim = cv2.dilate(kept.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
-    farthest = true_mm[kept].max(initial=0.0) + 0.5 * _SEGMENTED_FOREARM_MM
-    shown = (rim | _near_forearm(kept, forearm, true_mm, camera)) & (depth_mm <= farthest)
+    farthest = true_mm[kept].max(initial=0.0) + 0.5 * stump_mm
+    shown = (rim | _near_forearm(kept, forearm, true_mm, camera, stump_mm)) & (depth_mm <= farthest)
     return np.where(shown, depth_mm, np.float32(0.0))
 
 
-def _near_forearm(kept: Mask, forearm: Mask, true_mm: Image, camera: Camera) -> Mask:
+def _near_forearm(kept: Mask, forearm: Mask, true_mm: Image, camera: Camera, stump_mm: float) -> Mask:
     """Forearm pixels within the stump's length of the hand."""
     import cv2
 
     if not kept.any():
         return np.zeros(kept.shape, dtype=bool)
     distance_px = cv2.distanceTransform(1 - kept.astype(np.uint8), cv2.DIST_L2, 3)
-    reach_px = _SEGMENTED_FOREARM_MM * camera.fx / true_mm[kept].mean()
+    reach_px = stump_mm * camera.fx / true_mm[kept].mean()
     return forearm & (distance_px < reach_px)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from handbench.datasets import dexter, handobject, icvl, msra, msra14, nyu
+from handbench.datasets import dexter, handobject, icvl, msra, msra14, nyu, wristband
 from handbench.datasets.listing import Listing
 from handbench.errors import BadInput
 
@@ -14,6 +14,7 @@ IMPORTERS: dict[str, Callable[[Path, str], Listing]] = {
     "msra14": msra14.list_frames,
     "dexter": dexter.list_frames,
     "handobject": handobject.list_frames,
+    "wristband": wristband.list_frames,
 }
 
 

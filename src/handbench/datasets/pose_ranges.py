@@ -2,7 +2,8 @@
 
 The settings of NYU and ICVL were drawn towards the statistics of the real labels (components, spread, motion, palm
 normal, nearest pose); docs/embedded-data.md has the table. MSRA's follow its protocol: given gestures, held while the
-hand turns through wide yaw and pitch. MSRA14 and Dexter+Object borrow from ICVL, with the hand nearer.
+hand turns through wide yaw and pitch. MSRA14 and Dexter+Object borrow from ICVL, with the hand nearer, and
+the person with the wristband from NYU.
 """
 
 from handbench.hand.gestures import GestureRange
@@ -88,5 +89,19 @@ _DEXTER = PoseRange(
     place_frames=(45.0, 8.0),
     tremor_deg=0.2,
 )
+# One person who shows the camera all that the hand can do, as somebody who adapts a network to themselves does.
+_WRISTBAND = PoseRange(
+    gestures=_NYU.gestures,
+    yaw_deg=Spread(0.0, 25.0, 50.0, far_share=0.25),
+    pitch_deg=Spread(15.0, 18.0, 30.0, far_share=0.15, far_mean=30.0),
+    roll_deg=Spread(0.0, 20.0, 45.0, far_share=0.2),
+    depth_mm=(330.0, 520.0),
+    sideways_share=(0.3, 0.3),
+    revisits=0.3,
+    revisit_deg=6.0,
+    pose_frames=(18.0, 4.0),
+    place_frames=(24.0, 4.0),
+    tremor_deg=0.25,
+)
 
-POSE_RANGES = {"nyu": _NYU, "icvl": _ICVL, "msra": _MSRA, "msra14": _MSRA14, "dexter": _DEXTER}
+POSE_RANGES = {"nyu": _NYU, "icvl": _ICVL, "msra": _MSRA, "msra14": _MSRA14, "dexter": _DEXTER, "wristband": _WRISTBAND}

@@ -1,7 +1,8 @@
 """Who records what in the embedded datasets: people, sequences and poses, planned before anything is drawn.
 
 The plan mirrors the real sets in miniature: NYU's one training and two test people, ICVL's sessions and two test
-people, MSRA's nine people and 17 gestures, MSRA14's six people, Dexter+Object's six sequences.
+people, MSRA's nine people and 17 gestures, MSRA14's six people, Dexter+Object's six sequences; and one person before a
+camera of their own.
 """
 
 from collections.abc import Mapping
@@ -16,10 +17,11 @@ from handbench.conventions import (
     ICVL_SESSION_LINES,
     ICVL_SESSIONS,
     ICVL_TEST_FRAMES,
+    MSRA,
     MSRA14_SUBJECT_SCALE,
     MSRA_GESTURES,
     MSRA_SUBJECTS,
-    RECORDED,
+    SYNTHESIZED,
 )
 from handbench.datasets.pose_ranges import POSE_RANGES
 from handbench.errors import BadInput
@@ -28,6 +30,9 @@ from handbench.hand.skeleton import REFERENCE_SHAPE, HandShape, sample_shape, va
 
 _NYU_BLOCK = 500
 """Frames after which the NYU camera finds another room and person behind the hand."""
+
+_WRISTBAND_STRETCH = 1000
+"""Frames that the person with the wristband records in one go to learn from."""
 
 _NYU_TEST_PEOPLE = (("test_1", 1.0, 2440), ("test_2", 0.868, 696), ("test_2", 0.828, 5116))
 """Subject, hand size and frames of the real test set's three stretches of constant size."""
@@ -57,7 +62,7 @@ def plan_recordings(
     dataset: str, frames: dict[str, int], seed: int, stride: Mapping[str, int] = MappingProxyType({})
 ) -> list[Recording]:
     """All takes in list order: splits in the dataset's order, takes in the order of the label files."""
-    splits = RECORDED[dataset].splits
+    splits = SYNTHESIZED[dataset].splits
     if set(frames) != set(splits):
         raise BadInput(
             f"frames of {dataset}",
@@ -80,7 +85,7 @@ def plan_recordings(
     for split in splits:
         plan = _plan_takes(dataset, split, frames[split])
         for number, (subject, sequence, count, shape, gesture) in enumerate(plan, start=1):
-            stream = (seed, sorted(RECORDED).index(dataset), splits.index(split), number)
+            stream = (seed, sorted(SYNTHESIZED).index(dataset), splits.index(split), number)
             every = stride.get(split, 1)
             takes.append(Recording(dataset, split, subject, sequence, count, shape, gesture, every, stream))
     return [take for take in takes if take.frames > 0]
@@ -88,7 +93,7 @@ def plan_recordings(
 
 def sample_poses(recording: Recording) -> Float[np.ndarray, "frames 26"]:
     """The poses of a take."""
-    camera = RECORDED[recording.dataset].camera
+    camera = SYNTHESIZED[recording.dataset].camera
     view_angle = (0.5 * camera.width / camera.fx, 0.5 * camera.height / camera.fy)
     return sample_sequence(
         recording.rng(0),
@@ -122,6 +127,8 @@ def _plan_takes(dataset: str, split: str, frames: int) -> list[_Take]:
             (subject, subject, count, make_person(140 + i, 0.76 * scale), None)
             for i, ((subject, scale), count) in enumerate(zip(MSRA14_SUBJECT_SCALE.items(), counts, strict=True))
         ]
+    if dataset == "wristband":
+        return _plan_wristband(split, frames)
     counts = share_frames(frames, [1] * len(DEXTER_SEQUENCES))
     return [
         (f"actor_{i % 2 + 1}", name, count, make_person(150 + i % 2, 0.86), None)
@@ -164,6 +171,21 @@ def _plan_icvl(split: str, frames: int) -> list[_Take]:
     ]
 
 
+def _plan_wristband(split: str, frames: int) -> list[_Take]:
+    """One person: the test set is one stretch without a break, the other is recorded in several."""
+    stretch = frames if split == "test" else _WRISTBAND_STRETCH
+    counts = [min(stretch, frames - first) for first in range(0, frames, max(stretch, 1))]
+    # Broader and thicker than the reference hand, with a short thumb and index finger: a hand of nobody in NYU or ICVL.
+    shape = vary_shape(
+        REFERENCE_SHAPE,
+        size=0.9,
+        finger_lengths=np.array([0.93, 0.95, 1.0, 1.04, 1.06]),
+        girth=1.1,
+        palm_stretch=(1.08, 0.96, 1.1),
+    )
+    return [(split, split, count, shape, None) for count in counts]
+
+
 def make_person(number: int, middle_finger_share: float) -> HandShape:
     """One person's hand, the same in every run: a seed changes what people do, not who they are.
 
@@ -176,7 +198,7 @@ def make_person(number: int, middle_finger_share: float) -> HandShape:
 
 def _msra_shape(subject: str) -> HandShape:
     """The cube the protocol gives a subject (200 down to 150 mm) tells how large the hand is."""
-    cube = RECORDED["msra"].cube_of(subject)
+    cube = MSRA.cube_of(subject)
     return make_person(120 + MSRA_SUBJECTS.index(subject), 0.78 * (cube / 200.0) ** 0.8)
 
 

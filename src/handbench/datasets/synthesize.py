@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from handbench.conventions import RECORDED
+from handbench.conventions import SYNTHESIZED
 from handbench.datasets.array_file import read_arrays, write_arrays
 from handbench.datasets.embedded_files import FILES, LabelledTake
 from handbench.datasets.files import digest_file, replace_file
@@ -112,7 +112,7 @@ def _plain(request: Request) -> dict[str, Any]:
 
 
 def _plan_chunks(request: Request) -> list[Chunk]:
-    rows = dict.fromkeys(RECORDED[request.dataset].splits, 0)
+    rows = dict.fromkeys(SYNTHESIZED[request.dataset].splits, 0)
     chunks = []
     for index, recording in enumerate(_plan(request)):
         for first in range(0, recording.frames, CHUNK_FRAMES):
@@ -175,7 +175,7 @@ def _write_labels(out: Path, request: Request, takes: list[Take], truths: list[d
             joints_mm[~visible[row : row + len(joints_mm)]] = np.nan
         labelled.append(LabelledTake(take.recording, joints_mm, take.poses))
         row += len(joints_mm)
-    for split in RECORDED[request.dataset].splits:
+    for split in SYNTHESIZED[request.dataset].splits:
         mine = [take for take in labelled if take.recording.split == split]
         if mine:
             FILES[request.dataset].write_labels(out / RAW, split, mine)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
-from handbench.conventions import NYU_LABEL_CAMERA, RECORDED, Camera
-from handbench.datasets.hand_in_scene import FOREARM, HAND, cut_out, see_points, set_scene
+from handbench.conventions import NYU_LABEL_CAMERA, SYNTHESIZED, Camera
+from handbench.datasets.hand_in_scene import FOREARM, HAND, STUMP_MM, cut_out, see_points, set_scene
 from handbench.datasets.held_box import HeldBox, hold_box
 from handbench.datasets.recordings import Recording, sample_poses
 from handbench.geometry.box import Box, box_corners, box_mesh
@@ -15,7 +15,7 @@ from handbench.hand.keypoints import KEYPOINTS, keypoint_positions, keypoint_rad
 from handbench.hand.skinning import Skin, make_skin
 from handbench.rendering.renderer import RenderLayers
 from handbench.rendering.scene import Scene, sample_scene
-from handbench.rendering.sensors import structured_light, time_of_flight
+from handbench.rendering.sensors import SENSORS
 
 _SWAY_FRAMES = 400.0
 
@@ -49,8 +49,7 @@ def prepare_take(recording: Recording) -> Take:
     held = None
     if recording.dataset == "dexter":
         poses, held = hold_box(recording.sequence, poses, recording.shape, recording.rng(1))
-    kind = "nyu" if recording.dataset == "nyu" else "creative"
-    scene = sample_scene(kind, recording.rng(2))
+    scene = sample_scene("nyu" if recording.dataset == "nyu" else "creative", recording.rng(2))
     farthest = poses[:, 2].max() + 120.0
     return Take(recording, poses, make_skin(recording.shape), scene, held, float(farthest))
 
@@ -71,10 +70,10 @@ def draw_frame(take: Take, index: int, joints_mm: Float32[np.ndarray, "joints 3"
     meshes = _frame_meshes(take, index)
     true_mm, layer = render(meshes, camera)
     rng = np.random.default_rng([*take.recording.stream, 3, index])
-    sense = structured_light if take.recording.dataset == "nyu" else time_of_flight
-    depth_mm = sense(true_mm, camera, rng)
-    if take.recording.dataset == "msra":
-        depth_mm = cut_out(depth_mm, true_mm, layer == HAND, layer == FOREARM, camera)
+    depth_mm = SENSORS[SYNTHESIZED[take.recording.dataset].sensor](true_mm, camera, rng)
+    stump_mm = STUMP_MM.get(take.recording.dataset)
+    if stump_mm is not None:
+        depth_mm = cut_out(depth_mm, true_mm, layer == HAND, layer == FOREARM, camera, stump_mm)
     own_mm = keypoint_radii_mm(KEYPOINTS[take.recording.dataset], take.recording.shape)
     visible = see_points(joints_mm, own_mm, true_mm, camera)
     return Drawn(depth_mm, joints_mm, layer == FOREARM, visible)
@@ -84,7 +83,7 @@ def drawing_camera(dataset: str) -> Camera:
     """NYU's labels were projected with square pixels; a mirrored image has its principal point mirrored as well."""
     if dataset == "nyu":
         return NYU_LABEL_CAMERA
-    camera = RECORDED[dataset].camera
+    camera = SYNTHESIZED[dataset].camera
     if dataset == "dexter":
         return Camera(camera.fx, camera.fy, camera.width - 1 - camera.cx, camera.cy, camera.width, camera.height)
     return camera

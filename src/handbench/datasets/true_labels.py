@@ -17,7 +17,7 @@ from handbench.datasets.truth import Truth, read_truth
 from handbench.errors import BadInput
 from handbench.geometry.box import Box, box_corners
 from handbench.hand.keypoints import KEYPOINTS, keypoint_positions
-from handbench.hand.skeleton import REFERENCE_SHAPE
+from handbench.hand.skeleton import REFERENCE_SHAPE, HandShape
 
 
 def label_by_truth(store: CropStore, path: Path) -> CropStore:
@@ -45,13 +45,17 @@ def label_by_truth(store: CropStore, path: Path) -> CropStore:
 def place_joints(truth: Truth) -> Float[np.ndarray, "frames 21 3"]:
     """The hand's joints in the axes of the images."""
     joints_mm = np.empty((len(truth.poses), 21, 3))
-    for take in np.unique(truth.take):
-        names = ("bases_mm", "lengths_mm", "girths", "palm_stretch")
-        # How bones stand at rest is the same for all people.
-        shape = replace(REFERENCE_SHAPE, **{name: getattr(truth, name)[take].astype(np.float64) for name in names})
-        mine = truth.take == take
+    for take in np.unique(truth.take).tolist():
+        shape, mine = shape_of_take(truth, take), truth.take == take
         joints_mm[mine] = keypoint_positions(KEYPOINTS[HANDOBJECT.name], shape, truth.poses[mine].astype(np.float64))
     return mirror_points(joints_mm) if truth.mirrored else joints_mm
+
+
+def shape_of_take(truth: Truth, take: int) -> HandShape:
+    """The hand of the person that a take shows."""
+    names = ("bases_mm", "lengths_mm", "girths", "palm_stretch")
+    # How bones stand at rest is the same for all people.
+    return replace(REFERENCE_SHAPE, **{name: getattr(truth, name)[take].astype(np.float64) for name in names})
 
 
 def place_corners(truth: Truth) -> Float[np.ndarray, "frames 8 3"]:

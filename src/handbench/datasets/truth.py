@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
-from handbench.conventions import RECORDED
+from handbench.conventions import SYNTHESIZED
 from handbench.datasets.takes import Drawn, Take, object_truth
 from handbench.errors import BadInput
 from handbench.geometry.rotation import rotation_to_quaternion
@@ -96,5 +96,5 @@ def read_truth(path: Path, split: str) -> Truth:
 
 def unpack_forearm(truth: Truth, dataset: str, index: int) -> Bool[np.ndarray, "height width"]:
     """The forearm's pixels of one frame, in the image as it was drawn (before mirroring)."""
-    camera = RECORDED[dataset].camera
+    camera = SYNTHESIZED[dataset].camera
     return np.unpackbits(truth.forearm_bits[index]).astype(bool).reshape(camera.height, camera.width)

@@ -18,6 +18,7 @@ from handbench.evaluation import (
     claim_feedback15,
     claim_feedback19,
     claim_handobject,
+    claim_refine,
 )
 from handbench.evaluation.claim_list import CLAIMS, Claim
 from handbench.evaluation.claim_rules import Evidence, Finding, Status
@@ -32,6 +33,7 @@ DECIDERS: Mapping[str, Callable[[Evidence], Finding]] = (
     | claim_feedback19.DECIDERS
     | claim_handobject.DECIDERS
     | claim_deepmodel.DECIDERS
+    | claim_refine.DECIDERS
     | claim_crossing.DECIDERS
 )
 RECORD_SCALE, RECORD_SOURCE = "-", "published"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
-from handbench.conventions import DATASETS
+from handbench.conventions import DATASETS, Camera
 from handbench.errors import BadInput
 from handbench.evaluation.angle_score import AngleScore
 from handbench.evaluation.bootstrap import Interval, bootstrap_difference
@@ -15,6 +15,7 @@ from handbench.evaluation.ground_truth import find_ground_truth, open_record
 from handbench.evaluation.hand_object import average_sequences, measure_hand_object
 from handbench.evaluation.hand_object_score import KNOWN, HandObjectScore, average_metrics
 from handbench.evaluation.own_predictions import OwnPredictions, find_own
+from handbench.evaluation.own_skeleton import measure_skeleton
 from handbench.evaluation.pixel_predictions import read_any
 from handbench.evaluation.predictions import GroundTruth, Predictions
 from handbench.evaluation.published import (
@@ -25,7 +26,8 @@ from handbench.evaluation.published import (
     score_predictions,
     take,
 )
-from handbench.evaluation.score import Score, interval_or_none, plain
+from handbench.evaluation.score import NO_LABELS, Score, interval_or_none, plain
+from handbench.evaluation.skeleton_score import SkeletonScore
 from handbench.evaluation.viewpoint import view_bins
 
 
@@ -67,6 +69,8 @@ class Evaluation:
     """Of predictions that give angles, where the true ones are known."""
     object_score: HandObjectScore | None = None
     """Of the pipeline's predictions of hand and object, every iteration."""
+    skeleton: SkeletonScore | None = None
+    """Of refine's predictions: without the skeleton's bias, and on the target's own hand."""
 
     @property
     def mean_error_mm(self) -> float:
@@ -81,9 +85,14 @@ class Evaluation:
     def frames(self) -> int:
         return self.score.frames
 
+    @property
+    def camera(self) -> Camera:
+        """The dataset's; of a recording of one's own, which brings another, that of its crops."""
+        return Camera(**self.run["protocol"]["camera"]) if self.run else DATASETS[self.dataset].camera
+
     def protocol(self) -> dict[str, object]:
         """What the numbers depend on besides the predictions."""
-        camera = DATASETS[self.dataset].camera
+        camera = self.camera
         return {
             "dataset": self.dataset,
             "joints": len(self.score.joint_names),
@@ -144,7 +153,8 @@ def evaluate(
     ground_truth_layout: str = "auto",
     frames: Path | None = None,
     poses: Path | None = None,
-    true_objects: Path | None = None,
+    truth_file: Path | None = None,
+    bias: Path | None = None,
     out: Path | None = None,
     call: Path | None = None,
 ) -> Evaluation:
@@ -154,8 +164,9 @@ def evaluate(
     were made of; else the labels of the record (`record`, or where the download put it), else a
     `*_test_groundtruth_label.txt` beside the prediction file. `frames` is the folder of the dataset's own files; only
     NYU's test_predictions.mat, which has pixels without depth, needs it. `poses` is the folder of poses fitted to the
-    labels, the true angles of predictions that give some. `true_objects` is the truth.npz of embedded data, which
-    tells what no label does of a held box. `out` and `call` say which run it belongs to.
+    labels, the true angles of predictions that give some. `truth_file` is the truth.npz of embedded data, which tells
+    what no label does: of a held box, and of the hand that predicted rotations are put on. `bias` is the probe.json of
+    what predicts, which knows its errors on training frames. `out` and `call` say which run it belongs to.
     """
     opened = open_record(record)
     own = find_own(prediction, dataset)
@@ -167,7 +178,7 @@ def evaluate(
             fix="leave them out",
         )
     if own:
-        truth = own.read_truth(ground_truth, dataset, opened, true_objects)
+        truth = own.read_truth(ground_truth, dataset, opened, truth_file)
         predictions = own.read(truth)
     else:
         truth = find_ground_truth(prediction, dataset, ground_truth, ground_truth_layout, opened)
@@ -175,6 +186,7 @@ def evaluate(
     score = score_predictions(predictions, truth)
     angles, told = _measure_angles(own, truth, predictions, poses)
     held = own.score_object(truth, predictions.rows) if own and own.gives_object else None
+    skeleton = measure_skeleton(own, truth, predictions, score.errors_mm, truth_file, bias)
     published, notes = _score_published(predictions, truth, opened)
     other = against and read_any(against, truth, layout=against_layout, order=against_order, frames=frames)
     return Evaluation(
@@ -193,9 +205,10 @@ def evaluate(
         sequences=take(truth.sequences, predictions.rows),
         rows=predictions.rows,
         view_bins=view_bins(score.errors_mm, truth.joints_mm[predictions.rows]) if dataset == "msra" else None,
-        run=_describe_run(own, truth, angles, held, out, call) if own else None,
+        run=_describe_run(own, truth, angles, held, skeleton, out, call) if own else None,
         angles=angles,
         object_score=held,
+        skeleton=skeleton,
     )
 
 
@@ -204,12 +217,14 @@ def _describe_run(
     truth: GroundTruth,
     angles: AngleScore | None,
     held: HandObjectScore | None,
+    skeleton: SkeletonScore | None,
     out: Path | None,
     call: Path | None,
 ) -> dict[str, Any]:
     measured = {"steps": _measure_steps(own, truth), "angles": angles.result.as_dict() if angles else None}
     of_object = {"hand_object": held.result.as_dict()} if held else {}
-    return own.describe(out, call) | measured | of_object
+    of_skeleton = {"skeleton": skeleton.result.as_dict()} if skeleton else {}
+    return own.describe(out, call) | measured | of_object | of_skeleton
 
 
 def _measure_angles(
@@ -295,4 +310,6 @@ def _say_side(held: HandObjectScore | None) -> tuple[str, ...]:
 def _say_missing(score: Score) -> tuple[str, ...]:
     if not score.missing:
         return ()
+    if score.unlabelled:
+        return (f"{NO_LABELS}: no joint of these frames is labelled, so no joint error is measured",)
     return (f"{score.missing:,} of {score.errors_mm.size:,} joints have no label and are left out",)

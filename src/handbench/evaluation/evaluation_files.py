@@ -67,6 +67,10 @@ def _error_bytes(evaluation: Evaluation) -> bytes:
     of_object: dict[str, Any] = (
         {f"{name}_mm": mm.astype(np.float32) for name, mm in held.frames_mm.items()} if held else {}
     )
+    skeleton = evaluation.skeleton
+    of_skeleton: dict[str, Any] = (
+        {f"{name}_errors_mm": mm.astype(np.float32) for name, mm in skeleton.errors_mm.items()} if skeleton else {}
+    )
     np.savez_compressed(
         buffer,
         errors_mm=evaluation.score.errors_mm.astype(np.float32),
@@ -75,5 +79,6 @@ def _error_bytes(evaluation: Evaluation) -> bytes:
         sequences=np.array(evaluation.sequences, np.str_),
         **of_angles,
         **of_object,
+        **of_skeleton,
     )
     return buffer.getvalue()

@@ -4,15 +4,23 @@ import math
 
 from handbench.conventions import DATASETS
 from handbench.evaluation.evaluate import Evaluation
-from handbench.evaluation.score import Score
+from handbench.evaluation.own_skeleton import POSITIONS
+from handbench.evaluation.score import NO_LABELS, Score
+from handbench.evaluation.skeleton_score import RE_EXPRESSED, REMOVED
 
 _HEADER = ("method", "mean mm", "95 % interval", "all joints <= 20 mm", "<= 40 mm", "area 0-80", "frames")
+
+SKELETON_WORDS = {
+    REMOVED: "less the smallest training error of each joint",
+    RE_EXPRESSED: "predicted rotations on the target's own hand",
+    POSITIONS: "on the positions that the paper scores",
+}
 
 
 def render_text(evaluation: Evaluation) -> str:
     """The protocol, the method among the published ones (best first), the paired difference, the notes."""
     convention = DATASETS[evaluation.dataset]
-    camera = convention.camera
+    camera = evaluation.camera
     covered = f"{evaluation.frames:,} of {evaluation.frames_in_set:,} frames"
     lines = [
         f"{convention.title}: {covered}, {len(evaluation.score.joint_names)} joints, "
@@ -35,6 +43,9 @@ def render_text(evaluation: Evaluation) -> str:
             f"angles: {angles.errors.mean:.2f} degrees {_brackets(interval.low, interval.high, '.2f')}, the hand's "
             f"turn {angles.rotation.mean:.2f} degrees, {100 * angles.outside.mean:.1f} % of frames out of range",
         ]
+    if evaluation.skeleton:
+        errors = evaluation.skeleton.result.errors
+        lines += ["", *(f"{SKELETON_WORDS[name]}: {one.mean:.2f} mm" for name, one in errors.items())]
     if evaluation.against:
         difference = evaluation.against.difference
         lines += [
@@ -54,6 +65,8 @@ def _list_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:
 
 
 def _row(name: str, score: Score) -> tuple[str, ...]:
+    if score.unlabelled:
+        return (name, NO_LABELS, "", "", "", "", f"{score.frames:,}")
     return (
         name,
         f"{score.mean_error_mm:.3f}",

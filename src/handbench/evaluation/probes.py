@@ -12,7 +12,7 @@ from handbench.errors import BadInput
 from handbench.evaluation.bootstrap import Comparison, compare_seeds
 from handbench.training.picture_file import FILE as PICTURES
 from handbench.training.picture_file import Pictures, read_pictures
-from handbench.training.probe_file import FILE, read_probe
+from handbench.training.probe_file import FILE, read_arrays_of, read_probe
 
 BATCH = "64"
 """What every device is timed with, beside single frames."""
@@ -39,6 +39,8 @@ class Probe:
     """Where its files lie, if there are any."""
     sha256_of_pictures: str = ""
     """Empty of an older probe, which left none."""
+    sha256_of_arrays: str = ""
+    """Empty of a probe that left none."""
 
     def read(self, *keys: str) -> Any:
         """The number behind these keys; one that an older probe lacks is a BadInput."""
@@ -74,6 +76,12 @@ class Probe:
                 fix="probe it again with this release",
             )
         return read_pictures(self.folder / PICTURES, self.sha256_of_pictures)
+
+    def open_arrays(self) -> dict[str, np.ndarray]:
+        """Images and curves beside its numbers; none where it left none."""
+        if self.folder is None or not self.sha256_of_arrays:
+            return {}
+        return read_arrays_of(self.folder, self.sha256_of_arrays)
 
     @property
     def frame_hand_mm(self) -> Float64[np.ndarray, "frames"]:
@@ -188,6 +196,7 @@ def _parse_probe(content: Mapping[str, Any], folder: Path) -> Probe:
         converged=content["converged"] is True,
         folder=folder,
         sha256_of_pictures=content.get("sha256_of_pictures", ""),
+        sha256_of_arrays=content.get("sha256_of_arrays", ""),
         **{key: content[key] for key in kept},
     )
 

@@ -18,6 +18,7 @@ from handbench.evaluation.angle_score import AngleResult, parse_angles
 from handbench.evaluation.bootstrap import Comparison, Interval, bootstrap_blocks
 from handbench.evaluation.hand_object_score import HandObjectResult, parse_hand_object
 from handbench.evaluation.metrics import Curve
+from handbench.evaluation.skeleton_score import SkeletonResult, parse_skeleton
 
 CURVES = ("frames", "joints", "frame_means")
 
@@ -61,6 +62,8 @@ class Result:
     """Of a method that gives angles, measured against poses fitted to the labels."""
     hand_object: HandObjectResult | None = None
     """Of a method that gives a hand and the object it holds."""
+    skeleton: SkeletonResult | None = None
+    """Of refine: its errors without the skeleton's bias, and on the target's own hand."""
 
     def at_step(self, step: int) -> "Result":
         """The same method stopped after so many iterations: what blocks can tell of it, its curves left out."""
@@ -92,7 +95,7 @@ class Result:
     def _with_sums(self, sums_mm: Float64[np.ndarray, "some"], counts: Int64[np.ndarray, "some"]) -> "Result":
         mean_mm = float(sums_mm.sum() / counts.sum())
         nothing: dict[str, Any] = {"curves": {}, "joint_error_mm": {}, "steps_mm": None, "angles": None}
-        nothing |= {"hand_object": None}
+        nothing |= {"hand_object": None, "skeleton": None}
         return replace(self, mean_error_mm=mean_mm, block_sums_mm=sums_mm, block_counts=counts, **nothing)
 
     @property
@@ -183,6 +186,7 @@ def parse_result(evaluation: Mapping[str, Any], folder: Path | None) -> Result:
         steps_mm=np.array([step["sum_mm"] for step in run["steps"]], np.float64) if run.get("steps") else None,
         angles=parse_angles(run.get("angles")),
         hand_object=parse_hand_object(run.get("hand_object")),
+        skeleton=parse_skeleton(run.get("skeleton")),
     )
 
 

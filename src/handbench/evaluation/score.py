@@ -19,6 +19,9 @@ from handbench.evaluation.metrics import (
     joints_within,
 )
 
+NO_LABELS = "no labels"
+"""What stands for a joint error where nobody has labelled a frame."""
+
 
 @dataclass(frozen=True)
 class Score:
@@ -42,6 +45,11 @@ class Score:
     @property
     def frames(self) -> int:
         return len(self.errors_mm)
+
+    @property
+    def unlabelled(self) -> bool:
+        """Whether nothing could be measured, as of a recording that nobody has labelled."""
+        return self.missing == self.errors_mm.size
 
     @property
     def mean_error_mm(self) -> float:

@@ -16,6 +16,7 @@ from handbench.evaluation.paper_numbers import (
     DEEPMODEL_FIGURES_5_6,
     FEEDBACK15_FIGURE_8A,
     FEEDBACK19_TABLE_1,
+    REFINE_FIGURE_8,
     Printed,
 )
 from handbench.evaluation.published import PublishedScore, Record
@@ -63,6 +64,11 @@ def deepmodel_figures_5_6(record: Record) -> FigureData:
 def deepmodel_figure_7(record: Record) -> FigureData:
     """Curves and bars of deepmodel on ICVL; DeepPrior published sequence 1 alone, which its `frames` say."""
     return _build_figure(record, "icvl", DEEPMODEL_FIGURE_7)
+
+
+def refine_figure_8(record: Record, dataset: str) -> FigureData:
+    """The rivals of refine on NYU or ICVL."""
+    return _build_figure(record, dataset, REFINE_FIGURE_8[dataset])
 
 
 def compare_with_print(rows: Sequence[Printed], scores: dict[str, PublishedScore]) -> pd.DataFrame:

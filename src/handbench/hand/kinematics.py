@@ -85,6 +85,20 @@ def forward_kinematics(
     return rotations, origins
 
 
+def place_turned_bones(
+    rotations: Float[np.ndarray, "*batch 16 3 3"], shape: HandShape
+) -> Float[np.ndarray, "*batch 16 3"]:
+    """Where every bone begins, millimetres about the wrist, of bones whose rotations in camera axes are known."""
+    bases = np.einsum("...ij,fj->...fi", rotations[..., 0, :, :], shape.bases_mm)
+    along = rotations[..., 1:, :, 1].reshape(*rotations.shape[:-3], 5, 3, 3)
+    # A bone lies along its -y, and the next one of the finger begins at its end.
+    steps = -along[..., :2, :] * shape.lengths_mm[:, :2, None]
+    first = bases[..., None, :]
+    fingers = np.concatenate([first, first + np.cumsum(steps, axis=-2)], axis=-2)
+    wrist = np.zeros((*rotations.shape[:-3], 1, 3))
+    return np.concatenate([wrist, fingers.reshape(*rotations.shape[:-3], 15, 3)], axis=-2)
+
+
 def fix_bones(shape: HandShape) -> tuple[Float[np.ndarray, "20 3"], Float[np.ndarray, "5 2 1 1"]]:
     """What no pose changes, as `place_bones` takes it.
 

@@ -1,7 +1,8 @@
-"""What a depth camera makes of a clean depth image: structured light (Kinect, NYU) and time of flight (Creative).
+"""What a depth camera makes of a clean depth image.
 
-Both keep 0 as "no measurement", return whole millimetres and run one thread a call; the same generator state gives
-the same image. Every number without a source is ours, set by eye beside the real NYU frame.
+Structured light (Kinect, NYU), time of flight (Creative) and coded light (RealSense, one's own camera). All keep 0 as
+"no measurement", return whole millimetres and run one thread a call; the same generator state gives the same image.
+Every number without a source is ours, set by eye beside the real NYU frame.
 """
 
 import math
@@ -35,6 +36,12 @@ _NOISE_FLOOR_MM, _NOISE_AT_METRE_MM = 0.8, 4.0
 _FLYING_SHARE, _FLYING_REACH_MM = 0.45, 30.0
 _FLYING_JUMP_MM = 12.0
 
+CODED_LIGHT_RANGE_MM = (200.0, 1200.0)
+_CODED_BASELINE_MM = 26.0
+_CODED_FLOOR_MM, _CODED_AT_METRE_MM = 0.5, 3.0
+_WAVE_CELL_PX, _WAVE_SHARE = 6, np.float32(1.5)
+_CODED_JUMP_MM, _EDGE_LOSS, _STEEP, _STEEP_LOSS = 15.0, 0.6, 2.5, 0.5
+
 
 def structured_light(depth_mm: Depth, camera: Camera, rng: np.random.Generator) -> Depth:
     """Ragged contours, the projector's shadow on the right of what is near, smooth speckle, quantised disparity."""
@@ -55,6 +62,20 @@ def time_of_flight(depth_mm: Depth, camera: Camera, rng: np.random.Generator) ->
     noise = rng.standard_normal(measured, np.float32)
     chance = rng.random(measured, np.float32)
     return _measure_phase(depth_mm, noise, chance, 0.5 * (camera.fx + camera.fy))
+
+
+def coded_light(depth_mm: Depth, camera: Camera, rng: np.random.Generator) -> Depth:
+    """Stripes in time: fine noise on slow waves, a narrow shadow, contours and steep skin that decode to nothing."""
+    seen_mm = depth_mm.copy()
+    _cast_shadow(seen_mm, camera.fx * _CODED_BASELINE_MM)
+    waves = _draw_grid(depth_mm.shape, _WAVE_CELL_PX, rng)
+    measured = np.count_nonzero(seen_mm)
+    noise, chance = rng.standard_normal(measured, np.float32), rng.random(measured, np.float32)
+    return _decode_stripes(seen_mm, waves, noise, chance, 0.5 * (camera.fx + camera.fy))
+
+
+SENSORS = {"structured light": structured_light, "time of flight": time_of_flight, "coded light": coded_light}
+"""By the word that conventions have for them."""
 
 
 def _draw_grid(shape: tuple[int, ...], cell_px: int, rng: np.random.Generator) -> Grid:
@@ -174,6 +195,46 @@ def _measure_phase(depth_mm, noise, chance, focal_px):
             sigma_mm = (_NOISE_FLOOR_MM + _NOISE_AT_METRE_MM * (z / 1000.0) ** 2) * min(slant, 4.0)
             measured_mm[row, column] = np.rint(z + sigma_mm * noise[draw])
     return measured_mm
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+@no_type_check
+def _decode_stripes(depth_mm, waves, noise, chance, focal_px):
+    """Row by row; a stripe that is broken by an edge, or squeezed by steep skin, is often not read."""
+    height, width = depth_mm.shape
+    measured_mm = np.zeros_like(depth_mm)
+    draw = -1
+    for row in range(height):
+        for column in range(width):
+            z = depth_mm[row, column]
+            draw += z != 0.0
+            if not CODED_LIGHT_RANGE_MM[0] <= z <= CODED_LIGHT_RANGE_MM[1]:
+                continue
+            edge, steepness = _look_across(depth_mm, row, column, focal_px)
+            luck = chance[draw]
+            if (edge and luck < _EDGE_LOSS) or (steepness > _STEEP and luck > 1.0 - _STEEP_LOSS):
+                continue
+            sigma_mm = (_CODED_FLOOR_MM + _CODED_AT_METRE_MM * (z / 1000.0) ** 2) * (1.0 + 0.3 * min(steepness, 4.0))
+            wave = _WAVE_SHARE * _interpolate_grid(waves, _WAVE_CELL_PX, row, column)
+            measured_mm[row, column] = np.rint(z + sigma_mm * (noise[draw] + wave))
+    return measured_mm
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+@no_type_check
+def _look_across(depth_mm, row, column, focal_px):
+    """Whether a neighbour lies on another surface, and the slope of this one without a unit."""
+    height, width = depth_mm.shape
+    z = depth_mm[row, column]
+    edge, slope = False, np.float32(0.0)
+    for down, right in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+        other = depth_mm[min(max(row + down, 0), height - 1), min(max(column + right, 0), width - 1)]
+        step = abs(other - z)
+        if other == 0.0 or step > _CODED_JUMP_MM:
+            edge = True
+        else:
+            slope = max(slope, step)
+    return edge, slope * focal_px / z
 
 
 @njit(nogil=True, cache=True)

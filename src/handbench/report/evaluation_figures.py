@@ -13,7 +13,9 @@ RIVALS_IN_BARS = 3
 
 
 def draw_evaluation(evaluation: Evaluation, folder: Path) -> tuple[Path, ...]:
-    """Write accuracy and joints (.png, .pdf, .csv) into the folder."""
+    """Write accuracy and joints (.png, .pdf, .csv) into the folder; without labels there is nothing to draw."""
+    if evaluation.score.unlabelled:
+        return ()
     rivals = [(one.entry.method, one.score) for one in evaluation.published]
     taken = {name for name, _ in rivals}
     # Somebody may measure a published method under its own name: both curves are drawn.
@@ -30,7 +32,7 @@ def draw_evaluation(evaluation: Evaluation, folder: Path) -> tuple[Path, ...]:
 
 def stamp_evaluation(evaluation: Evaluation) -> str:
     """What the numbers depend on besides the predictions."""
-    camera = DATASETS[evaluation.dataset].camera
+    camera = evaluation.camera
     words = [
         f"{DATASETS[evaluation.dataset].title}, {evaluation.frames:,} of {evaluation.frames_in_set:,} frames",
         f"{len(evaluation.score.joint_names)} joints",

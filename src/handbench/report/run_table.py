@@ -1,9 +1,11 @@
 """The table of everything that this run measured: one row a dataset and module, seeds pooled."""
 
+import numpy as np
 import pandas as pd
 
 from handbench.conventions import DATASETS
 from handbench.evaluation.results import Pooled
+from handbench.evaluation.score import NO_LABELS
 from handbench.report.items import Absent, Column, Item, Table
 from handbench.report.sources import Sources
 from handbench.report.stamps import stamp_results
@@ -13,7 +15,7 @@ EVERY = "frames with every joint within"
 COLUMNS = (
     Column("title", "dataset"),
     Column("method", "method"),
-    Column("mean_error_mm", "mean error, mm", decimals=2),
+    Column("mean_error_mm", "mean error, mm", decimals=2, otherwise="without"),
     Column("low_mm", "95 % interval, mm", decimals=2, high="high_mm"),
     Column("seeds", "seeds"),
     Column("within_20_percent", "20 mm, %", EVERY, decimals=1),
@@ -49,6 +51,7 @@ def _build_row(pooled: Pooled) -> dict[str, object]:
         "method": first.method,
         "paper": first.paper,
         "mean_error_mm": interval.mean,
+        "without": NO_LABELS if np.isnan(interval.mean) else "",
         "low_mm": interval.low,
         "high_mm": interval.high,
         "seeds": ", ".join(map(str, pooled.seeds)),

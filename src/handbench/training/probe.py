@@ -15,7 +15,7 @@ from handbench.provenance import read_place
 from handbench.training.checkpoint import load_checkpoint
 from handbench.training.pictures import take_pictures
 from handbench.training.predict import check_store, check_unseen
-from handbench.training.probe_file import save_probe
+from handbench.training.probe_file import divide_numbers, save_probe
 from handbench.training.tested_frames import prepare_frames
 
 _OF_THE_CHECKPOINT = ("kind", "module", "paper", "settings", "seed", "converged")
@@ -44,7 +44,7 @@ def probe(folder: Path, store: Path, learned: Path, out: Path, *, threads: int =
         _check_learned(card, known_crops)
         torch.set_num_threads(threads)
         with torch.no_grad():
-            numbers = ask(checkpoint.trained, crops, known_crops)
+            numbers, arrays = divide_numbers(ask(checkpoint.trained, crops, known_crops))
             pictures = take_pictures(checkpoint.trained, crops)
         place = read_place(out)
         content = {key: card[key] for key in _OF_THE_CHECKPOINT} | {
@@ -55,7 +55,7 @@ def probe(folder: Path, store: Path, learned: Path, out: Path, *, threads: int =
             "sha256_of_checkpoint": card["sha256"],
             "numbers": numbers,
         }
-        save_probe(out, content, pictures)
+        save_probe(out, content, pictures, arrays)
     return f"{card['module']}: probed on {len(crops):,} frames of {store}"
 
 

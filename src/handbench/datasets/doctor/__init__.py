@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handbench.conventions import DATASETS
-from handbench.datasets.doctor import dexter, icvl, msra, msra14, nyu, published
+from handbench.datasets.doctor import dexter, icvl, msra, msra14, nyu, published, wristband
 from handbench.datasets.doctor.diagnosis import Diagnosis, Finding, Record, name_some, to_printable
 from handbench.datasets.doctor.tree import MOST_ENTRIES, Tree, join, scan_tree
 from handbench.datasets.registry import RELEASES
@@ -29,6 +29,7 @@ _EXAMINERS = {
     "msra": _Examiner(msra.find_base, msra.examine, msra.KNOWN),
     "msra14": _Examiner(msra14.find_base, msra14.examine, msra14.KNOWN),
     "dexter": _Examiner(dexter.find_base, dexter.examine, dexter.KNOWN),
+    "wristband": _Examiner(wristband.find_base, wristband.examine, wristband.KNOWN),
     "published": _Examiner(published.find_base, published.examine, published.KNOWN),
 }
 _OURS = {"truth.npz", "manifest.json", "receipt.json"}
@@ -66,7 +67,7 @@ def examine(folder: Path, *, deep: bool = False) -> Diagnosis:
     return Diagnosis(
         folder=str(folder),
         dataset=word,
-        title=RELEASES[word].title,
+        title=DATASETS[word].title if word in DATASETS else RELEASES[word].title,
         release=record.release,
         root=str(tree.path(base)),
         counts=record.counts,
