@@ -34,7 +34,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, PARENTS, REFERENCE_SHAPE
-from handbench.networks.crop_view import CropView, draw_cloud, place_cloud
+from handbench.networks.crop_view import CropView, draw_cloud, pose_in_crop
 from handbench.networks.posed_cloud import PosedCloud, quaternions_to_rotations
 
 Quaternions = Float[Tensor, "batch 16 4"]
@@ -52,9 +52,9 @@ class Weights:
 
     depth: float = 1.0
     """A pixel of background in place of a surface at the cube's middle costs a half."""
-    collision: float = 1.0
+    collision: float = 10.0
     """A millimetre."""
-    physical: float = 10.0
+    physical: float = 100.0
     """A radian."""
 
 
@@ -141,10 +141,12 @@ class Losses:
 
 def measure_losses(quaternions: Quaternions, cloud: PosedCloud, view: CropView) -> Losses:
     """All that a pose is told of itself without a label (Eq. 1)."""
-    rotations, origins_mm = cloud.place_bones(quaternions)
-    points_mm = cloud.pose_points(rotations, origins_mm)
-    drawn = draw_cloud(points_mm + place_cloud(points_mm, view)[:, None], view)
-    return Losses(depth_loss(drawn, view.image), collision_loss(origins_mm, cloud.radii_mm), physical_loss(quaternions))
+    posed = pose_in_crop(cloud, quaternions, view)
+    return Losses(
+        depth_loss(draw_cloud(posed.points_mm, view), view.image),
+        collision_loss(posed.origins_mm, cloud.radii_mm),
+        physical_loss(quaternions),
+    )
 
 
 def base_loss(quaternions: Quaternions, truth: Quaternions) -> Float[Tensor, ""]:
