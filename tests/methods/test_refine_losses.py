@@ -8,7 +8,7 @@ from handbench.conventions import FINGERS
 from handbench.geometry.patch_frame import frame_cube
 from handbench.geometry.rotation import rotation_to_quaternion
 from handbench.hand.collision import cylinder_radii_mm, self_penetration
-from handbench.hand.keypoints import KEYPOINTS
+from handbench.hand.keypoints import KEYPOINTS, Hand
 from handbench.hand.kinematics import forward_kinematics
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, BONES, DOFS, REFERENCE_SHAPE
 from handbench.methods.refine import (
@@ -176,6 +176,18 @@ def test_eq_1_weighs_and_adds():
     assert (quaternions.grad.abs().amax(dim=2) > 0).all()
     assert cloud.points_mm.grad is not None
     assert cloud.points_mm.grad.any()
+
+
+@pytest.mark.parametrize("block", [None, Hand(REFERENCE_SHAPE, KEYPOINTS["nyu"])])
+def test_a_training_in_half_precision_loses_no_digits_here(block):
+    frame = frame_cube(torch.tensor([[0.0, 0.0, 500.0]] * 2), torch.full((2,), 250.0), 32)
+    depth = torch.rand(2, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    cloud, quaternions = make_cloud(REFERENCE_SHAPE, KEYPOINTS["nyu"], 300), find_quaternions(sample_poses(2))
+    view = view_crop(depth, frame, 0.15, block)
+    expected, joints_mm = measure_losses(quaternions, cloud, view).total(Weights()), cloud.joints(quaternions)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(measure_losses(quaternions, cloud, view).total(Weights()), expected)
+        assert torch.equal(cloud.joints(quaternions), joints_mm)
 
 
 def test_base_loss_by_hand_and_for_either_sign():

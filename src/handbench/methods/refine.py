@@ -35,6 +35,7 @@ from torch.nn.functional import normalize
 
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, PARENTS, REFERENCE_SHAPE
 from handbench.networks.crop_view import CropView, draw_cloud, pose_in_crop
+from handbench.networks.hand_layer import keep_digits
 from handbench.networks.posed_cloud import PosedCloud, quaternions_to_rotations
 
 Quaternions = Float[Tensor, "batch 16 4"]
@@ -93,11 +94,12 @@ def find_angles(quaternions: Quaternions) -> Angles:
     rotations = quaternions_to_rotations(quaternions)
     rest = torch.eye(3).expand(16, 3, 3).clone()
     rest[1::3] = torch.tensor(REFERENCE_SHAPE.rest_rotations, dtype=torch.float32)
-    parents = rotations[:, list(PARENTS[1:])] @ rest[1:].to(rotations)
-    turn = parents.mT @ rotations[:, 1:]
-    upright = _find_angle(turn[..., 2, 1], turn[..., 2, 2])
+    with keep_digits(rotations):
+        parents = rotations[:, list(PARENTS[1:])] @ rest[1:].to(rotations)
+        turn = parents.mT @ rotations[:, 1:]
+    flexion = _find_angle(turn[..., 2, 1], turn[..., 2, 2])
     twist = _find_angle(-turn[..., 2, 0], (turn[..., 2, 1].square() + turn[..., 2, 2].square()).clamp(min=1e-12).sqrt())
-    return torch.stack([upright, twist, _find_angle(turn[..., 1, 0], turn[..., 0, 0])], dim=-1)
+    return torch.stack([flexion, twist, _find_angle(turn[..., 1, 0], turn[..., 0, 0])], dim=-1)
 
 
 def _find_angle(sine: Float[Tensor, "*batch"], cosine: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
