@@ -11,8 +11,9 @@ import pytest
 from claim_fixtures import BLOCKS, decide, make_result
 
 from handbench.evaluation import claim_deepmodel, claim_feedback19
-from handbench.evaluation.claim_crossing import ESTIMATOR, NN_SEARCH
+from handbench.evaluation.claim_crossing import NN_SEARCH
 from handbench.evaluation.claim_list import CLAIMS
+from handbench.evaluation.claim_shares import ESTIMATOR
 from handbench.evaluation.claim_waiting import WAITING
 from handbench.evaluation.claims import DECIDERS, OF_RECORD, claims_frame, decide_claims, write_claims
 from handbench.evaluation.published import Record
@@ -65,8 +66,8 @@ def test_without_anything_nothing_is_decided() -> None:
 
 
 def test_modules_that_nothing_judges_yet_are_named() -> None:
-    results = [make_result(NN_SEARCH, "nyu", [9, 10])]
-    assert decide(results, "CN4").reason.endswith("; of crossing there is only nn_search")
+    results = [make_result("refine_base", "nyu", [9, 10], paper="refine")]
+    assert decide(results, next(iter(WAITING))).reason.endswith("; of refine there is only refine_base")
 
 
 def test_the_record_decides_two_claims(shared: Path) -> None:

@@ -1,7 +1,8 @@
 """Who counts as a rival: what was trained until its validation error had stopped falling, by no fewer updates.
 
 A method may not win against an opponent that was trained for less. Modules of one dataset see the same frames, so
-that epochs over the frames of a batch say which of two made more updates.
+that epochs over the frames of a batch say which of two made more updates; of one that goes through a share of the
+frames, as much less.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from handbench.evaluation.claim_rules import Evidence
 from handbench.evaluation.probes import Probe
 from handbench.evaluation.results import Result
 
+ROUNDED = 1e-6
 UPDATER = 2
 """Where the updater stands among what a loop needs."""
 
@@ -23,14 +25,17 @@ class Training:
     module: str
     epochs: int
     batch: int
+    share: float = 1.0
+    """Of the frames that others go through in an epoch."""
 
     @property
     def updates(self) -> float:
         """In units of the number of frames."""
-        return self.epochs / self.batch
+        return self.epochs * self.share / self.batch
 
     def __str__(self) -> str:
-        return f"{self.module} {self.epochs} epochs in batches of {self.batch}"
+        of = "" if self.share == 1 else f" of {self.share:.3g} of the frames"
+        return f"{self.module} {self.epochs} epochs{of} in batches of {self.batch}"
 
 
 def explain_unfinished(found: Sequence[Result] | Sequence[Probe]) -> str:
@@ -45,7 +50,8 @@ def explain_shorter(rival: Training | None, method: Training | None) -> str:
     """Why a rival had less training than the method, or that it is not known; empty where it had as much."""
     if rival is None or method is None:
         return "how long the rivals were trained is not known: the run has no call.json with their settings"
-    if rival.updates < method.updates:
+    # A share is no exact number: fifty epochs of a fiftieth are one.
+    if rival.updates < method.updates * (1 - ROUNDED):
         return f"the rival was trained by fewer updates: {rival}, {method}"
     return ""
 
