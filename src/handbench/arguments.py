@@ -29,6 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_fit(commands)
     _add_train(commands)
     _add_predict(commands)
+    _add_walk(commands)
     _add_export(commands)
     _add_probe(commands)
     _add_evaluate(commands)
@@ -265,23 +266,28 @@ def _add_predict(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for what is predicted")
     _add_true_objects(parser)
     own = parser.add_argument_group("of your own depth images (--model)")
-    own.add_argument(
-        "--camera",
-        nargs="+",
-        metavar="C",
-        help=f"a dataset whose camera it is ({', '.join(DATASETS)}), or FX FY CX CY in pixels (default: the model's)",
-    )
-    own.add_argument("--centre", type=float, nargs=3, metavar=("X", "Y", "Z"), help="of a ready crop's cube, mm")
-    own.add_argument("--cube", type=float, metavar="MM", help="edge of the cube around the hand (default: the model's)")
+    _add_own_frames(own)
     own.add_argument(
         "--localizer",
         type=Path,
         metavar="CHECKPOINT",
         help="of a model that learned from localized crops: the localizer",
     )
-    own.add_argument("--near", type=float, metavar="MM", help="nearest depth at which a hand is looked for (200)")
-    own.add_argument("--far", type=float, metavar="MM", help="farthest (1500)")
     own.add_argument("--no-pictures", action="store_true", help="joints alone")
+
+
+def _add_walk(commands: argparse._SubParsersAction) -> None:
+    words = "walk through a model's latent space between two depth images: a strip, and a GIF of depth with skeleton"
+    parser = _add_command(commands, "walk", words)
+    parser.add_argument("model", type=Path, metavar="MODEL", help="checkpoint of an estimator of crossing")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--frames", type=Path, nargs=2, metavar=("FROM", "TO"), help="depth images (.png, .npy)")
+    source.add_argument("--store", type=Path, metavar="DIR", help="crop store that --rows are in")
+    parser.add_argument(
+        "--rows", type=_parse_natural, nargs=2, metavar=("FROM", "TO"), help="places in the list of the store's frames"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for walk.png and walk.gif")
+    _add_own_frames(parser.add_argument_group("of your own depth images (--frames)"))
 
 
 def _add_export(commands: argparse._SubParsersAction) -> None:
@@ -354,6 +360,21 @@ def _add_drawing(parser: argparse.ArgumentParser) -> None:
         "--renderer", choices=("auto", "software", "opengl"), default="auto", help="what draws the depth"
     )
     _add_jobs(parser)
+
+
+def _add_own_frames(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--camera",
+        nargs="+",
+        metavar="C",
+        help=f"a dataset whose camera it is ({', '.join(DATASETS)}), or FX FY CX CY in pixels (default: the model's)",
+    )
+    group.add_argument("--centre", type=float, nargs=3, metavar=("X", "Y", "Z"), help="of a ready crop's cube, mm")
+    group.add_argument(
+        "--cube", type=float, metavar="MM", help="edge of the cube around the hand (default: the model's)"
+    )
+    group.add_argument("--near", type=float, metavar="MM", help="nearest depth at which a hand is looked for (200)")
+    group.add_argument("--far", type=float, metavar="MM", help="farthest (1500)")
 
 
 def _add_true_objects(parser: argparse.ArgumentParser) -> None:

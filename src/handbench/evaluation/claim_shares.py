@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from handbench.evaluation.bootstrap import Interval
 from handbench.evaluation.claim_loop import mean_of
-from handbench.evaluation.claim_rivals import Training, describe_training, explain_shorter, explain_unfinished
+from handbench.evaluation.claim_rivals import describe_training, explain_shorter, explain_unfinished
 from handbench.evaluation.claim_rules import (
     Evidence,
     Finding,
@@ -100,16 +100,8 @@ def explain_rivals(method: Sequence[Result], *rivals: Sequence[Result]) -> str:
 
 
 def _explain_rival(rival: Sequence[Result], method: Sequence[Result]) -> str:
-    return explain_unfinished(rival) or explain_shorter(find_updates(rival[0]), find_updates(method[0]))
-
-
-def find_updates(result: Result) -> Training | None:
-    """How long it was trained, in updates by the number of all frames: a baseline's epoch is of labelled ones only."""
-    training = describe_training(result.module, result.settings)
-    baseline = result.module.startswith(tuple(RIVALS))
-    if training is None or not baseline:
-        return training
-    return Training(training.module, training.epochs, training.batch, share=result.settings.get("labelled_share", 1.0))
+    ours, theirs = (describe_training(one[0].module, one[0].settings) for one in (method, rival))
+    return explain_unfinished(rival) or explain_shorter(theirs, ours)
 
 
 def _find(evidence: Evidence, base: str, share: int, dataset: str) -> tuple[Result, ...]:

@@ -19,6 +19,8 @@ TIMES = 2
 """Drawn so much larger and then made smaller: smooth lines."""
 COLOURS = 128
 """Of the one palette that all frames share: another each would flicker."""
+SWATCH_PX = 24
+"""How much of each finger's colour goes into the choice: thin lines alone would be too few to keep their colours."""
 FOR_PALETTE = 6
 """Pages that it is chosen from."""
 
@@ -57,9 +59,12 @@ def encode_motion(pages: list["Image"]) -> bytes:
 
     chosen = [pages[place] for place in spread_evenly(len(pages), FOR_PALETTE)]
     width, height = chosen[0].size
-    column = Image.new("RGB", (width, height * len(chosen)))
+    column = Image.new("RGB", (width, height * len(chosen) + SWATCH_PX * len(PART_COLOURS)))
     for place, page in enumerate(chosen):
         column.paste(page, (0, place * height))
+    for place, colour in enumerate(PART_COLOURS.values()):
+        top = height * len(chosen) + place * SWATCH_PX
+        column.paste(Image.new("RGB", (width, SWATCH_PX), colour), (0, top))
     palette = column.quantize(COLOURS, method=Image.Quantize.MEDIANCUT)
     frames = [page.quantize(palette=palette, dither=Image.Dither.NONE) for page in pages]
     buffer = io.BytesIO()
