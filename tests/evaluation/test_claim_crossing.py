@@ -162,7 +162,7 @@ def test_walks_are_even_and_images_follow_poses() -> None:
     verdict = decide([], "CN4", probes=probe_walks(make_walks()))
     assert verdict.status == "holds", verdict.reason
     assert verdict.measured == (
-        "largest step 2.00 times the median in the worst of 10 walks; drawn depth off by 1.23 times the "
+        "crossing: largest step 2.00 times the median in the worst of 10 walks; drawn depth off by 1.23 times the "
         "reconstruction error"
     )
     assert verdict.value == pytest.approx(0.06 - 1.5 * 0.05, abs=3e-3)
@@ -188,6 +188,12 @@ def test_one_walk_that_jumps_counts() -> None:
     numbers = make_walks()
     numbers["walks"][3] = make_walks(jump=5.0)["walks"][3]
     assert decide([], "CN4", probes=probe_walks(numbers)).reason.startswith("size: largest step")
+
+
+def test_of_several_estimators_that_of_most_labels_is_asked() -> None:
+    few = [replace(one, module="crossing_2") for one in probe_walks(make_walks(jump=3.5))]
+    assert decide([], "CN4", probes=few).measured.startswith("crossing_2: largest step 3.50 times")
+    assert decide([], "CN4", probes=[*few, *probe_walks(make_walks())]).status == "holds"
 
 
 def test_walks_wait_for_a_probe_that_has_them() -> None:

@@ -18,7 +18,7 @@ from handbench.evaluation.claim_rules import (
     judge_likeness,
     judge_size,
 )
-from handbench.evaluation.claim_shares import ESTIMATOR, explain_rivals
+from handbench.evaluation.claim_shares import ESTIMATOR, choose_estimator, explain_rivals
 from handbench.evaluation.probes import Probe, describe_device
 from handbench.evaluation.results import Result, compare_results
 
@@ -90,10 +90,11 @@ def decide_cn3(evidence: Evidence) -> Finding:
 def decide_cn4(evidence: Evidence) -> Finding:
     """Steps of every walk, and its drawn depth against the hand of its pose, on NYU."""
     figure = "crossing_walks"
-    missing = evidence.explain_missing("nyu", probes=(ESTIMATOR,))
+    module = choose_estimator(evidence.find_probes, "nyu")
+    missing = evidence.explain_missing("nyu", probes=(module,))
     if missing:
         return Finding("not-run", missing, figure=figure)
-    probes = evidence.find_probes(ESTIMATOR, "nyu")
+    probes = evidence.find_probes(module, "nyu")
     jumps = [max(measure_jumps(one)) for one in probes]
     beyond = compare_depth(probes)
     outcome = judge_all(
@@ -110,8 +111,8 @@ def decide_cn4(evidence: Evidence) -> Finding:
     times = np.mean([np.mean(measure_depth(one)) / one.read("reconstruction", "test") for one in probes])
     walks = len(probes[0].read("walks"))
     measured = (
-        f"largest step {np.mean(jumps):.2f} times the median in the worst of {walks} walks; drawn depth off by "
-        f"{times:.2f} times the reconstruction error"
+        f"{module}: largest step {np.mean(jumps):.2f} times the median in the worst of {walks} walks; "
+        f"drawn depth off by {times:.2f} times the reconstruction error"
     )
     return make_finding(outcome, beyond.difference, measured=measured, seeds=probes, figure=figure)
 
@@ -156,8 +157,9 @@ def _list_sequences(probe: Probe) -> list[str]:
 def decide_cn6(evidence: Evidence) -> Finding:
     """One image by itself on two cores, the network alone, as print has it."""
     figure = "crossing_speed"
-    missing = evidence.explain_missing("nyu", probes=(ESTIMATOR,))
-    probes = evidence.find_probes(ESTIMATOR, "nyu")
+    module = choose_estimator(evidence.find_probes, "nyu")
+    missing = evidence.explain_missing("nyu", probes=(module,))
+    probes = evidence.find_probes(module, "nyu")
     device = ", ".join(dict.fromkeys(describe_device(one) for one in probes))
     if not missing and any(one.read("device") != "CPU" or one.read("threads") > CORES for one in probes):
         missing = f"timed on {device}; the claim is of {CORES} cores of a CPU"

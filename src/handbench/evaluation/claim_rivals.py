@@ -35,7 +35,7 @@ class Training:
     @property
     def most(self) -> float:
         """Updates of any number of frames."""
-        return self.epochs * self.epoch_steps if self.epoch_steps else inf
+        return float(self.epochs * self.epoch_steps) if self.epoch_steps else inf
 
     def __str__(self) -> str:
         cut = f", at most {self.epoch_steps} each," if self.epoch_steps else ""

@@ -5,7 +5,7 @@ a GAN's discriminator. Those that made as many updates as the estimator decide; 
 beside, since fewer labelled frames make fewer updates then, as in the paper.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from handbench.evaluation.bootstrap import Interval
 from handbench.evaluation.claim_loop import mean_of
@@ -18,6 +18,7 @@ from handbench.evaluation.claim_rules import (
     judge_difference,
     judge_likeness,
 )
+from handbench.evaluation.probes import Probe
 from handbench.evaluation.results import Result, compare_results
 
 ESTIMATOR = "crossing"
@@ -38,6 +39,12 @@ def name_module(base: str, share: int, *, epochs: bool = False) -> str:
     if share == WHOLE:
         return base
     return f"{base}_{share}_epochs" if epochs else f"{base}_{share}"
+
+
+def choose_estimator(find: Callable[[str, str], Sequence[Probe]], dataset: str) -> str:
+    """The estimator that learned from most labels of those that `find` has probes of; that of all where none is."""
+    modules = [name_module(ESTIMATOR, share) for share in reversed(SHARES)]
+    return next((one for one in modules if find(one, dataset)), ESTIMATOR)
 
 
 def find_shares(evidence: Evidence, base: str) -> list[int]:
