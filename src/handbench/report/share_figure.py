@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FAINT_BAND = 0.18
+LEGEND_SHARE = 0.14
+"""Of a panel's height."""
+EPOCHS = "epochs"
 ROOM = 1.08
 """On either side of the shares, on a logarithmic axis."""
 
@@ -30,16 +33,16 @@ ROOM = 1.08
 def draw_shares(errors: pd.DataFrame, out: Path, *, title: str, stamp: str) -> tuple[Path, ...]:
     """Lines of (panel, method, share_percent, error_mm, low_mm, high_mm); low and high are the best and worst seed."""
     panels, methods = list(dict.fromkeys(errors["panel"])), _methods(errors)
-    with _open_figure(3.9, wide=len(panels) > 1) as figure:
-        axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-        for place, panel in enumerate(panels):
-            _draw_panel(axes[place], errors[errors["panel"] == panel], methods)
-            axes[place].set_title(panel, fontsize=9, fontweight="normal", color=FAINT_INK)
-            _name_axes(axes[place], "frames with labels (%)", "mean error (mm)" if place == 0 else "")
-        axes[0].set_ylim(bottom=0)
-        handles, labels = _gather_legend(axes)
-        legend: dict[str, Any] = {"loc": "outside upper left", "ncols": 3, "frameon": False, "handlelength": 3.2}
-        _spell_out(figure.legend(handles, labels, **legend))
+    with _open_figure(4.0, wide=len(panels) > 1) as figure:
+        grid = figure.add_gridspec(2, len(panels), height_ratios=(LEGEND_SHARE, 1))
+        above, axes = figure.add_subplot(grid[0, :]), figure.add_subplot(grid[1, 0])
+        drawn = [axes, *(figure.add_subplot(grid[1, place], sharey=axes) for place in range(1, len(panels)))]
+        for place, (panel, one) in enumerate(zip(panels, drawn, strict=True)):
+            _draw_panel(one, errors[errors["panel"] == panel], methods)
+            one.set_title(panel, fontsize=9, fontweight="normal", color=FAINT_INK)
+            _name_axes(one, "frames with labels (%)", "mean error (mm)" if place == 0 else "")
+        axes.set_ylim(bottom=0)
+        _write_legend(above, drawn)
         _finish_panels(figure, title, stamp)
         pictures = _save(figure, out)
     return (*pictures, write_csv(errors, out, stamp))
@@ -74,7 +77,15 @@ def _draw_panel(axes: "Axes", errors: pd.DataFrame, methods: list[str]) -> None:
     axes.grid(axis="x", visible=False)
 
 
-def _gather_legend(axes: "list[Axes]") -> tuple[list[Any], list[str]]:
-    """Each method once, wherever it is drawn."""
-    found = {label: handle for one in axes for handle, label in zip(*one.get_legend_handles_labels(), strict=True)}
-    return list(found.values()), list(found)
+def _write_legend(above: "Axes", panels: "list[Axes]") -> None:
+    """Each method once, wherever it is drawn; methods side by side, of equal epochs below."""
+    found = {label: handle for one in panels for handle, label in zip(*one.get_legend_handles_labels(), strict=True)}
+    words = [label for label in found if EPOCHS not in label], [label for label in found if EPOCHS in label]
+    above.set_axis_off()
+    place: dict[str, Any] = {"frameon": False, "handlelength": 3.2, "borderaxespad": 0.0, "columnspacing": 1.6}
+    for labels, corner in zip(words, ("upper left", "lower left"), strict=True):
+        if labels:
+            handles = [found[label] for label in labels]
+            legend = above.legend(handles, labels, loc=corner, ncols=len(labels), **place)
+            _spell_out(legend)
+            above.add_artist(legend)
