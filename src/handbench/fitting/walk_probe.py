@@ -17,6 +17,7 @@ from handbench.errors import BadInput
 from handbench.fitting.posed_depth import CubedHand, draw_posed, fit_cubed_hand
 from handbench.hand.keypoints import KEYPOINTS, Keypoints
 from handbench.loop.crop_data import choose_evenly, find_labelled
+from handbench.loop.labelled_share import take_all_joints
 from handbench.loop.latent_walk import Walk, walk_between
 from handbench.networks.crossing import CrossingNets
 
@@ -75,7 +76,7 @@ def see_walk(network: CrossingNets, crops: CropDataset, hand: CubedHand, first: 
 
 def find_cubed_hand(learned: CropDataset) -> CubedHand:
     """The hand of the training labels, in the largest of their cubes."""
-    crops = take_decoded(learned)
+    crops = take_all_joints(learned)
     labelled = crops.joints[find_labelled(crops)]
     if not len(labelled):
         fix = "probe with the crops of its training"
@@ -83,12 +84,6 @@ def find_cubed_hand(learned: CropDataset) -> CubedHand:
     real = learned.store.card["protocol"]["source"] != "embedded"
     cube_mm = float(learned.store.cube_mm[learned.places].max())
     return fit_cubed_hand(labelled, cube_mm, name_keypoints(crops), free_keypoints=real)
-
-
-def take_decoded(crops: CropDataset) -> CropDataset:
-    """The same frames with every joint, as the networks decode them: those that are told stand first."""
-    others = [joint for joint in range(len(crops.store.joint_names)) if joint not in crops.store.scored]
-    return CropDataset(crops.store, crops.places, [*crops.store.scored, *others])
 
 
 def name_keypoints(crops: CropDataset) -> Keypoints:

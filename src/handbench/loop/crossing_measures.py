@@ -12,6 +12,7 @@ from handbench.datasets.torch_dataset import CropDataset
 from handbench.loop.adversarial_training import Health, watch
 from handbench.loop.crop_data import AT_ONCE, Data, apply, choose_evenly, device_of, gather, measure_error_mm
 from handbench.loop.labelled_share import take_all_joints
+from handbench.loop.synthesizer_probe import label_sequences
 from handbench.loop.timing import Call, Images, time_network
 from handbench.networks.crossing import CrossingNets, PosteriorNets
 from handbench.networks.depth_gan import Discriminator, RenderRoute
@@ -96,7 +97,12 @@ def probe_crossing(network: CrossingNets, crops: CropDataset, learned: CropDatas
     health = examine_gan(network, gather(take_all_joints(learned)))
     return {
         "frames": len(images),
-        "reconstruction": {"frames": len(images), "test": float(off.mean()), "by_frame": off.tolist()},
+        "reconstruction": {
+            "frames": len(images),
+            "test": float(off.mean()),
+            "by_frame": off.tolist(),
+            "sequences": label_sequences(crops),
+        },
         "gan": {**health._asdict(), "collapsed": health.collapsed},
         **time_network(network, list_parts, images[:1].float()),
     }

@@ -45,6 +45,7 @@ from handbench.crossing_modules import (
 )
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.errors import BadInput
+from handbench.fitting.walk_probe import probe_walks
 from handbench.loop.adversarial_training import AdversarialTraining, Step, run_adversarial, watch
 from handbench.loop.augmentation import CropBatch
 from handbench.loop.crop_data import apply, divide, find_device
@@ -387,8 +388,9 @@ def predict(trained: Trained, depth: Float[Tensor, "frames 1 size size"]) -> Flo
 
 
 def probe(trained: Trained, crops: CropDataset, learned: CropDataset) -> Numbers:
-    """How long it takes, how well it draws test frames, how its GAN is."""
-    return probe_crossing(build_estimator(trained).eval().to(find_device()), crops, learned)
+    """How long it takes, how well it draws test frames, how its GAN is; walks in its latent space (Fig. 1)."""
+    network = build_estimator(trained).eval().to(find_device())
+    return {**probe_crossing(network, crops, learned), "walks": probe_walks(network, crops, learned)}
 
 
 METHODS = {

@@ -1,7 +1,7 @@
 """Error against the share of labels (crossing, Fig. 3): a panel a data set, the spread of the seeds as a band."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FAINT_BAND = 0.18
-LEGEND_SHARE = 0.14
+LEGEND_SHARE = 0.17
 """Of a panel's height."""
 EPOCHS = "epochs"
 ROOM = 1.08
@@ -41,6 +41,7 @@ def draw_shares(errors: pd.DataFrame, out: Path, *, title: str, stamp: str) -> t
             _draw_panel(one, errors[errors["panel"] == panel], methods)
             one.set_title(panel, fontsize=9, fontweight="normal", color=FAINT_INK)
             _name_axes(one, "frames with labels (%)", "mean error (mm)" if place == 0 else "")
+            one.tick_params(labelleft=place == 0)
         axes.set_ylim(bottom=0)
         _write_legend(above, drawn)
         _finish_panels(figure, title, stamp)
@@ -83,9 +84,12 @@ def _write_legend(above: "Axes", panels: "list[Axes]") -> None:
     words = [label for label in found if EPOCHS not in label], [label for label in found if EPOCHS in label]
     above.set_axis_off()
     place: dict[str, Any] = {"frameon": False, "handlelength": 3.2, "borderaxespad": 0.0, "columnspacing": 1.6}
-    for labels, corner in zip(words, ("upper left", "lower left"), strict=True):
+    corners: tuple[Literal["upper left", "lower left"], ...] = ("upper left", "lower left")
+    for labels, corner in zip(words, corners, strict=True):
         if labels:
             handles = [found[label] for label in labels]
             legend = above.legend(handles, labels, loc=corner, ncols=len(labels), **place)
             _spell_out(legend)
+            # The next legend takes the place of this one, which stays as any artist.
+            above.legend_ = None
             above.add_artist(legend)

@@ -6,9 +6,10 @@ import numpy as np
 import torch
 
 from handbench.datasets.torch_dataset import CropDataset
-from handbench.fitting.walk_probe import SeenWalk, see_first_walk, take_decoded
+from handbench.fitting.walk_probe import SeenWalk, see_first_walk
 from handbench.geometry.patch_frame import points_to_mm, project_points
 from handbench.loop.crop_data import apply, device_of, find_labelled, gather
+from handbench.loop.labelled_share import take_all_joints
 from handbench.loop.latent_walk import Walk
 from handbench.methods import Trained
 from handbench.networks.crossing import CrossingNets
@@ -28,7 +29,7 @@ def take_latent_pictures(trained: Trained, crops: CropDataset, learned: CropData
     """
     network = trained.build()
     assert isinstance(network, CrossingNets), "the networks of this kind"
-    whole = take_decoded(crops)
+    whole = take_all_joints(crops)
     data, places = gather(whole), whole.places[find_labelled(whole).numpy()]
     choice = choose_even(len(places), FRAMES)
     shown = take(data, choice.places)
