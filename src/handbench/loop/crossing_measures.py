@@ -36,7 +36,7 @@ def keep_told(data: Data, told: int) -> Data:
 
 def measure_decoding_mm(vae: PoseVae, data: Data, *, told: int) -> float:
     """Of Dec(Enc(y)), by the most likely latents."""
-    joints = apply(Decoded(vae), data["joints"])
+    joints = apply(Decoded(vae).eval(), data["joints"])
     return measure_error_mm(joints[:, :told], keep_told(data, told))
 
 
@@ -53,7 +53,7 @@ class Decoded(nn.Module):
 
 def measure_drawing_mm(route: RenderRoute, vae: PoseVae, data: Data) -> float:
     """Mean absolute difference of depth of Gen(Ali(Enc(y))), over all pixels."""
-    latents = apply(Centred(vae), data["joints"])
+    latents = apply(Centred(vae).eval(), data["joints"])
     off = (apply(route, latents) - data["depth"].float()).abs().mean(dim=(1, 2, 3))
     return float((off * data["cube_mm"] / 2).mean())
 
@@ -93,7 +93,7 @@ def measure_statistics(discriminator: Discriminator, images: Float[Tensor, "fram
 def probe_crossing(network: CrossingNets, crops: CropDataset, learned: CropDataset) -> dict[str, Any]:
     """How long an estimate takes (Sec. 5), how well Gen(Ali(pos(x))) draws x, how the GAN is."""
     images = gather(crops)["depth"]
-    off = (apply(Redrawn(network), images) - images.float()).abs().mean(dim=(1, 2, 3))
+    off = (apply(Redrawn(network).eval(), images) - images.float()).abs().mean(dim=(1, 2, 3))
     health = examine_gan(network, gather(take_all_joints(learned)))
     return {
         "frames": len(images),
@@ -129,7 +129,7 @@ def examine_gan(network: CrossingNets, data: Data) -> Health:
     nets, device = copy.deepcopy(network), device_of(network)
     chosen = choose_evenly(len(data["depth"]), MEASURED)
     real = data["depth"][chosen].float()
-    latents = apply(Centred(nets.vae), data["joints"][chosen])
+    latents = apply(Centred(nets.vae).eval(), data["joints"][chosen])
     nets.route.train()
     nets.discriminator.train()
     found = []

@@ -283,7 +283,7 @@ def train_estimator(crops: CropDataset, settings: CrossingEstimator, run: Traini
     check_share(run.needs[2], settings)
     # The heads of smo and pos are as they were before any training.
     gan, alignment = build_gan(run.needs[1]), build_alignment(run.needs[2])
-    nets = CrossingNets(vae, RenderRoute(alignment, gan.generator), gan.discriminator, told)
+    nets = CrossingNets(vae, RenderRoute(alignment, gan.generator), gan.discriminator, told).eval()
     tasks = Tasks(settings.smoothness, settings.gan)
     images = shared.images.to(find_device())
 
@@ -322,7 +322,7 @@ def train_posterior(crops: CropDataset, settings: CrossingPosterior, run: Traini
     """Eq. 11 alone; with a GAN among its needs the first two layers start as that one's discriminator has them."""
     told, crops = len(crops.joint_names), take_all_joints(crops)
     shared, vae = share_labels(crops, settings.labelled_share, run.seed), build_shared_vae(settings, run)
-    nets = PosteriorNets(vae, Discriminator(crops.size_px, seed=run.seed), told)
+    nets = PosteriorNets(vae, Discriminator(crops.size_px, seed=run.seed), told).eval()
     if len(run.needs) > 1:
         nets.discriminator.shared.load_state_dict(build_gan(run.needs[1]).discriminator.shared.state_dict())
 
