@@ -22,6 +22,7 @@ ORDER = (
     ("training",),
     ("evaluation",),
     ("report",),
+    ("argument_words",),
     ("arguments",),
     ("cli",),
     ("__main__",),

@@ -17,6 +17,7 @@ from handbench.errors import BadInput
 from handbench.fitting.posed_depth import CubedHand, draw_posed, fit_cubed_hand
 from handbench.hand.keypoints import KEYPOINTS, Keypoints
 from handbench.loop.crop_data import choose_evenly, find_labelled
+from handbench.loop.crossing_measures import probe_crossing
 from handbench.loop.labelled_share import take_all_joints
 from handbench.loop.latent_walk import Walk, walk_between
 from handbench.networks.crossing import CrossingNets
@@ -45,6 +46,11 @@ class SeenWalk:
             "steps_mm": self.walk.steps_mm.tolist(),
             "depth_error": differences.tolist(),
         }
+
+
+def probe_estimator(network: CrossingNets, crops: CropDataset, learned: CropDataset) -> dict[str, Any]:
+    """All that is to be known of crossing's estimator beside its joints."""
+    return {**probe_crossing(network, crops, learned), "walks": probe_walks(network, crops, learned)}
 
 
 def probe_walks(network: CrossingNets, crops: CropDataset, learned: CropDataset) -> list[dict[str, Any]]:

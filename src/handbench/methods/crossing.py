@@ -45,7 +45,7 @@ from handbench.crossing_modules import (
 )
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.errors import BadInput
-from handbench.fitting.walk_probe import probe_walks
+from handbench.fitting.walk_probe import probe_estimator
 from handbench.loop.adversarial_training import AdversarialTraining, Step, run_adversarial, watch
 from handbench.loop.augmentation import CropBatch
 from handbench.loop.crop_data import apply, divide, find_device
@@ -54,7 +54,6 @@ from handbench.loop.crossing_measures import (
     measure_drawing_mm,
     measure_estimate_mm,
     measure_statistics,
-    probe_crossing,
 )
 from handbench.loop.labelled_share import find_root, share_labels, take_all_joints
 from handbench.loop.labelled_training import count_epoch_steps, fit_labelled
@@ -389,8 +388,7 @@ def predict(trained: Trained, depth: Float[Tensor, "frames 1 size size"]) -> Flo
 
 def probe(trained: Trained, crops: CropDataset, learned: CropDataset) -> Numbers:
     """How long it takes, how well it draws test frames, how its GAN is; walks in its latent space (Fig. 1)."""
-    network = build_estimator(trained).eval().to(find_device())
-    return {**probe_crossing(network, crops, learned), "walks": probe_walks(network, crops, learned)}
+    return probe_estimator(build_estimator(trained).eval().to(find_device()), crops, learned)
 
 
 METHODS = {
