@@ -1,8 +1,8 @@
 """The section of crossing: its latent space in pictures, shares of labels, accuracy on three datasets, GAN, time."""
 
 from handbench.conventions import DATASETS
-from handbench.evaluation.claim_crossing import NN_SEARCH, WITHOUT
 from handbench.evaluation.claim_shares import ESTIMATOR, PANELS, SHARES, choose_estimator, name_module
+from handbench.evaluation.claim_shares import RIVALS as BASELINES
 from handbench.evaluation.published import PublishedScore
 from handbench.report.comparisons import build_run_curves
 from handbench.report.crossing_figures import build_shares, build_triplets, build_walk
@@ -20,8 +20,13 @@ from handbench.report.stamps import stamp_results
 from handbench.report.view_errors import build_view_figures
 
 PAPER = "crossing"
-BESIDE = (*WITHOUT, NN_SEARCH)
-"""The lines of Fig. 4 beside the estimator's."""
+OF_SHARES = frozenset(
+    name_module(base, share, epochs=epochs)
+    for base in (ESTIMATOR, *BASELINES)
+    for share in SHARES
+    for epochs in (False, True)
+)
+"""What Fig. 3 is made of; of these the other figures show one estimator alone."""
 PRINTED_SPEED = PrintedSpeed("an i7 of 3.4 GHz", 11.0, 90.9)
 TIMED = "the estimator, from a depth patch to joints"
 RIVALS = {"nyu": ("nyu/feedback",), "icvl": ("icvl/deepprior", "icvl/deepprior-refinement"), "msra": ()}
@@ -45,7 +50,7 @@ def build_section(sources: Sources) -> Section:
             *(build_triplets(*_name_figure_5(dataset), dataset, sources) for dataset in ("nyu", "icvl")),
             build_gan_table("crossing_gan", "The GAN of each training", sources),
             build_speed("crossing_speed", "Section 5: time on a CPU", timed, PRINTED_SPEED, TIMED, sources),
-            *build_view_figures(sources, PAPER, (_name_estimator(sources, "msra"), *BESIDE)),
+            *build_view_figures(sources, PAPER, _leave_out(sources, "msra")),
         ),
     )
 
@@ -54,17 +59,19 @@ def _name_figure_5(dataset: str) -> tuple[str, str]:
     return f"crossing_figure_5_{dataset}", f"crossing, Fig. 5: estimates on {DATASETS[dataset].title}"
 
 
-def _name_estimator(sources: Sources, dataset: str) -> str:
-    """That of most labels of those that were run; shares of labels stand side by side in Fig. 3."""
+def _leave_out(sources: Sources, dataset: str) -> frozenset[str]:
+    """All of Fig. 3 but the estimator of most labels of those that were run."""
     modules = [name_module(ESTIMATOR, share) for share in reversed(SHARES)]
-    return next((one for one in modules if sources.find_results(dataset=dataset, module=one)), ESTIMATOR)
+    kept = next((one for one in modules if sources.find_results(dataset=dataset, module=one)), ESTIMATOR)
+    return OF_SHARES - {kept}
 
 
 def _build_figure_4(sources: Sources, dataset: str) -> Item:
     """This run's modules; published methods beside them only where both were measured on the same labels."""
     name, title = f"crossing_figure_4_{dataset}", f"crossing, Fig. 4, {DATASETS[dataset].title}: accuracy"
-    modules = (_name_estimator(sources, dataset), *BESIDE)
-    pooled = [one for module in modules for one in sources.pool(dataset=dataset, module=module)]
+    leave_out = _leave_out(sources, dataset)
+    found = sources.pool(dataset=dataset, paper=PAPER)
+    pooled = [one for one in found if one.results[0].module not in leave_out]
     if not pooled:
         return Absent(name, title, f"This run: {NOT_RUN}. {NO_NUMBERS}")
     rivals = _score_rivals(sources, dataset, pooled[0].results[0].frames)
