@@ -9,8 +9,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "handbench"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 ORDER = (
-    ("errors", "conventions", "digest", "module_settings", "held_modules", "modules", "module_entries")
-    + ("config", "provenance"),
+    ("errors", "conventions", "digest", "module_settings", "held_modules", "crossing_modules", "modules")
+    + ("module_entries", "config", "provenance"),
     ("geometry",),
     ("hand",),
     ("rendering",),
@@ -22,6 +22,7 @@ ORDER = (
     ("training",),
     ("evaluation",),
     ("report",),
+    ("argument_words",),
     ("arguments",),
     ("cli",),
     ("__main__",),

@@ -249,6 +249,23 @@ def _predict_own(options: argparse.Namespace) -> None:
     print(predict_frames(options.paths, model, source, options.out, reach=reach, pictures=not options.no_pictures))
 
 
+def run_walk(options: argparse.Namespace) -> None:
+    from handbench.report.own_walk import Between, walk_between_files, walk_between_rows
+
+    if options.store:
+        own = ("camera", "centre", "cube", "near", "far")
+        given = [f"--{name}" for name in own if getattr(options, name) is not None]
+        if given or not options.rows:
+            found = f"{given[0]} with it" if given else "--store alone"
+            raise BadInput("walk", expected="--store with --rows", found=found, fix="name two rows of the store")
+        print(walk_between_rows(options.model, options.store, options.rows, options.out))
+        return
+    if options.rows:
+        raise BadInput("walk", expected="--store with --rows", found="--frames", fix="leave --rows out")
+    words = {name: getattr(options, name) for name in ("camera", "centre", "cube", "near", "far")}
+    print(walk_between_files(options.model, options.frames, options.out, Between(**words)))
+
+
 def run_export(options: argparse.Namespace) -> None:
     from handbench.training.export import export
 

@@ -8,6 +8,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from handbench.conventions import LOCALIZED
+from handbench.crossing_modules import (
+    CrossingAlignment,
+    CrossingEstimator,
+    CrossingGan,
+    CrossingPosterior,
+    CrossingVae,
+)
 from handbench.held_modules import (
     HeldHandPredictor,
     HeldHandSynthesizer,
@@ -292,6 +299,41 @@ class HeldLoopModule(_HeldModule):
     settings: HeldLoop = HeldLoop()
 
 
+class CrossingVaeModule(_Module):
+    """The pose VAE."""
+
+    kind: Literal["crossing.vae"]
+    settings: CrossingVae = CrossingVae()
+
+
+class CrossingGanModule(_Module):
+    """The depth GAN."""
+
+    kind: Literal["crossing.gan"]
+    settings: CrossingGan = CrossingGan()
+
+
+class CrossingAlignmentModule(_Module):
+    """What brings both latent spaces together."""
+
+    kind: Literal["crossing.alignment"]
+    settings: CrossingAlignment = CrossingAlignment()
+
+
+class CrossingEstimatorModule(_Module):
+    """Crossing Nets, all together."""
+
+    kind: Literal["crossing.estimator"]
+    settings: CrossingEstimator = CrossingEstimator()
+
+
+class CrossingPosteriorModule(_Module):
+    """The posterior network alone."""
+
+    kind: Literal["crossing.posterior"]
+    settings: CrossingPosterior = CrossingPosterior()
+
+
 Module = (
     NearestNeighbourModule
     | Feedback15PredictorModule
@@ -321,4 +363,9 @@ Module = (
     | HeldHandUpdaterModule
     | HeldObjectUpdaterModule
     | HeldLoopModule
+    | CrossingVaeModule
+    | CrossingGanModule
+    | CrossingAlignmentModule
+    | CrossingEstimatorModule
+    | CrossingPosteriorModule
 )

@@ -103,6 +103,8 @@ class Kind:
     """The part that it can play in another module."""
     needs: tuple[str, ...] = ()
     """The parts that its own `needs` play, in this order."""
+    may_need: tuple[str, ...] = ()
+    """Further parts that it starts from where they are named, behind those."""
     whole: bool = False
     """Its checkpoint holds those of its needs as well, as they are or trained on: it is put together from them."""
     predicts: bool = True

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from handbench.crossing_modules import CROSSING_KINDS
 from handbench.errors import BadInput
 from handbench.held_modules import HELD_KINDS
 from handbench.module_settings import (
@@ -194,6 +195,7 @@ KINDS: dict[str, Kind] = {
     "deepmodel.joint": Kind(DeepModelJoint, "predictor", fitted=True),
     "deepmodel.parameter": Kind(DeepModelParameter, "predictor", fitted=True),
     **HELD_KINDS,
+    **CROSSING_KINDS,
 }
 
 
@@ -206,8 +208,9 @@ def explain_needs(kind: str, needs: Sequence[str]) -> str:
     """Why a kind cannot start from modules of these kinds; empty where it can."""
     one, asked = KINDS[kind], KINDS[kind].needs
     given = tuple(KINDS[needed].gives for needed in needs)
-    if asked != given:
+    if given not in (asked, asked + one.may_need):
         wanted = ", then ".join(f"a {part}" for part in asked) or "nothing"
+        wanted += "".join(f", or with a {part}" for part in one.may_need)
         return f"{kind} needs {wanted}, not {', '.join(given) or 'nothing'}"
     others = [needed for needed in needs if one.trains_needs and method_file(needed) != method_file(kind)]
     if others:

@@ -9,14 +9,12 @@ from torch import Tensor
 
 from handbench.methods.crossing import (
     Batch,
-    Drawn,
     Tasks,
     Terms,
     adversarial_loss,
-    discriminator_terms,
     draw,
-    generator_terms,
     image_reconstruction,
+    iterate,
     latent_prior,
     matching_loss,
     mix_latents,
@@ -149,46 +147,44 @@ def test_eq_7_and_8_are_the_losses_of_their_parts() -> None:
     route.eval(), discriminator.eval()
     batch = make_batch()
     with torch.no_grad():
+        done = iterate(route, discriminator, batch, Tasks())
         drawn = draw(route, batch)
         assert torch.equal(torch.cat(drawn), route(torch.cat([batch.latents, batch.noise])))
-        ours = generator_terms(discriminator, batch, drawn, Tasks())
-        theirs = discriminator_terms(discriminator, batch, drawn, Tasks())
         # In eval mode no image depends on another: one by one they give the same.
         seen, unlabelled, own, mixed = map(discriminator.look, (batch.images, batch.unlabelled, *drawn))
         (to_mixed,), (to_own,) = discriminator.compare([mixed], seen), discriminator.compare([own], seen)
-        real, synthesized = torch.cat([seen, unlabelled]), torch.cat([own, mixed])
+        real, synthesized = (discriminator.describe(torch.cat(two)) for two in ([seen, unlabelled], [own, mixed]))
         smoothness = smoothness_loss(to_mixed, batch.noise - batch.latents, to_own)
-        matching = matching_loss(discriminator.describe(real), discriminator.describe(synthesized))
+        matching = matching_loss(real, synthesized)
         adversarial = adversarial_loss(discriminator.judge(real), discriminator.judge(synthesized))
         reconstruction = image_reconstruction(drawn.own, batch.images)
         posterior = posterior_loss(discriminator.estimate(seen), batch.latents)
-    torch.testing.assert_close(ours, Terms(reconstruction, smoothness, matching))
-    torch.testing.assert_close(theirs, Terms(posterior, smoothness, adversarial))
-    torch.testing.assert_close(ours.total(), reconstruction + smoothness + matching)
-    torch.testing.assert_close(theirs.total(), posterior + smoothness + adversarial)
+    torch.testing.assert_close(done.generator, Terms(reconstruction, smoothness, matching))
+    torch.testing.assert_close(done.discriminator, Terms(posterior, smoothness, adversarial))
+    torch.testing.assert_close(done.generator.total(), reconstruction + smoothness + matching)
+    torch.testing.assert_close(done.discriminator.total(), posterior + smoothness + adversarial)
 
 
-def test_each_side_has_its_own_gradient() -> None:
+def test_each_side_can_be_taught_by_itself_from_one_pass() -> None:
     route, discriminator = make_networks()
-    batch = make_batch()
-    drawn = draw(route, batch)
-    discriminator_terms(discriminator, batch, drawn, Tasks()).total().backward()
-    assert without_gradient(discriminator) == set()
-    assert without_gradient(route) == {name for name, _ in route.named_parameters()}
-    generator_terms(discriminator, batch, drawn, Tasks()).total().backward()
+    done = iterate(route, discriminator, make_batch(), Tasks())
+    done.generator.total().backward(inputs=list(route.parameters()), retain_graph=True)
     assert without_gradient(route) == set()
+    assert without_gradient(discriminator) == {name for name, _ in discriminator.named_parameters()}
+    kept = [one.grad.clone() for one in route.parameters() if one.grad is not None]
+    done.discriminator.total().backward(inputs=list(discriminator.parameters()))
+    assert without_gradient(discriminator) == set()
+    assert all(torch.equal(one.grad, before) for one, before in zip(route.parameters(), kept, strict=True))
 
 
 @pytest.mark.parametrize(("tasks", "silent"), [(Tasks(smoothness=False), "compar"), (Tasks(gan=False), "judg")])
 def test_a_task_that_is_left_out_is_zero_and_teaches_nothing(tasks: Tasks, silent: str) -> None:
     route, discriminator = make_networks()
-    batch = make_batch()
-    drawn = draw(route, batch)
-    for terms in (generator_terms, discriminator_terms):
-        found = terms(discriminator, batch, drawn, tasks)
+    done = iterate(route, discriminator, make_batch(), tasks)
+    for found in (done.generator, done.discriminator):
         assert (found.smoothness == 0) == (not tasks.smoothness)
         assert (found.gan == 0) == (not tasks.gan)
-    found.total().backward()
+    (done.generator.total() + done.discriminator.total()).backward()
     last = {"compar": {"difference.weight"}, "judg": {"verdict.weight", "verdict.bias"}}[silent]
     still = without_gradient(discriminator)
     assert last <= still
@@ -198,11 +194,11 @@ def test_a_task_that_is_left_out_is_zero_and_teaches_nothing(tasks: Tasks, silen
 def test_unlabelled_images_matter_to_the_gan_task_only() -> None:
     route, discriminator = make_networks()
     discriminator.eval()
+    route.eval()
     batch = make_batch()
     other = batch._replace(unlabelled=-batch.unlabelled)
     with torch.no_grad():
-        drawn = draw(route, batch)
-        first, second = (discriminator_terms(discriminator, one, drawn, Tasks()) for one in (batch, other))
+        first, second = (iterate(route, discriminator, one, Tasks()).discriminator for one in (batch, other))
     torch.testing.assert_close(first[:2], second[:2])
     assert (first.gan - second.gan).abs() > 1e-6
 
@@ -210,10 +206,9 @@ def test_unlabelled_images_matter_to_the_gan_task_only() -> None:
 def test_any_number_of_unlabelled_images_and_none() -> None:
     route, discriminator = make_networks()
     batch = make_batch()._replace(unlabelled=torch.zeros(0, 1, SIZE_PX, SIZE_PX))
-    drawn = draw(route, batch)
-    assert isinstance(drawn, Drawn)
-    assert generator_terms(discriminator, batch, drawn, Tasks()).total().isfinite()
-    assert discriminator_terms(discriminator, batch, drawn, Tasks()).total().isfinite()
+    done = iterate(route, discriminator, batch, Tasks())
+    assert done.generator.total().isfinite()
+    assert done.discriminator.total().isfinite()
 
 
 def test_steps_of_algorithm_1_teach_both_sides() -> None:
@@ -229,15 +224,13 @@ def test_steps_of_algorithm_1_teach_both_sides() -> None:
     found = []
     for _ in range(60):
         batch = Batch(images, latents, images.flip(3), mix_latents(latents, 16, generator))
-        drawn = draw(route, batch)
-        theirs = discriminator_terms(discriminator, batch, drawn, Tasks())
-        judging.zero_grad()
-        theirs.total().backward()
-        judging.step()
-        ours = generator_terms(discriminator, batch, drawn, Tasks())
+        ours, theirs, *_ = iterate(route, discriminator, batch, Tasks())
         drawing.zero_grad()
-        ours.total().backward()
+        ours.total().backward(inputs=list(route.parameters()), retain_graph=True)
+        judging.zero_grad()
+        theirs.total().backward(inputs=list(discriminator.parameters()))
         drawing.step()
+        judging.step()
         found.append((theirs.target.item(), theirs.smoothness.item(), ours.target.item()))
     for first, last in zip(found[0], found[-1], strict=True):
         assert last < 0.5 * first

@@ -6,6 +6,7 @@ that epochs over the frames of a batch say which of two made more updates.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from handbench.evaluation.claim_rules import Evidence
@@ -23,14 +24,22 @@ class Training:
     module: str
     epochs: int
     batch: int
+    epoch_steps: int | None = None
+    """More updates than these no epoch makes, however many frames there are."""
 
     @property
     def updates(self) -> float:
-        """In units of the number of frames."""
+        """In units of the number of frames, where no epoch is cut short."""
         return self.epochs / self.batch
 
+    @property
+    def most(self) -> float:
+        """Updates of any number of frames."""
+        return float(self.epochs * self.epoch_steps) if self.epoch_steps else inf
+
     def __str__(self) -> str:
-        return f"{self.module} {self.epochs} epochs in batches of {self.batch}"
+        cut = f", at most {self.epoch_steps} each," if self.epoch_steps else ""
+        return f"{self.module} {self.epochs} epochs{cut} in batches of {self.batch}"
 
 
 def explain_unfinished(found: Sequence[Result] | Sequence[Probe]) -> str:
@@ -45,7 +54,8 @@ def explain_shorter(rival: Training | None, method: Training | None) -> str:
     """Why a rival had less training than the method, or that it is not known; empty where it had as much."""
     if rival is None or method is None:
         return "how long the rivals were trained is not known: the run has no call.json with their settings"
-    if rival.updates < method.updates:
+    # How many frames there were is not known: as many updates of few frames, and of any number.
+    if rival.updates < method.updates or rival.most < method.most:
         return f"the rival was trained by fewer updates: {rival}, {method}"
     return ""
 
@@ -54,7 +64,8 @@ def describe_training(module: str, settings: Mapping[str, Any]) -> Training | No
     """From a module's own settings: the epochs of all its stages together."""
     if "epochs" not in settings or "batch" not in settings:
         return None
-    return Training(module, sum(settings.get("stage_epochs", ())) + settings["epochs"], settings["batch"])
+    epochs = sum(settings.get("stage_epochs", ())) + settings["epochs"]
+    return Training(module, epochs, settings["batch"], settings.get("epoch_steps"))
 
 
 def find_training(evidence: Evidence, module: str) -> Training | None:

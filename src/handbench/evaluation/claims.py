@@ -22,7 +22,6 @@ from handbench.evaluation import (
 )
 from handbench.evaluation.claim_list import CLAIMS, Claim
 from handbench.evaluation.claim_rules import Evidence, Finding, Status
-from handbench.evaluation.claim_waiting import WAITING
 from handbench.evaluation.fits import Fit
 from handbench.evaluation.probes import Probe, group_probes
 from handbench.evaluation.published import Record
@@ -121,19 +120,10 @@ def _group_results(results: Iterable[Result]) -> dict[tuple[str, str], tuple[Res
 def _decide(claim: Claim, evidence: Evidence) -> Finding:
     if evidence.scale == NO_CLAIMS_AT and claim.id not in OF_RECORD:
         return Finding("not-run", f"{NO_CLAIMS_AT} runs only try the wiring: their numbers decide no claim")
-    decide = DECIDERS.get(claim.id)
     try:
-        return decide(evidence) if decide else _say_waiting(claim, evidence)
+        return DECIDERS[claim.id](evidence)
     except BadInput as error:  # results that do not fit together, or a damaged record: the other rows still stand
         return Finding("not-run", str(error))
-
-
-def _say_waiting(claim: Claim, evidence: Evidence) -> Finding:
-    """What a claim without a decider lacks; results that are there but that nothing judges yet are named too."""
-    there = sorted({module for (module, _), found in evidence.results.items() if found[0].paper == claim.paper})
-    beside = f"; of {claim.paper} there is only {', '.join(there)}" if there else ""
-    run = f"{evidence.scale}-{evidence.source}"
-    return Finding("not-run", f"no {run} results of {claim.paper}'s {WAITING[claim.id]}{beside}")
 
 
 def _as_verdict(claim: Claim, finding: Finding, evidence: Evidence) -> Verdict:

@@ -62,6 +62,9 @@ class TrainingRun(Protocol):
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         """Say how it goes: an epoch's numbers at once."""
 
+    def remark(self, text: str) -> None:
+        """Say what whoever reads the results has to know."""
+
     def fit(
         self,
         module: "LightningModule",
@@ -70,8 +73,12 @@ class TrainingRun(Protocol):
         epochs: int,
         batch: int,
         precision: Precision = "float32",
+        epoch_steps: int | None = None,
     ) -> None:
-        """Train a module on batches of resident tensors; after a kill it goes on from its last whole epoch."""
+        """Train a module on batches of resident tensors; after a kill it goes on from its last whole epoch.
+
+        An epoch sees all frames once, or makes so many steps.
+        """
 
 
 @dataclass(frozen=True)

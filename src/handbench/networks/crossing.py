@@ -19,12 +19,12 @@ from handbench.networks.depth_gan import Discriminator, RenderRoute
 from handbench.networks.pose_vae import PoseVae
 
 
-class CrossingNets(nn.Module):
-    """Pose VAE, alignment with generator, and discriminator, on one latent space."""
+class PosteriorNets(nn.Module):
+    """What estimates: the discriminator's posterior task, and the VAE that makes poses of latents."""
 
-    def __init__(self, vae: PoseVae, route: RenderRoute, discriminator: Discriminator, told: int) -> None:
+    def __init__(self, vae: PoseVae, discriminator: Discriminator, told: int) -> None:
         super().__init__()
-        self.vae, self.route, self.discriminator, self.told = vae, route, discriminator, told
+        self.vae, self.discriminator, self.told = vae, discriminator, told
 
     def estimate(self, images: Float[Tensor, "batch 1 size size"]) -> Float[Tensor, "batch latents"]:
         """pos(x) (Eq. 11)."""
@@ -34,10 +34,18 @@ class CrossingNets(nn.Module):
         """Dec(z_y): every joint that was learned."""
         return self.vae.decode(latents)
 
-    def draw(self, latents: Float[Tensor, "batch latents"]) -> Float[Tensor, "batch 1 size size"]:
-        """Gen(Ali(z_y))."""
-        return self.route(latents)
-
     def forward(self, images: Float[Tensor, "batch 1 size size"]) -> Float[Tensor, "batch told 3"]:
         joints: Tensor = self.decode(self.estimate(images))
         return joints[:, : self.told]
+
+
+class CrossingNets(PosteriorNets):
+    """Pose VAE, alignment with generator, and discriminator, on one latent space."""
+
+    def __init__(self, vae: PoseVae, route: RenderRoute, discriminator: Discriminator, told: int) -> None:
+        super().__init__(vae, discriminator, told)
+        self.route = route
+
+    def draw(self, latents: Float[Tensor, "batch latents"]) -> Float[Tensor, "batch 1 size size"]:
+        """Gen(Ali(z_y))."""
+        return self.route(latents)

@@ -125,9 +125,9 @@ class Discriminator(nn.Module):
         """The last hidden layer of the GAN task, whose features the generator matches (Sec. 3.2)."""
         return self.judging(maps)
 
-    def judge(self, maps: Float[Tensor, "batch filters rows rows"]) -> Float[Tensor, "batch"]:
-        """The logit of Dis(x): positive for real."""
-        return self.verdict(self.describe(maps)).squeeze(1)
+    def judge(self, features: Float[Tensor, "batch features"]) -> Float[Tensor, "batch"]:
+        """The logit of Dis(x), from what `describe` gives: positive for real."""
+        return self.verdict(features).squeeze(1)
 
     def compare(
         self,
@@ -142,6 +142,14 @@ class Discriminator(nn.Module):
     def estimate(self, maps: Float[Tensor, "batch filters rows rows"]) -> Float[Tensor, "batch dims"]:
         """pos(x): the shared latent variable (Eq. 11)."""
         return self.posterior(self.estimating(maps))
+
+
+class DepthGan(nn.Module):
+    """Generator and discriminator as they learn from images alone (Sec. 3.2)."""
+
+    def __init__(self, size_px: int, *, seed: int = 0) -> None:
+        super().__init__()
+        self.generator, self.discriminator = Generator(size_px, seed=seed), Discriminator(size_px, seed=seed)
 
 
 def count_doublings(size_px: int) -> int:

@@ -20,10 +20,11 @@ losses on latents would hardly see it beside 20 numbers that the prior holds at 
 at the mean pose, by the bias of its last layer in front of small weights.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from handbench.errors import BadInput
@@ -57,6 +58,7 @@ class PoseVae(nn.Module):
 
     origin_mean: Float[Tensor, "3"]
     origin_deviation: Float[Tensor, "3"]
+    root_joint: Int64[Tensor, ""]
 
     def __init__(self, joints: int, root: int, *, dims: int = POSE_DIMS, hidden: int = 40, seed: int = 0) -> None:
         super().__init__()
@@ -70,6 +72,7 @@ class PoseVae(nn.Module):
         self.log_variance = nn.Linear(hidden, dims)
         self.decoder = _make_hidden(dims, hidden)
         self.output = nn.Linear(hidden, numbers)
+        self.register_buffer("root_joint", torch.tensor(root))
         self.register_buffer("origin_mean", torch.zeros(ORIGIN_DIMS))
         self.register_buffer("origin_deviation", torch.ones(ORIGIN_DIMS))
         initialise_layers(self, last=[self.log_variance, self.output], seed=seed)
@@ -113,3 +116,10 @@ class PoseVae(nn.Module):
 def _make_hidden(inputs: int, outputs: int) -> nn.Sequential:
     # The normalisation takes any bias away again.
     return nn.Sequential(nn.Linear(inputs, outputs, bias=False), nn.BatchNorm1d(outputs), nn.ReLU())
+
+
+def read_vae(state: Mapping[str, Tensor], prefix: str = "") -> PoseVae:
+    """A VAE of the size, and with the root, of the one whose tensors stand in a checkpoint after `prefix`."""
+    joints = len(state[f"{prefix}output.bias"]) // 3 + 1
+    hidden, dims = state[f"{prefix}mean.weight"].shape[::-1]
+    return PoseVae(joints, int(state[f"{prefix}root_joint"]), dims=dims, hidden=hidden)

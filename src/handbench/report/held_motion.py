@@ -1,6 +1,5 @@
 """A sequence of hand and object as a GIF: the start beside the end, frame after frame, drawn with Pillow alone."""
 
-import io
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from handbench.report.frame_sheets import load_font
 from handbench.report.held_frames import HAND, HeldFrames, Window
 from handbench.report.held_pictures import BELOW, LABEL_PX, WIRE, list_shown, open_first
 from handbench.report.items import Absent, Figure, Item
+from handbench.report.motion import TIMES, draw_bones, draw_line, encode_motion, enlarge
 from handbench.report.picture_grid import MIDDLE_PX, Grid, Tile, draw_grid
 from handbench.report.skeleton import CASING, PART_COLOURS
 from handbench.report.sources import Sources
@@ -26,13 +26,8 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
 MOST_FRAMES = 75
-FRAME_MS = 80
 TILE_PX, GAP_PX, MARGIN_PX, HEADER_PX, CAPTION_PX = 288, 10, 12, 40, 26
-TIMES = 2
-"""Drawn so much larger and then made smaller: smooth lines."""
 STILLS = 6
-COLOURS = 128
-"""Of the one palette that all frames share: another each would flicker."""
 HIDDEN_DASHES, DASH = 7, (0.2, 0.8)
 """Of an edge at the back, and which part of each stretch is drawn."""
 
@@ -104,13 +99,13 @@ def _draw_tile(shown: Tile) -> "Image":
     tile = Image.fromarray(shown.picture).resize((edge, edge), Image.Resampling.NEAREST)
     draw, scale = ImageDraw.Draw(tile), edge / len(shown.picture)
 
-    def enlarge(pixels: Float[np.ndarray, "points 3"] | None) -> Float[np.ndarray, "points 3"]:
+    def find(pixels: Float[np.ndarray, "points 3"] | None) -> Float[np.ndarray, "points 3"]:
         assert pixels is not None, "what is held has all three"
-        return np.concatenate([(pixels[:, :2] + 0.5) * scale - 0.5, pixels[:, 2:]], axis=1)
+        return enlarge(pixels, scale)
 
-    _draw_box(draw, enlarge(shown.box_px))
-    _draw_hand(draw, enlarge(shown.pose_px))
-    _mark_labels(draw, enlarge(shown.labels_px))
+    _draw_box(draw, find(shown.box_px))
+    draw_bones(draw, find(shown.pose_px), HAND)
+    _mark_labels(draw, find(shown.labels_px))
     return tile.resize((TILE_PX, TILE_PX), Image.Resampling.LANCZOS)
 
 
@@ -118,30 +113,11 @@ def _draw_box(draw: "ImageDraw", pixels: Float[np.ndarray, "8 3"]) -> None:
     for a, b, hidden in list_edges(pixels):
         first, last = pixels[a, :2], pixels[b, :2]
         if not hidden:
-            _draw_line(draw, first, last, PART_COLOURS[OBJECT], 2.2)
+            draw_line(draw, first, last, PART_COLOURS[OBJECT], 2.2)
             continue
         for dash in range(HIDDEN_DASHES):
             start, end = (first + (last - first) * (dash + part) / HIDDEN_DASHES for part in DASH)
-            _draw_line(draw, start, end, PART_COLOURS[OBJECT], 1.2)
-
-
-def _draw_hand(draw: "ImageDraw", pixels: Float[np.ndarray, "21 3"]) -> None:
-    known = np.isfinite(pixels).all(axis=1)
-    bones = [(a, b) for a, b in HAND.edges if known[a] and known[b]]
-    for a, b in sorted(bones, key=lambda bone: -pixels[list(bone), 2].sum()):
-        part = HAND.parts[b] if HAND.parts[a] == "palm" else HAND.parts[a]
-        _draw_line(draw, pixels[a, :2], pixels[b, :2], PART_COLOURS[part], 2.4)
-    for joint in np.flatnonzero(known).tolist():
-        for radius, colour in ((3.0, CASING), (2.2, PART_COLOURS[HAND.parts[joint]])):
-            draw.circle(tuple(pixels[joint, :2]), TIMES * radius, fill=colour)
-
-
-def _draw_line(
-    draw: "ImageDraw", first: Float[np.ndarray, "2"], last: Float[np.ndarray, "2"], colour: str, width: float
-) -> None:
-    ends = [*first.tolist(), *last.tolist()]
-    for thickness, ink in ((width + 1.4, CASING), (width, colour)):
-        draw.line(ends, fill=ink, width=round(TIMES * thickness))
+            draw_line(draw, start, end, PART_COLOURS[OBJECT], 1.2)
 
 
 def _mark_labels(draw: "ImageDraw", pixels: Float[np.ndarray, "points 3"]) -> None:
@@ -151,21 +127,3 @@ def _mark_labels(draw: "ImageDraw", pixels: Float[np.ndarray, "points 3"]) -> No
         corners = [(u - reach, v), (u, v - reach), (u + reach, v), (u, v + reach), (u - reach, v)]
         for thickness, ink in ((2.6, CASING), (1.3, MARK)):
             draw.line(corners, fill=ink, width=round(TIMES * thickness), joint="curve")
-
-
-def encode_motion(pages: list["Image"]) -> bytes:
-    """A GIF that goes on for ever; the same bytes for the same pages."""
-    from PIL import Image
-
-    chosen = [pages[place] for place in spread_evenly(len(pages), STILLS)]
-    width, height = chosen[0].size
-    column = Image.new("RGB", (width, height * len(chosen)))
-    for place, page in enumerate(chosen):
-        column.paste(page, (0, place * height))
-    palette = column.quantize(COLOURS, method=Image.Quantize.MEDIANCUT)
-    frames = [page.quantize(palette=palette, dither=Image.Dither.NONE) for page in pages]
-    buffer = io.BytesIO()
-    frames[0].save(
-        buffer, format="GIF", save_all=True, append_images=frames[1:], duration=FRAME_MS, loop=0, optimize=False
-    )
-    return buffer.getvalue()

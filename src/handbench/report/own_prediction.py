@@ -102,11 +102,11 @@ def predict_frames(
     is found; or, of ready crops, the cube that they hold. Every file is read before anything is written: one that
     cannot be used is an error, not a frame less.
     """
-    _check_localizer(model, source)
+    check_localizer(model, source)
     if any(path.is_dir() and path.resolve() == out.resolve() for path in paths):
         raise BadInput(out, expected="--out beside the frames", found="their folder", fix="choose another --out")
     files = list_own_files(paths)
-    hands = [_find_hand(_read(file, model, source), model, source, reach) for file in files]
+    hands = [find_hand(read_file(file, model, source), model, source, reach) for file in files]
     joints = scored_skeleton(model.dataset)
     crops = [crop for crop, _ in hands]
     steps_mm, pose_mm = _predict(model, crops, len(joints.names)), _predict_pose(model, crops)
@@ -117,18 +117,20 @@ def predict_frames(
     _write_joints(out, owns, joints.names, model.name)
     for own in owns if pictures else ():
         # Read again: thousands of whole frames would not fit into memory beside one another.
-        write_overlays(_read(own.file, model, source), own, joints, model.name, out)
+        write_overlays(read_file(own.file, model, source), own, joints, model.name, out)
     frames, after = len(owns), len(steps_mm) - 1
     return f"{model.name}: {frames} frame{'s' * (frames != 1)}, {after} iteration{'s' * (after != 1)}, in {out}"
 
 
-def _read(file: Path, model: Model, source: Intrinsics | Centre) -> Frame:
+def read_file(file: Path, model: Model, source: Intrinsics | Centre) -> Frame:
+    """A whole frame, or a ready crop as one."""
     if isinstance(source, Centre):
         return read_own_crop(file, source, model.size_px)
     return read_own_frame(file, source)
 
 
-def _find_hand(frame: Frame, model: Model, source: Intrinsics | Centre, reach: Reach) -> tuple[Crop, Camera]:
+def find_hand(frame: Frame, model: Model, source: Intrinsics | Centre, reach: Reach) -> tuple[Crop, Camera]:
+    """The crop that the model is to see, and the camera that sees it."""
     convention = replace(DATASETS[model.dataset], cube_mm={"": model.cube_mm})
     if isinstance(source, Centre):
         return crop_named_place(frame, convention, model.size_px, source), frame.camera
@@ -139,7 +141,7 @@ def _find_hand(frame: Frame, model: Model, source: Intrinsics | Centre, reach: R
     return crop_named_place(keep_reach(frame, reach), convention, model.size_px, cube), frame.camera
 
 
-def _check_localizer(model: Model, source: Intrinsics | Centre) -> None:
+def check_localizer(model: Model, source: Intrinsics | Centre) -> None:
     """A cube that a person has placed is where the model expects it; a frame has to be localized first."""
     word, _, sha256 = model.centre.partition("-")
     if word == LOCALIZED and model.localizer is None and not isinstance(source, Centre):

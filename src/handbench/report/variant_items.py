@@ -1,4 +1,4 @@
-"""deepmodel and its variants: errors of joints and angles, curves, bars of each angle, impossible hands, speed."""
+"""deepmodel and its variants: errors of joints and angles, curves, bars of each angle, impossible hands."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -20,13 +20,11 @@ from handbench.evaluation.claim_variants import (
     WITHOUT_PHYSICAL,
 )
 from handbench.evaluation.paper_numbers import DEEPMODEL_SECTION_4_1, DEEPMODEL_TABLE_1
-from handbench.evaluation.probes import Probe, describe_device, list_batches
 from handbench.evaluation.results import Result, pool_seeds
 from handbench.evaluation.tables import MEAN
 from handbench.report.comparisons import PRINTED, RECOMPUTED, build_run_curves
 from handbench.report.figures import draw_angle_bars
 from handbench.report.items import Absent, Column, Figure, Item, Table
-from handbench.report.probe_stamps import stamp_probes, tell_seeds
 from handbench.report.sources import HOW_TO_GET, NOT_RUN, Sources
 from handbench.report.stamps import SEPARATOR, stamp_results
 
@@ -50,7 +48,6 @@ FITTED_JOINTS = "Direct joint gives no angles: they are fitted to its joints, as
 CURVES_ONLY = "The paper prints curves and bars without numbers."
 PARTS = ("the hand",) * 3 + tuple(finger for finger in FINGERS for _ in range(4))
 """Of each of ANGLES."""
-PRINTED_DEVICE, PRINTED_MS, PRINTED_FPS = "GTX 960", 8.0, 125.0
 
 
 def build_table_1(name: str, title: str, recomputed_mm: float, sources: Sources, stamp: str) -> Table:
@@ -213,45 +210,6 @@ def _describe_range(module: str, word: str, sources: Sources) -> dict[str, objec
         "frames": sum(one.count for one in blocks) if blocks else np.nan,
         "status": _tell_status(found, blocks),
     }
-
-
-def build_speed(name: str, title: str, sources: Sources) -> Item:
-    """Milliseconds a frame and frames a second of the network with its hand model layer."""
-    probes = sources.find_probes(FULL)
-    printed = f"Printed: {PRINTED_FPS:g} frames a second, about {PRINTED_MS:g} ms a frame on a {PRINTED_DEVICE}."
-    if not probes:
-        return Absent(name, title, f"{sources.not_probed} {printed}")
-    devices: dict[str, list[Probe]] = {}
-    for one in probes:
-        devices.setdefault(describe_device(one), []).append(one)
-    rows: list[dict[str, object]] = [
-        {
-            "where": f"print, {PRINTED_DEVICE}",
-            "batch": np.nan,
-            "words": "not told",
-            "ms": PRINTED_MS,
-            "fps": PRINTED_FPS,
-        }
-    ]
-    for device, timed in devices.items():
-        for batch in list_batches(timed):
-            ms = [one.read("milliseconds", batch, "network") for one in timed]
-            speed = float(np.mean([1000 / value for value in ms]))
-            rows.append(
-                {"where": f"{sources.this_run}, {device}", "batch": int(batch), "ms": np.mean(ms), "fps": speed}
-            )
-    columns = (
-        Column("where", "timed on"),
-        Column("batch", "frames in a batch", decimals=0, otherwise="words"),
-        Column("ms", "a frame takes, ms", decimals=3),
-        Column("fps", "frames a second", decimals=1),
-    )
-    notes = (
-        "Medians over repeated calls of the network and its hand model layer; a batch's time is divided by its frames. "
-        "The paper's network ran on the GPU and its layer on the CPU.",
-        f"Timed on the crops of {tell_seeds(probes)}",
-    )
-    return Table(name, title, pd.DataFrame(rows), columns, stamp_probes(sources, probes), notes)
 
 
 def list_results(sources: Sources, modules: Iterable[str]) -> list[Result]:

@@ -1,6 +1,6 @@
 """Error against the direction a hand faces, for every module that was measured on MSRA."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -20,9 +20,10 @@ from handbench.report.stamps import stamp_results
 ANGLES = (("yaw", YAW_BINS_DEG), ("pitch", PITCH_BINS_DEG))
 
 
-def build_view_figures(sources: Sources, paper: str) -> tuple[Item, ...]:
-    """One figure a module of the paper that was measured on MSRA."""
-    return tuple(_build_figure(sources, one) for one in sources.pool(dataset="msra", paper=paper))
+def build_view_figures(sources: Sources, paper: str, leave_out: Collection[str] = ()) -> tuple[Item, ...]:
+    """One figure a module of the paper that was measured on MSRA, but for those that are left out."""
+    pooled = sources.pool(dataset="msra", paper=paper)
+    return tuple(_build_figure(sources, one) for one in pooled if one.results[0].module not in leave_out)
 
 
 def bin_errors(sources: Sources, pooled: Pooled) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """One training run as a method sees it: the seed, a place for the numbers of an epoch, a way to train a module."""
 
 import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +41,7 @@ class Fit:
         self.poses = poses
         self.shown: dict[str, float] = {}
         """The last value of everything that was logged."""
+        self.remarks: list[str] = []
         self._stopped: list[bool] = []
         self._folder = folder / RESUME
         self._place = self._folder / key
@@ -58,6 +60,11 @@ class Fit:
         self._log(metrics, step)
         self.shown.update(metrics)
 
+    def remark(self, text: str) -> None:
+        """Say it at once; at the end it stands in the card and in the line that tells what was done."""
+        print(text, file=sys.stderr, flush=True)
+        self.remarks.append(text)
+
     def fit(
         self,
         module: "LightningModule",
@@ -66,6 +73,7 @@ class Fit:
         epochs: int,
         batch: int,
         precision: Precision = "float32",
+        epoch_steps: int | None = None,
     ) -> None:
         """Train on batches of resident tensors; of several fits of one training each goes on by itself."""
         # Lightning takes seconds to load; what has nothing to fit does not wait for it.
@@ -74,7 +82,15 @@ class Fit:
         self._fits += 1
         place = self._place / str(self._fits)
         history = run_epochs(
-            module, data, epochs=epochs, batch=batch, seed=self.seed, place=place, tell=self.log, precision=precision
+            module,
+            data,
+            epochs=epochs,
+            batch=batch,
+            seed=self.seed,
+            place=place,
+            tell=self.log,
+            precision=precision,
+            epoch_steps=epoch_steps,
         )
         held_back = [metrics[VALIDATION] for metrics in history if VALIDATION in metrics]
         if held_back:

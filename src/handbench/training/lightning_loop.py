@@ -35,13 +35,14 @@ def run_epochs(
     place: Path,
     tell: Tell,
     precision: Precision = "float32",
+    epoch_steps: int | None = None,
 ) -> list[dict[str, float]]:
     """Train on batches of `data` (first axis: frames), each an index into what is already in memory, the GPU's if used.
 
     `place` holds the file to go on from after a kill; `tell` takes the numbers of each epoch. Returned are those of all
     epochs, whoever trained them.
     """
-    order = BatchOrder(len(next(iter(data.values()))), batch, seed)
+    order = BatchOrder(len(next(iter(data.values()))), batch, seed, epoch_steps)
     # A generator of its own: the loader would draw from the one that dropout and augmentation draw from.
     apart = torch.Generator()
     # Its advertisements and its list of devices would be all that a log holds.
@@ -103,20 +104,24 @@ class Resident(Dataset[dict[str, Tensor]]):
 class BatchOrder:
     """Rows of every batch of an epoch, in an order that the seed and the epoch give; a last short batch is left out.
 
-    With fewer frames than a batch there is one batch of all.
+    With fewer frames than a batch there is one batch of all. Where an epoch has a number of `steps`, the frames come in
+    a new order as often as it takes.
     """
 
-    def __init__(self, frames: int, batch: int, seed: int) -> None:
+    def __init__(self, frames: int, batch: int, seed: int, steps: int | None = None) -> None:
         self.frames, self.batch, self.seed = frames, min(batch, frames), seed
+        self.steps = steps or self.frames // self.batch
         self.ask_epoch: Callable[[], int] = lambda: 0
 
     def __iter__(self) -> Iterator[Int64[Tensor, "batch"]]:
         generator = torch.Generator().manual_seed(_mix(self.seed, self.ask_epoch()))
-        rows = torch.randperm(self.frames, generator=generator)
-        yield from rows[: len(self) * self.batch].split(self.batch)
+        whole = self.frames // self.batch
+        for given in range(0, self.steps, whole):
+            rows = torch.randperm(self.frames, generator=generator)
+            yield from rows[: min(whole, self.steps - given) * self.batch].split(self.batch)
 
     def __len__(self) -> int:
-        return self.frames // self.batch
+        return self.steps
 
 
 class EpochSeed(Callback):

@@ -19,6 +19,21 @@ EVEN = "even"
 
 
 @dataclass(frozen=True)
+class WalkPictures:
+    """A walk through the latent space of crossing, from one frame to another: image and pose of every point."""
+
+    rows: Int64[np.ndarray, "2"]
+    """Places of both frames in the published list."""
+    camera: UInt8[np.ndarray, "2 size size"]
+    drawn: UInt8[np.ndarray, "points size size"]
+    poses_px: Float32[np.ndarray, "points joints 3"]
+    """Column, row and depth in the patch of the point's own cube."""
+    cube_mm: Float32[np.ndarray, "points"]
+    rendered: UInt8[np.ndarray, "points size size"] | None = None
+    """The hand that takes each pose; None where nobody knows whose hand it is."""
+
+
+@dataclass(frozen=True)
 class Pictures:
     """Test frames as the camera saw them, and of each some poses with the image that the synthesizer draws of them."""
 
@@ -40,10 +55,15 @@ class Pictures:
     image_mm: Float32[np.ndarray, "frames steps"]
     """Root mean square of the difference over the whole patch: what image-based optimisation makes small."""
     cube_mm: Float32[np.ndarray, "frames"]
+    walk: WalkPictures | None = None
+    """Of a module with a latent space."""
 
 
 ARRAYS = ("rows", "camera", "drawn", "truth_px", "poses_px", "pose_mm", "hand_mm", "image_mm", "cube_mm")
 WORDS = ("chosen", "steps")
+OF_A_WALK = ("rows", "camera", "drawn", "poses_px", "cube_mm", "rendered")
+WALK = "walk_"
+"""What the names of a walk's arrays begin with."""
 
 
 def as_levels(depth: Float[np.ndarray, "*images size size"]) -> UInt8[np.ndarray, "*images size size"]:
@@ -59,7 +79,8 @@ def as_depth_mm(levels: UInt8[np.ndarray, "*shape"], cube_mm: float) -> Float32[
 def save_pictures(path: Path, pictures: Pictures) -> None:
     arrays = {name: getattr(pictures, name) for name in ARRAYS}
     words = {name: np.array(getattr(pictures, name)) for name in WORDS}
-    write_arrays(path, arrays | words)
+    walk = {f"{WALK}{name}": getattr(pictures.walk, name) for name in OF_A_WALK} if pictures.walk else {}
+    write_arrays(path, arrays | words | {name: array for name, array in walk.items() if array is not None})
 
 
 def read_pictures(path: Path, sha256: str) -> Pictures:
@@ -72,7 +93,9 @@ def read_pictures(path: Path, sha256: str) -> Pictures:
         if missing := {*ARRAYS, *WORDS} - {*file}:
             raise _refuse(path, f"no {min(missing)} in it")
         read: dict[str, Any] = {name: file[name] for name in ARRAYS}
-        return Pictures(**read | {name: tuple(file[name].tolist()) for name in WORDS})
+        walk = {name: file[f"{WALK}{name}"] for name in OF_A_WALK if f"{WALK}{name}" in file}
+        words = {name: tuple(file[name].tolist()) for name in WORDS}
+        return Pictures(**read | words, walk=WalkPictures(**walk) if walk else None)
 
 
 def _refuse(path: Path, found: str) -> BadInput:

@@ -4,6 +4,7 @@ Frames are not picked by hand. Some stand at even distances; of a module that st
 those at fixed shares of the frames, ordered by the error of the predictor.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,7 +61,8 @@ def take_pictures(trained: Trained, crops: CropDataset) -> Pictures:
         poses = {TRUTH: shown["joints"], **make_impossible(shown["joints"], joints)}
     else:
         poses = take_steps(trained, shown["depth"]) if synthesizer else {}
-    return assemble(rows.astype(np.int64), choice.words, poses, synthesizer, shown)
+    drawn = [apply(synthesizer, pose)[:, 0] for pose in poses.values()] if synthesizer else []
+    return assemble(rows.astype(np.int64), choice.words, poses, drawn, shown)
 
 
 def build_part(trained: Trained, part: str) -> nn.Module:
@@ -99,16 +101,13 @@ def assemble(
     rows: Int64[np.ndarray, "frames"],
     chosen: tuple[str, ...],
     poses: dict[str, Tensor],
-    synthesizer: nn.Module | None,
+    images: Sequence[Float[Tensor, "frames size size"]],
     shown: Data,
 ) -> Pictures:
-    """Frames first, with what is to be read below each picture."""
+    """Frames first, with what is to be read below each picture; `images` are drawn of the poses."""
     depth, half_mm = shown["depth"][:, 0].float(), shown["cube_mm"][:, None, None] / 2
-    if synthesizer is None:
-        steps, drawn = shown["joints"][None][:0], depth[None][:0]
-    else:
-        steps = torch.stack([*poses.values()])
-        drawn = torch.stack([apply(synthesizer, pose)[:, 0] for pose in steps])
+    steps = torch.stack([*poses.values()]) if poses else shown["joints"][None][:0]
+    drawn = torch.stack([*images]) if images else depth[None][:0]
     difference_mm = (drawn - depth) * half_mm
     hand = depth < BACKGROUND
     hand_mm = (difference_mm.abs() * hand).sum(dim=(2, 3)) / hand.sum(dim=(1, 2))

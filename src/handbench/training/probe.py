@@ -9,10 +9,12 @@ import torch
 from handbench.datasets.lock import hold_alone
 from handbench.datasets.torch_dataset import CropDataset, open_crops
 from handbench.errors import BadInput
-from handbench.methods import load_method
+from handbench.methods import Trained, load_method
 from handbench.modules import KINDS
 from handbench.provenance import read_place
 from handbench.training.checkpoint import load_checkpoint
+from handbench.training.latent_pictures import WITH_LATENTS, take_latent_pictures
+from handbench.training.picture_file import Pictures
 from handbench.training.pictures import take_pictures
 from handbench.training.predict import check_store, check_unseen
 from handbench.training.probe_file import divide_numbers, save_probe
@@ -45,7 +47,7 @@ def probe(folder: Path, store: Path, learned: Path, out: Path, *, threads: int =
         torch.set_num_threads(threads)
         with torch.no_grad():
             numbers, arrays = divide_numbers(ask(checkpoint.trained, crops, known_crops))
-            pictures = take_pictures(checkpoint.trained, crops)
+            pictures = _take_pictures(checkpoint.trained, crops, known_crops)
         place = read_place(out)
         content = {key: card[key] for key in _OF_THE_CHECKPOINT} | {
             "dataset": crops.store.card["protocol"]["dataset"],
@@ -57,6 +59,12 @@ def probe(folder: Path, store: Path, learned: Path, out: Path, *, threads: int =
         }
         save_probe(out, content, pictures, arrays)
     return f"{card['module']}: probed on {len(crops):,} frames of {store}"
+
+
+def _take_pictures(trained: Trained, crops: CropDataset, learned: CropDataset) -> Pictures:
+    if trained.kind == WITH_LATENTS:
+        return take_latent_pictures(trained, crops, learned)
+    return take_pictures(trained, crops)
 
 
 def _check_truth(folder: Path, card: Mapping[str, Any], truth: Path | None) -> None:

@@ -64,7 +64,7 @@ def train(job: Job, store: Path, out: Path, *, call: Path | None = None, log_mod
         held = needs if KINDS[job.kind].whole else []
         # Of what is only put together, every part must have come to its end.
         converged = fit.converged if fit.shown else all(one.card["converged"] is True for one in held)
-        save_checkpoint(out, state, card | {"converged": converged}, parts=held)
+        save_checkpoint(out, state, card | {"converged": converged, "remarks": fit.remarks}, parts=held)
         tracked.log_file(out / CARD)
         fit.forget()
         if log_model:
@@ -74,7 +74,7 @@ def train(job: Job, store: Path, out: Path, *, call: Path | None = None, log_mod
     if not fit.shown:
         return f"{job.module} put together from {', '.join(one.card['module'] for one in needs)}"
     shown = ", ".join(f"{name} {value:.4g}" for name, value in fit.shown.items())
-    return f"{job.module} trained on {len(crops):,} frames: {shown}"
+    return "; ".join([f"{job.module} trained on {len(crops):,} frames: {shown}", *fit.remarks])
 
 
 def _describe(job: Job, settings: dict[str, Any], crops: CropDataset, needs: Sequence[Checkpoint]) -> dict[str, Any]:

@@ -1,0 +1,235 @@
+"""Tables of crossing: errors at every share of labels, without single tasks, walks, and how the GAN fared."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from handbench.conventions import DATASETS
+from handbench.evaluation.claim_crossing import (
+    TIMES_MEDIAN,
+    TIMES_RECONSTRUCTION,
+    WITHOUT,
+    measure_depth,
+    measure_jumps,
+)
+from handbench.evaluation.claim_shares import (
+    ESTIMATOR,
+    PANELS,
+    PRETRAINED,
+    RIVALS,
+    SCRATCH,
+    SHARES,
+    choose_estimator,
+    name_module,
+)
+from handbench.evaluation.probes import Probe
+from handbench.evaluation.results import Result, compare_results, pool_seeds
+from handbench.report.items import Absent, Column, Item, Table
+from handbench.report.loop_items import tell_results
+from handbench.report.probe_stamps import stamp_probes, tell_seeds
+from handbench.report.sources import NOT_RUN, Sources
+from handbench.report.stamps import stamp_results
+
+OURS = "crossing"
+METHODS = {
+    OURS: (ESTIMATOR, False),
+    RIVALS[SCRATCH]: (SCRATCH, False),
+    RIVALS[PRETRAINED]: (PRETRAINED, False),
+    f"{RIVALS[SCRATCH]}, equal epochs": (SCRATCH, True),
+    f"{RIVALS[PRETRAINED]}, equal epochs": (PRETRAINED, True),
+}
+"""Rows and lines of Fig. 3: the module's name without its share, and whether it made as many epochs, not updates."""
+NO_NUMBERS = "The paper prints curves without numbers."
+BASELINES = (
+    "Baselines are the posterior network alone, trained on the labelled frames, from scratch or with the first two "
+    "layers of a GAN's discriminator: by as many updates as crossing, or in as many epochs, which of fewer frames are "
+    "fewer updates, as the paper compares them."
+)
+_KEYS = ("crossing", "scratch", "pretrained", "scratch_epochs", "pretrained_epochs")
+"""Of METHODS, in the columns of the table."""
+
+
+def find_methods(sources: Sources, dataset: str, share: int) -> dict[str, tuple[Result, ...]]:
+    """Those of METHODS that were run at a share on a data set; the whole has one number of updates and epochs."""
+    found = {}
+    for word, (base, epochs) in METHODS.items():
+        module = name_module(base, share, epochs=epochs)
+        results = sources.find_results(dataset=dataset, module=module)
+        if results and not (epochs and module == base):
+            found[word] = results
+    return found
+
+
+def build_share_table(name: str, title: str, sources: Sources) -> Item:
+    """A row a data set and share; crossing beside both baselines."""
+    places = [(dataset, share) for dataset in PANELS for share in SHARES if find_methods(sources, dataset, share)]
+    if not places:
+        return Absent(name, title, f"This run: {NOT_RUN}. {NO_NUMBERS}")
+    rows = [_describe_share(sources, dataset, share) for dataset, share in places]
+    group = sources.this_run
+    columns = [
+        Column("dataset", "data set"),
+        Column("share_percent", "frames with labels, %", decimals=0),
+        Column("crossing_mm", "crossing, mm", group, decimals=2, otherwise="crossing_status"),
+    ]
+    for key, word in zip(_KEYS[1:3], RIVALS.values(), strict=True):
+        beside = f"{group}: {word}, equal updates"
+        columns += [
+            Column(f"{key}_mm", "mean, mm", beside, decimals=2, otherwise=f"{key}_status"),
+            Column(f"{key}_less_mm", "crossing less that, mm", beside, decimals=2, signed=True),
+            Column(f"{key}_low_mm", "95 % interval, mm", beside, decimals=2, high=f"{key}_high_mm"),
+        ]
+    columns += [
+        Column(f"{key}_mm", f"{word}, mm", f"{group}: equal epochs", decimals=2, otherwise=f"{key}_status")
+        for key, word in zip(_KEYS[3:], RIVALS.values(), strict=True)
+    ]
+    results = [one for place in places for found in find_methods(sources, *place).values() for one in found]
+    notes = (NO_NUMBERS, BASELINES, *_tell_unfinished(results), *sources.caution)
+    return Table(name, title, pd.DataFrame(rows), tuple(columns), stamp_results(results), notes)
+
+
+def _describe_share(sources: Sources, dataset: str, share: int) -> dict[str, object]:
+    found = find_methods(sources, dataset, share)
+    row: dict[str, object] = {"dataset": DATASETS[dataset].title, "share_percent": share}
+    for key, word in zip(_KEYS, METHODS, strict=True):
+        results = found.get(word, ())
+        row[f"{key}_mm"] = pool_seeds(results).interval.mean if results else np.nan
+        whole = key.endswith("epochs") and share == SHARES[-1]
+        row[f"{key}_status"] = "run" if results else "as updates" if whole else NOT_RUN
+        row[f"{key}_seeds"] = " ".join(str(one.seed) for one in results)
+        row |= {f"{key}_{part}_mm": number for part, number in _subtract(found.get(OURS, ()), results).items()}
+    return row
+
+
+def _subtract(ours: Sequence[Result], theirs: Sequence[Result]) -> Mapping[str, float]:
+    """The first less the second, where both were run with the same seeds."""
+    if not ours or not theirs or [one.seed for one in ours] != [one.seed for one in theirs]:
+        return dict.fromkeys(("less", "low", "high"), np.nan)
+    difference = compare_results(ours, theirs).difference
+    return {"less": difference.mean, "low": difference.low, "high": difference.high}
+
+
+def _tell_unfinished(results: Sequence[Result]) -> tuple[str, ...]:
+    unsure = dict.fromkeys(f"{one.module} on {one.dataset}" for one in results if not one.converged)
+    return (f"Stopped while the validation error still fell: {', '.join(unsure)}.",) if unsure else ()
+
+
+def build_task_table(name: str, title: str, sources: Sources) -> Item:
+    """The estimator, and the same without one of its tasks (Sec. 5.2)."""
+    words = {ESTIMATOR: "all tasks", **WITHOUT}
+    found = {module: sources.find_results(dataset="nyu", module=module) for module in words}
+    results = [one for group in found.values() for one in group]
+    if not results:
+        return Absent(name, title, f"This run: {NOT_RUN}. {NO_NUMBERS}")
+    rows = []
+    for module, word in words.items():
+        pooled = pool_seeds(found[module]).interval if found[module] else None
+        less = _subtract(found[module], found[ESTIMATOR] if module != ESTIMATOR else ())
+        rows.append(
+            {
+                "method": word,
+                "mean_mm": pooled.mean if pooled else np.nan,
+                "mean_low_mm": pooled.low if pooled else np.nan,
+                "mean_high_mm": pooled.high if pooled else np.nan,
+                "status": "run" if pooled else NOT_RUN,
+                **{f"{part}_mm": number for part, number in less.items()},
+            }
+        )
+    group = sources.this_run
+    columns = (
+        Column("method", "trained with"),
+        Column("mean_mm", "mean, mm", group, decimals=2, otherwise="status"),
+        Column("mean_low_mm", "95 % interval, mm", group, decimals=2, high="mean_high_mm"),
+        Column("less_mm", "less all tasks, mm", group, decimals=2, signed=True),
+        Column("low_mm", "95 % interval of that, mm", group, decimals=2, high="high_mm"),
+    )
+    notes = (NO_NUMBERS, tell_results(results), *_tell_unfinished(results), *sources.caution)
+    return Table(name, title, pd.DataFrame(rows), columns, stamp_results(results), notes)
+
+
+def build_walk_table(name: str, title: str, sources: Sources) -> Item:
+    """Steps and images of every walk of the first seed, and the worst of each seed in the notes."""
+    found = sources.find_probes(choose_estimator(sources.find_probes, "nyu"))
+    probes = [one for one in found if "walks" in one.numbers]
+    if not probes:
+        return Absent(name, title, f"{sources.not_probed} The paper shows one walk.")
+    first = probes[0]
+    reconstruction = float(first.read("reconstruction", "test"))
+    rows = [
+        {
+            "walk": f"{walk['from']} to {walk['to']}",
+            "median_mm": float(np.median(walk["steps_mm"])),
+            "largest_mm": float(np.max(walk["steps_mm"])),
+            "jump": jump,
+            "depth_error": depth,
+            "times": depth / reconstruction,
+        }
+        for walk, jump, depth in zip(first.read("walks"), measure_jumps(first), measure_depth(first), strict=True)
+    ]
+    group = f"{sources.this_run}, seed {first.seed}"
+    columns = (
+        Column("walk", "frames"),
+        Column("median_mm", "median step, mm", group, decimals=2),
+        Column("largest_mm", "largest step, mm", group, decimals=2),
+        Column("jump", "times the median", group, decimals=2),
+        Column("depth_error", "drawn depth off the decoded pose", group, decimals=4),
+        Column("times", "times the reconstruction error", group, decimals=2),
+    )
+    seeds = ", ".join(f"{max(measure_jumps(one)):.2f}" for one in probes)
+    notes = (
+        "A step is that of the joint that moves farthest from one point to the next, inside the cube. Depth is in half "
+        "cube edges, the mean absolute difference over all pixels; the decoded pose is a hand fitted to the training "
+        "labels that takes it, rendered with its forearm.",
+        f"Reconstruction error of {tell_seeds([first])[:-1]}: {reconstruction:.4f}. Asked for: steps of at most "
+        f"{TIMES_MEDIAN:g} times the median, depth within {TIMES_RECONSTRUCTION:g} times that error.",
+        f"Largest step over the median in the worst walk of each seed of {first.module}: {seeds}.",
+        *sources.caution,
+    )
+    return Table(name, title, pd.DataFrame(rows), columns, stamp_probes(sources, probes), notes)
+
+
+def build_gan_table(name: str, title: str, sources: Sources) -> Item:
+    """Whether the GAN draws images that differ, and whether its discriminator tells them: every estimator probed."""
+    probes = [one for one in _list_estimators(sources) if "gan" in one.numbers]
+    if not probes:
+        return Absent(name, title, f"{sources.not_probed} The paper does not say how its GAN fared.")
+    rows = [_describe_gan(one) for one in probes]
+    group = sources.this_run
+    columns = (
+        Column("module", "module"),
+        Column("dataset", "data set"),
+        Column("seed", "seed", decimals=0),
+        Column("spread_real", "of real images", f"{group}: deviation of a pixel", decimals=3),
+        Column("spread_drawn", "of drawn ones", f"{group}: deviation of a pixel", decimals=3),
+        Column("accuracy_percent", "told right, %", f"{group}: discriminator", decimals=1),
+        Column("health", "the GAN", group),
+    )
+    collapsed = [f"{row['module']} on {row['dataset']}, seed {row['seed']}" for row in rows if row["health"] != "sound"]
+    notes = (
+        "The deviation is that over the images of a batch: a generator that draws one image whatever it is asked for "
+        "has none. A discriminator that tells all images right teaches the generator nothing, one that tells half of "
+        "them cannot tell any.",
+        f"Collapsed: {'; '.join(collapsed)}." if collapsed else "None has collapsed.",
+        *sources.caution,
+    )
+    return Table(name, title, pd.DataFrame(rows), columns, stamp_probes(sources, probes), notes)
+
+
+def _list_estimators(sources: Sources) -> list[Probe]:
+    """At every share, and without single tasks."""
+    modules = [*(name_module(ESTIMATOR, share) for share in SHARES), *WITHOUT]
+    return [one for module in modules for dataset in PANELS for one in sources.find_probes(module, dataset)]
+
+
+def _describe_gan(probe: Probe) -> dict[str, object]:
+    gan = probe.read("gan")
+    return {
+        "module": probe.module,
+        "dataset": DATASETS[probe.dataset].title,
+        "seed": probe.seed,
+        "spread_real": gan["spread_real"],
+        "spread_drawn": gan["spread_drawn"],
+        "accuracy_percent": 100 * gan["accuracy"],
+        "health": "collapsed" if gan["collapsed"] else "sound",
+    }
