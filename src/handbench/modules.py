@@ -210,7 +210,7 @@ def explain_needs(kind: str, needs: Sequence[str]) -> str:
     given = tuple(KINDS[needed].gives for needed in needs)
     if given not in (asked, asked + one.may_need):
         wanted = ", then ".join(f"a {part}" for part in asked) or "nothing"
-        wanted += "".join(f", or with a {part}" for part in one.may_need)
+        wanted += "".join(f", or a {part} with it" for part in one.may_need)
         return f"{kind} needs {wanted}, not {', '.join(given) or 'nothing'}"
     others = [needed for needed in needs if one.trains_needs and method_file(needed) != method_file(kind)]
     if others:

@@ -15,6 +15,7 @@ from handbench.loop.adversarial_training import AdversarialTraining, Health, Ste
 from handbench.loop.augmentation import CropBatch
 from handbench.loop.crossing_measures import measure_statistics
 from handbench.loop.labelled_share import choose_labelled, share_labels, take_all_joints
+from handbench.modules import explain_needs
 from handbench.networks.crossing import CrossingNets, PosteriorNets
 from handbench.networks.depth_gan import Discriminator
 from handbench.training import lightning_loop
@@ -144,6 +145,16 @@ def test_labels_of_another_share_are_refused(place: Path, tmp_path: Path) -> Non
     for module in ("alignment", "estimator", "posterior"):
         with pytest.raises(BadInput, match=r"learned from 0\.5 of the labels, found one of 0\.3; name the one"):
             train(make_job(module, place, labelled_share=0.5), place / "train", tmp_path / module)
+
+
+def test_a_posterior_may_start_from_a_gan_and_from_nothing_else() -> None:
+    assert explain_needs("crossing.posterior", ["crossing.vae"]) == ""
+    assert explain_needs("crossing.posterior", ["crossing.vae", "crossing.gan"]) == ""
+    wrong = explain_needs("crossing.posterior", ["crossing.vae", "crossing.alignment"])
+    assert wrong == "crossing.posterior needs a vae, or a gan with it, not vae, alignment"
+    assert (
+        explain_needs("crossing.alignment", ["crossing.vae"]) == "crossing.alignment needs a vae, then a gan, not vae"
+    )
 
 
 @pytest.mark.parametrize("module", ["estimator", "posterior", "pretrained"])

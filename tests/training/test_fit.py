@@ -165,6 +165,19 @@ def test_fewer_frames_than_a_batch_are_one_batch() -> None:
     assert [len(batch) for batch in BatchOrder(3, 64, 0)] == [3]
 
 
+def test_an_epoch_of_a_number_of_steps_sees_frames_again_or_leaves_some_out() -> None:
+    # Two whole batches a pass, in a new order each time.
+    batches = list(BatchOrder(FRAMES, BATCH, 0, 5))
+    assert [len(batch) for batch in batches] == [8] * 5
+    assert len(BatchOrder(FRAMES, BATCH, 0, 5)) == 5
+    passes = [torch.cat(batches[first : first + 2]).tolist() for first in (0, 2, 4)]
+    assert [len(set(one)) for one in passes] == [16, 16, 8]
+    assert passes[0] != passes[1]
+    assert torch.equal(torch.cat(list(BatchOrder(FRAMES, BATCH, 0))), torch.cat(batches[:2]))
+    assert torch.equal(next(iter(BatchOrder(FRAMES, BATCH, 0, 1))), batches[0])
+    assert [len(batch) for batch in BatchOrder(3, 64, 0, 4)] == [3] * 4
+
+
 if __name__ == "__main__":
     folder, last = Path(sys.argv[1]), int(sys.argv[2])
     weights, told = train(folder, stop_after=last if last >= 0 else None)
