@@ -6,6 +6,7 @@ from pathlib import Path
 
 from handbench import __version__
 from handbench.conventions import DATASETS, HANDOBJECT, RECORDED
+from handbench.own_arguments import add_own_frames
 
 TRACEBACK = "HANDBENCH_TRACEBACK"
 LEAST_PX, MOST_PX = 16, 512
@@ -264,24 +265,7 @@ def _add_predict(commands: argparse._SubParsersAction) -> None:
     source.add_argument("--model", type=Path, metavar="CHECKPOINT", help="folder of `handbench train` to use")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for what is predicted")
     _add_true_objects(parser)
-    own = parser.add_argument_group("of your own depth images (--model)")
-    own.add_argument(
-        "--camera",
-        nargs="+",
-        metavar="C",
-        help=f"a dataset whose camera it is ({', '.join(DATASETS)}), or FX FY CX CY in pixels (default: the model's)",
-    )
-    own.add_argument("--centre", type=float, nargs=3, metavar=("X", "Y", "Z"), help="of a ready crop's cube, mm")
-    own.add_argument("--cube", type=float, metavar="MM", help="edge of the cube around the hand (default: the model's)")
-    own.add_argument(
-        "--localizer",
-        type=Path,
-        metavar="CHECKPOINT",
-        help="of a model that learned from localized crops: the localizer",
-    )
-    own.add_argument("--near", type=float, metavar="MM", help="nearest depth at which a hand is looked for (200)")
-    own.add_argument("--far", type=float, metavar="MM", help="farthest (1500)")
-    own.add_argument("--no-pictures", action="store_true", help="joints alone")
+    add_own_frames(parser)
 
 
 def _add_export(commands: argparse._SubParsersAction) -> None:
