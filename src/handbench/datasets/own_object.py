@@ -32,7 +32,11 @@ def parse_object(word: str) -> OwnObject:
     shape, _, text = word.partition(":")
     count, make = _MAKERS.get(shape, (0, None))
     numbers = text.split("x")
-    if make is None or len(numbers) != count or not all(re.fullmatch(r"\d+(\.\d+)?", number) for number in numbers):
+    if (
+        make is None
+        or len(numbers) != count
+        or not all(re.fullmatch(r"[0-9]+(\.[0-9]+)?", number) for number in numbers)
+    ):
         raise BadInput("object", expected=OBJECT_WORDS, found=repr(word), fix="for example --object box:60x40x120")
     edges_mm = [float(number) for number in numbers]
     least_mm, most_mm = EDGES_MM

@@ -292,9 +292,7 @@ def put_together(
         check_cubes(predictor, drawer)
         # A renderer draws what is held, a network what it has learned.
         draw = build_renderer(drawer, kind) if drawer.kind == RENDERER else drawer.build()
-        sides[target] = Parts(
-            localizer.build(), predictor.build(), draw, updaters[target], predictor.settings.cube_mm
-        )
+        sides[target] = Parts(localizer.build(), predictor.build(), draw, updaters[target], predictor.settings.cube_mm)
     return HandObjectLoop(
         make_hand_side(sides["hand"], size_px), make_object_side(sides["object"], size_px, kind), iterations, recrop
     )

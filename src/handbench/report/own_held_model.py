@@ -94,7 +94,9 @@ def load_held_model(checkpoint: Checkpoint, cube_mm: float | None, word: str | N
             folder, expected=f"a model of both poses: {', '.join(BUILDERS)}", found=trained.kind, fix="name one"
         )
     if word is None:
-        raise BadInput(folder, expected=f"--object with what the hand holds: {OBJECT_WORDS}", found="none", fix="add it")
+        raise BadInput(
+            folder, expected=f"--object with what the hand holds: {OBJECT_WORDS}", found="none", fix="add it"
+        )
     held = parse_object(word)
     cube = read_edge(card["centre"]["strategy"]) if cube_mm is None else require_edge(cube_mm)
     network = build_for(trained, held.solid.kind)
