@@ -213,10 +213,19 @@ def test_localized_crops_have_a_function_of_their_own(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["c", "--store", "s", "--object", "box:60x40x120"], "expected --model with --object, found --store; leave --obj"),
-        (["c", "--store", "s", "--left-hand"], "expected --model with --left-hand, found --store; leave --left-hand out"),
+        (
+            ["c", "--store", "s", "--object", "box:60x40x120"],
+            "expected --model with --object, found --store; leave",
+        ),
+        (
+            ["c", "--store", "s", "--left-hand"],
+            "expected --model with --left-hand, found --store",
+        ),
         (["--model", "m", "--object", "box:60x40x120"], "expected depth images, found none; name them before --camera"),
-        (["f", "--model", "m", "--object", "sphere:60", "--truth", "t"], "expected --store with --truth, found --model"),
+        (
+            ["f", "--model", "m", "--object", "sphere:60", "--truth", "t"],
+            "expected --store with --truth, found --model",
+        ),
     ],
 )
 def test_what_is_held_belongs_to_own_frames(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -226,13 +235,43 @@ def test_what_is_held_belongs_to_own_frames(words: list[str], said: str, capsys:
 
 
 def test_own_frames_hand_their_words_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    loaded = stand_in(monkeypatch, "handbench.report.own_prediction", "load_model", Recorder(answer="model"))
-    stand_in(monkeypatch, "handbench.report.own_prediction", "name_source", Recorder(answer="source"))
-    made = stand_in(monkeypatch, "handbench.report.own_prediction", "predict_frames", Recorder(answer="done"))
-    words = ["predict", "a.png", "--model", "m", "--object", "sphere:60", "--left-hand", "--no-pictures", "--out", "out"]
+    import handbench.report.own_prediction as own
+
+    loaded, made = Recorder(answer="model"), Recorder(answer="done")
+    for name, recorder in (
+        ("load_model", loaded),
+        ("name_source", Recorder(answer="source")),
+        ("predict_frames", made),
+    ):
+        monkeypatch.setattr(own, name, recorder)
+    words = [
+        "predict",
+        "a.png",
+        "--model",
+        "m",
+        "--object",
+        "sphere:60",
+        "--left-hand",
+        "--no-pictures",
+        "--out",
+        "out",
+    ]
     assert main(words) == 0
     assert loaded.calls == [((Path("m"), None), {"localizer": None, "held": "sphere:60", "left": True})]
-    assert made.calls == [(([Path("a.png")], "model", "source", Path("out")), {"reach": Reach(), "pictures": False})]
+    told = {"reach": Reach(), "pictures": False}
+    assert made.calls == [(([Path("a.png")], "model", "source", Path("out")), told)]
+
+
+@pytest.mark.parametrize("kind", ["handobject.loop", "handobject.single", "feedback15.updater", "image_search"])
+def test_a_model_that_cannot_be_logged_is_told_before_its_training(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", kind, "--store", str(tmp_path), "--out", str(tmp_path / "out"), "--log-model"]
+    assert main(words) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("handbench: --log-model: expected a model of a picture alone: nearest_neighbour, ")
+    assert line.endswith(f"found {kind}; leave --log-model out: the checkpoint holds the whole model")
+    assert not (tmp_path / "out").exists()
 
 
 def test_crop_of_an_empty_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

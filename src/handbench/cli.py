@@ -60,9 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def name_function(options: argparse.Namespace) -> str:
     """The word of the function that runs a subcommand.
 
-    With a localizer that is one of its own: its digest knows networks, on which no other crop may depend. Nor does
-    what hands hold have a say in other predictions.
+    With a localizer that is one of its own: its digest knows networks, on which no other crop may depend. Nor has
+    what hands hold a say in other predictions, nor the logging of a model in its training.
     """
+    if options.command == "train" and options.log_model:
+        return "train_logged"
     if options.command == "predict" and (options.object or options.left_hand):
         return "predict_held"
     asked = {"crop": ("localizer", "store"), "predict": ("localizer",)}.get(options.command, ())
@@ -211,6 +213,16 @@ def run_train(options: argparse.Namespace) -> None:
         poses=options.poses,
     )
     print(train(job, options.store, options.out, call=options.call, log_model=options.log_model))
+
+
+def run_train_logged(options: argparse.Namespace) -> None:
+    from handbench.modules import KINDS
+    from handbench.training.checkpoint import load_checkpoint
+    from handbench.training.graphs import require_loggable
+
+    if options.kind in KINDS:
+        require_loggable(options.kind, [load_checkpoint(folder).card["kind"] for folder in options.needs])
+    run_train(options)
 
 
 def run_predict(options: argparse.Namespace) -> None:

@@ -30,6 +30,7 @@ from handbench.methods.handobject import (
 from handbench.report.own_held_model import HeldModel
 from handbench.report.own_prediction import load_model, name_source, predict_frames
 from handbench.training.checkpoint import load_checkpoint
+from handbench.training.export import export
 from handbench.training.predict import predict
 from handbench.training.prediction_file import read_card, read_corners, read_steps
 from handbench.training.probe import probe
@@ -236,6 +237,21 @@ def test_a_network_draws_what_it_has_learned(held: Held) -> None:
     assert load_model(place, held="box:60x40x120")
     with pytest.raises(BadInput, match="a cuboid, for a loop whose object is drawn by a network, found a sphere"):
         load_model(place, held="sphere:60")
+
+
+def test_the_single_network_is_exported_and_no_other_kind(held: Held, tmp_path: Path) -> None:
+    for part in ("loop", "rotation", "hand_localizer", "object_renderer"):
+        with pytest.raises(BadInput, match=rf"expected one of .*handobject\.single.* found handobject\.{part}; export"):
+            export(held.folder / part, tmp_path / "model.onnx")
+    onnxruntime = pytest.importorskip("onnxruntime", reason="the export extra is not installed")
+    pytest.importorskip("onnxscript", reason="the export extra is not installed")
+    export(held.folder / "single", tmp_path / "model.onnx")
+    depth = open_crops(store=held.learned).tensors()["depth"][:5]
+    (points,) = onnxruntime.InferenceSession(tmp_path / "model.onnx").run(["joints"], {"depth": depth.numpy()})
+    network = load_checkpoint(held.folder / "single").trained.build().network
+    with torch.no_grad():
+        np.testing.assert_allclose(points, network(depth).numpy(), atol=1e-5)
+    assert points.shape == (5, 29, 3)
 
 
 def test_a_mirrored_module_sees_what_an_unmirrored_one_sees_of_right_hands(held: Held, tmp_path: Path) -> None:
