@@ -17,6 +17,7 @@ from handbench.held_modules import (
     HeldObjectRenderer,
     HeldObjectSynthesizer,
     HeldRotation,
+    HeldShown,
     HeldSingle,
     HeldUpdater,
 )
@@ -292,6 +293,13 @@ class HeldLoopModule(_HeldModule):
     settings: HeldLoop = HeldLoop()
 
 
+class HeldShownModule(_HeldModule):
+    """The same for an object that no test set has."""
+
+    kind: Literal["handobject.shown"]
+    settings: HeldShown = HeldShown()
+
+
 Module = (
     NearestNeighbourModule
     | Feedback15PredictorModule
@@ -321,4 +329,5 @@ Module = (
     | HeldHandUpdaterModule
     | HeldObjectUpdaterModule
     | HeldLoopModule
+    | HeldShownModule
 )

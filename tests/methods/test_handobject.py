@@ -16,7 +16,13 @@ from handbench.evaluation.evaluate import evaluate
 from handbench.geometry.patch_frame import points_to_mm
 from handbench.loop.augmentation import CropBatch
 from handbench.loop.crop_data import Data, as_batch
-from handbench.loop.held_data import divide_by_person, find_middle, find_sizes_mm, held_of, keep_middle, list_symmetries
+from handbench.loop.held_data import (
+    divide_by_person,
+    find_middle,
+    held_of,
+    keep_middle,
+    list_symmetries,
+)
 from handbench.loop.held_object import straighten
 from handbench.loop.held_view import Seen, make_hand_view, make_object_view, view_whole
 from handbench.loop.localizer_training import localizer_loss
@@ -27,27 +33,14 @@ from handbench.methods.handobject import (
     rotation_loss,
     single_loss,
 )
-from handbench.report.own_held_model import HeldModel
-from handbench.report.own_prediction import load_model, name_source, predict_frames
 from handbench.training.checkpoint import load_checkpoint
-from handbench.training.export import export
 from handbench.training.predict import predict
 from handbench.training.prediction_file import read_card, read_corners, read_steps
 from handbench.training.probe import probe
 from handbench.training.probe_file import read_probe
-from handbench.training.tested_frames import prepare_frames
 from handbench.training.train import train
-from tests.methods.held_fixtures import NEEDS, RENDERED, SIZE, UPDATERS, Held, make_held
+from tests.methods.held_fixtures import NEEDS, RENDERED, SIZE, UPDATERS, Held
 from tests.methods.killed_training import train_with_kills
-
-
-@pytest.fixture(scope="module")
-def held(tmp_path_factory: pytest.TempPathFactory) -> Held:
-    """Every part of the loop, trained for an epoch or two."""
-    made = make_held(tmp_path_factory.mktemp("held"))
-    for part in (*RENDERED, *UPDATERS, "loop", "single", "rotation"):
-        made.train(part)
-    return made
 
 
 @pytest.fixture(scope="module")
@@ -192,66 +185,6 @@ def test_the_loop_predicts_both_in_the_axes_of_the_left_hand(held: Held, tmp_pat
     assert (away_mm < 500).all()
     result = evaluate(file, "dexter", "loop", true_objects=held.truth, out=tmp_path / "e").as_dict()
     assert len(result["run"]["hand_object"]["steps"]) == 3
-
-
-def test_an_own_frame_gives_what_it_gives_in_a_store(held: Held, tmp_path: Path) -> None:
-    """A depth file, its camera, a left hand and the box: the poses of that frame among the tested ones."""
-    predict([held.folder / "loop"], held.tested, tmp_path, truth=held.truth)
-    file, crops = tmp_path / "predictions.npz", open_crops(store=held.tested)
-    labelled = prepare_frames(crops, load_checkpoint(held.folder / "loop").card, held.truth)
-    word = "box:" + "x".join(f"{edge:.3f}" for edge in find_sizes_mm(labelled, {})[4])
-    model = load_model(held.folder / "loop", held=word, left=True)
-    depth = held.folder / "dexter" / "raw" / "data" / crops.store.names[4]
-    predict_frames([depth], model, name_source(model, ["dexter"], None), tmp_path / "own", pictures=False)
-    points = json.loads((tmp_path / "own" / "joints.json").read_text())["frames"][0]["iterations"]
-    corners = read_corners(file, read_card(file) or {})
-    assert corners is not None
-    for step in range(3):
-        joints_mm = np.array([joint["xyz"] for joint in points[step]["joints"].values()])
-        np.testing.assert_allclose(joints_mm, read_steps(file)[step, 4], atol=0.5)
-        box_mm = np.array([corner["xyz"] for corner in points[step]["object"]["corners"].values()])
-        np.testing.assert_allclose(box_mm, corners[step, 4], atol=0.5)
-
-
-def test_what_an_own_frame_asks_for(held: Held) -> None:
-    place = held.folder / "loop"
-    for word, drawn in (("box:60x40x120", 5), ("sphere:60", 1), ("cylinder:40x90", 1)):
-        model = load_model(place, held=word)
-        assert isinstance(model, HeldModel)
-        assert len(model.network.object.drawer.solids) == drawn
-    for words, said in (
-        ({}, "expected --object with what the hand holds: box:AxBxC, .* found none"),
-        ({"held": "box:60"}, "expected box:AxBxC"),
-        ({"held": "box:60x40x120", "localizer": place}, "a model of a hand alone with --localizer"),
-    ):
-        with pytest.raises(BadInput, match=said):
-            load_model(place, **words)
-    with pytest.raises(BadInput, match=r"a model of both poses: .*, found handobject\.hand_localizer"):
-        load_model(held.folder / "hand_localizer", held="box:60x40x120")
-
-
-def test_a_network_draws_what_it_has_learned(held: Held) -> None:
-    held.train("object_synthesizer")
-    drawn = tuple("object_synthesizer" if part == "object_renderer" else part for part in NEEDS["loop"])
-    place = held.train("loop", "drawn_by_network", needs=drawn)
-    assert load_model(place, held="box:60x40x120")
-    with pytest.raises(BadInput, match="a cuboid, for a loop whose object is drawn by a network, found a sphere"):
-        load_model(place, held="sphere:60")
-
-
-def test_the_single_network_is_exported_and_no_other_kind(held: Held, tmp_path: Path) -> None:
-    for part in ("loop", "rotation", "hand_localizer", "object_renderer"):
-        with pytest.raises(BadInput, match=rf"expected one of .*handobject\.single.* found handobject\.{part}; export"):
-            export(held.folder / part, tmp_path / "model.onnx")
-    onnxruntime = pytest.importorskip("onnxruntime", reason="the export extra is not installed")
-    pytest.importorskip("onnxscript", reason="the export extra is not installed")
-    export(held.folder / "single", tmp_path / "model.onnx")
-    depth = open_crops(store=held.learned).tensors()["depth"][:5]
-    (points,) = onnxruntime.InferenceSession(tmp_path / "model.onnx").run(["joints"], {"depth": depth.numpy()})
-    network = load_checkpoint(held.folder / "single").trained.build().network
-    with torch.no_grad():
-        np.testing.assert_allclose(points, network(depth).numpy(), atol=1e-5)
-    assert points.shape == (5, 29, 3)
 
 
 def test_a_mirrored_module_sees_what_an_unmirrored_one_sees_of_right_hands(held: Held, tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ from handbench.held_modules import (
     HeldObjectRenderer,
     HeldObjectSynthesizer,
     HeldRotation,
+    HeldShown,
     HeldSingle,
     HeldUpdater,
 )
@@ -73,6 +74,7 @@ from handbench.loop.held_model import (
 )
 from handbench.loop.held_object import find_pose
 from handbench.loop.held_probe import probe_held
+from handbench.loop.held_shown import show_held
 from handbench.loop.held_synthesizing import DrawnTraining, PartlySeenTraining, cut_hands, draw_objects
 from handbench.loop.held_training import collect_points, fit_held
 from handbench.loop.held_updating import fit_held_updater
@@ -310,7 +312,7 @@ def check_cubes(predictor: Trained, drawer: Trained) -> None:
         )
 
 
-def begin_loop(crops: CropDataset, settings: HeldLoop, run: TrainingRun) -> State:
+def begin_loop(crops: CropDataset, settings: HeldLoop | HeldShown, run: TrainingRun) -> State:
     """The checkpoint holds the parts; of its own the loop has nothing to learn."""
     crops_of = {one.settings.recrop for one in run.needs[-2:]}
     if len(crops_of) > 1:
@@ -349,6 +351,11 @@ def probe_loop(trained: Trained, crops: CropDataset, learned: CropDataset) -> Nu
     return probe_held(build_loop(trained).to(find_device()), gather_tested(crops, trained.settings.boxes_mm))
 
 
+def probe_shown(trained: Trained, crops: CropDataset, learned: CropDataset) -> Numbers:
+    """Poses of rendered frames that no part has learned from (Fig. 15); those of the test hold no such object."""
+    return show_held(build_loop(trained, find_kind(learned)).eval().to(find_device()), learned)
+
+
 BUILDERS: dict[str, Callable[[Trained, str], nn.Module]] = {
     "handobject.loop": build_loop,
     "handobject.rotation": build_rotation,
@@ -373,4 +380,5 @@ METHODS = {
     "hand_updater": Method(partial(train_updater, target="hand"), partial(build_updater, target="hand")),
     "object_updater": Method(partial(train_updater, target="object"), partial(build_updater, target="object")),
     "loop": Method(begin_loop, build_loop, probe=probe_loop),
+    "shown": Method(begin_loop, build_loop, probe=probe_shown),
 }

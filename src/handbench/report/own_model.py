@@ -97,5 +97,7 @@ def place_own_crops(crops: Sequence[Crop], camera: Camera) -> CropBatch:
     """The crops of one camera with the pinholes of their patches."""
     centre_mm, cube_mm = stack_cubes(crops)
     patch_from_image = np.stack([crop.patch_from_image for crop in crops]).astype(np.float32)
-    numbers = (torch.from_numpy(array) for array in (centre_mm, cube_mm, patch_from_image))
-    return place_crops(stack_depth(crops), *numbers, camera)
+    edges = torch.from_numpy(cube_mm)
+    return place_crops(
+        stack_depth(crops), torch.from_numpy(centre_mm), edges, torch.from_numpy(patch_from_image), camera
+    )

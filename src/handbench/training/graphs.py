@@ -6,6 +6,7 @@ from pathlib import Path
 from torch import nn
 
 from handbench.errors import BadInput
+from handbench.loop.held_model import Single
 from handbench.methods import Trained
 from handbench.modules import KINDS
 
@@ -54,7 +55,4 @@ def require_loggable(kind: str, parts: Sequence[str]) -> None:
 def pick_network(trained: Trained) -> nn.Module:
     """What goes from a picture to joints, on the CPU; of hand and object to joints and corners, as the network says."""
     model = trained.build().cpu()
-    if trained.kind != HELD_PICTURE:
-        return model
-    network: nn.Module = model.network
-    return network
+    return model.network if isinstance(model, Single) else model
