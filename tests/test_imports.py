@@ -22,6 +22,7 @@ ORDER = (
     ("training",),
     ("evaluation",),
     ("report",),
+    ("own_arguments",),
     ("arguments",),
     ("cli",),
     ("__main__",),

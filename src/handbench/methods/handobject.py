@@ -47,11 +47,12 @@ from handbench.held_modules import (
 )
 from handbench.loop.crop_data import find_device
 from handbench.loop.drawn_object import DrawnObject
-from handbench.loop.hand_object_iteration import HandObjectLoop, Recrop, SynthesizedPatch
+from handbench.loop.hand_object_iteration import HandObjectLoop, HandSide, ObjectSide, Parts, Recrop, SynthesizedPatch
 from handbench.loop.held_data import (
     BOX_CORNERS,
     CORNER_POINTS,
     JOINTS,
+    MIDDLE_JOINT,
     TARGETS,
     Target,
     divide_by_person,
@@ -64,13 +65,10 @@ from handbench.loop.held_data import (
 )
 from handbench.loop.held_model import (
     POINTS_OF,
-    Parts,
     RotationSide,
     Single,
     Started,
     Still,
-    make_hand_side,
-    make_object_side,
 )
 from handbench.loop.held_object import find_pose
 from handbench.loop.held_probe import probe_held
@@ -207,7 +205,7 @@ def build_rotation(trained: Trained, kind: str = TESTED) -> Started:
         hand_localizer.build(), hand_predictor.build(), nn.Identity(), Still(JOINTS), hand_predictor.settings.cube_mm
     )
     box = Parts(object_localizer.build(), network, nn.Identity(), Still(BOX_CORNERS), trained.settings.cube_mm)
-    return Started(make_hand_side(hand, size_px), make_object_side(box, size_px, kind, RotationSide))
+    return Started(HandSide(hand, size_px, MIDDLE_JOINT), RotationSide(box, size_px, list_symmetries(kind)))
 
 
 def single_loss(network: nn.Module, seen: Seen, *, kind: str) -> Float[Tensor, ""]:
@@ -295,9 +293,8 @@ def put_together(
         # A renderer draws what is held, a network what it has learned.
         draw = build_renderer(drawer, kind) if drawer.kind == RENDERER else drawer.build()
         sides[target] = Parts(localizer.build(), predictor.build(), draw, updaters[target], predictor.settings.cube_mm)
-    return HandObjectLoop(
-        make_hand_side(sides["hand"], size_px), make_object_side(sides["object"], size_px, kind), iterations, recrop
-    )
+    hand = HandSide(sides["hand"], size_px, MIDDLE_JOINT)
+    return HandObjectLoop(hand, ObjectSide(sides["object"], size_px, list_symmetries(kind)), iterations, recrop)
 
 
 def check_cubes(predictor: Trained, drawer: Trained) -> None:
