@@ -14,6 +14,7 @@ from handbench import __version__
 from handbench.argument_words import LEAST_PX, MOST_PX
 from handbench.cli import main
 from handbench.config import schema
+from handbench.datasets.own_hand import Reach
 from handbench.errors import BadInput
 
 SUBCOMMANDS = ("synthesize", "download", "doctor", "render", "crop", "show")
@@ -207,6 +208,70 @@ def test_localized_crops_have_a_function_of_their_own(monkeypatch: pytest.Monkey
     assert listed.calls == [(("nyu", Path("raw"), "test"), {})]
     told = {"size_px": 64, "out": Path("there"), "allow_skips": 0, "jobs": 2}
     assert made.calls == [(("frames", Path("loc"), Path("com")), told)]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["c", "--store", "s", "--object", "box:60x40x120"],
+            "expected --model with --object, found --store; leave",
+        ),
+        (
+            ["c", "--store", "s", "--left-hand"],
+            "expected --model with --left-hand, found --store",
+        ),
+        (["--model", "m", "--object", "box:60x40x120"], "expected depth images, found none; name them before --camera"),
+        (
+            ["f", "--model", "m", "--object", "sphere:60", "--truth", "t"],
+            "expected --store with --truth, found --model",
+        ),
+    ],
+)
+def test_what_is_held_belongs_to_own_frames(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", *words, "--out", "out"]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"handbench: predict: {said}")
+
+
+def test_own_frames_hand_their_words_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    import handbench.report.own_prediction as own
+
+    loaded, made = Recorder(answer="model"), Recorder(answer="done")
+    for name, recorder in (
+        ("load_model", loaded),
+        ("name_source", Recorder(answer="source")),
+        ("predict_frames", made),
+    ):
+        monkeypatch.setattr(own, name, recorder)
+    words = [
+        "predict",
+        "a.png",
+        "--model",
+        "m",
+        "--object",
+        "sphere:60",
+        "--left-hand",
+        "--no-pictures",
+        "--out",
+        "out",
+    ]
+    assert main(words) == 0
+    assert loaded.calls == [((Path("m"), None), {"localizer": None, "held": "sphere:60", "left": True})]
+    told = {"reach": Reach(), "pictures": False}
+    assert made.calls == [(([Path("a.png")], "model", "source", Path("out")), told)]
+
+
+@pytest.mark.parametrize("kind", ["handobject.loop", "handobject.single", "feedback15.updater", "image_search"])
+def test_a_model_that_cannot_be_logged_is_told_before_its_training(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", kind, "--store", str(tmp_path), "--out", str(tmp_path / "out"), "--log-model"]
+    assert main(words) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("handbench: --log-model: expected a model of a picture alone: nearest_neighbour, ")
+    assert line.endswith(f"found {kind}; leave --log-model out: the checkpoint holds the whole model")
+    assert not (tmp_path / "out").exists()
 
 
 def test_crop_of_an_empty_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,6 +23,7 @@ ORDER = (
     ("evaluation",),
     ("report",),
     ("argument_words",),
+    ("own_arguments",),
     ("arguments",),
     ("cli",),
     ("__main__",),

@@ -13,7 +13,8 @@ from handbench.argument_words import (
     parse_positive,
     parse_size,
 )
-from handbench.conventions import DATASETS, HANDOBJECT, RECORDED, SYNTHESIZED
+from handbench.conventions import HANDOBJECT, RECORDED, SYNTHESIZED
+from handbench.own_arguments import add_camera, add_own_frames
 
 TRACEBACK = "HANDBENCH_TRACEBACK"
 
@@ -274,15 +275,7 @@ def _add_predict(commands: argparse._SubParsersAction) -> None:
     source.add_argument("--model", type=Path, metavar="CHECKPOINT", help="folder of `handbench train` to use")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for what is predicted")
     _add_true_objects(parser)
-    own = parser.add_argument_group("of your own depth images (--model)")
-    _add_own_frames(own)
-    own.add_argument(
-        "--localizer",
-        type=Path,
-        metavar="CHECKPOINT",
-        help="of a model that learned from localized crops: the localizer",
-    )
-    own.add_argument("--no-pictures", action="store_true", help="joints alone")
+    add_own_frames(parser)
 
 
 def _add_walk(commands: argparse._SubParsersAction) -> None:
@@ -296,7 +289,7 @@ def _add_walk(commands: argparse._SubParsersAction) -> None:
         "--rows", type=parse_natural, nargs=2, metavar=("FROM", "TO"), help="places in the list of the store's frames"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for walk.png and walk.gif")
-    _add_own_frames(parser.add_argument_group("of your own depth images (--frames)"))
+    add_camera(parser.add_argument_group("of your own depth images (--frames)"))
 
 
 def _add_export(commands: argparse._SubParsersAction) -> None:
@@ -358,21 +351,6 @@ def _add_drawing(parser: argparse.ArgumentParser) -> None:
         "--renderer", choices=("auto", "software", "opengl"), default="auto", help="what draws the depth"
     )
     _add_jobs(parser)
-
-
-def _add_own_frames(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--camera",
-        nargs="+",
-        metavar="C",
-        help=f"a dataset whose camera it is ({', '.join(DATASETS)}), or FX FY CX CY in pixels (default: the model's)",
-    )
-    group.add_argument("--centre", type=float, nargs=3, metavar=("X", "Y", "Z"), help="of a ready crop's cube, mm")
-    group.add_argument(
-        "--cube", type=float, metavar="MM", help="edge of the cube around the hand (default: the model's)"
-    )
-    group.add_argument("--near", type=float, metavar="MM", help="nearest depth at which a hand is looked for (200)")
-    group.add_argument("--far", type=float, metavar="MM", help="farthest (1500)")
 
 
 def _add_true_objects(parser: argparse.ArgumentParser) -> None:

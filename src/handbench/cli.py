@@ -60,8 +60,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def name_function(options: argparse.Namespace) -> str:
     """The word of the function that runs a subcommand.
 
-    With a localizer that is one of its own: its digest knows networks, on which no other crop may depend.
+    With a localizer that is one of its own: its digest knows networks, on which no other crop may depend. Nor has
+    what hands hold a say in other predictions, nor the logging of a model in its training.
     """
+    if options.command == "train" and options.log_model:
+        return "train_logged"
+    if options.command == "predict" and (options.object or options.left_hand):
+        return "predict_held"
     asked = {"crop": ("localizer", "store"), "predict": ("localizer",)}.get(options.command, ())
     localized = getattr(options, "centre", None) == LOCALIZED or any(getattr(options, name) for name in asked)
     return f"{options.command}_localized" if localized else str(options.command)
@@ -210,6 +215,16 @@ def run_train(options: argparse.Namespace) -> None:
     print(train(job, options.store, options.out, call=options.call, log_model=options.log_model))
 
 
+def run_train_logged(options: argparse.Namespace) -> None:
+    from handbench.modules import KINDS
+    from handbench.training.checkpoint import load_checkpoint
+    from handbench.training.graphs import require_loggable
+
+    if options.kind in KINDS:
+        require_loggable(options.kind, [load_checkpoint(folder).card["kind"] for folder in options.needs])
+    run_train(options)
+
+
 def run_predict(options: argparse.Namespace) -> None:
     if not options.paths:
         # --camera takes every word behind it, files too.
@@ -236,11 +251,24 @@ def run_predict_localized(options: argparse.Namespace) -> None:
     _predict_own(options)
 
 
+def run_predict_held(options: argparse.Namespace) -> None:
+    if not options.model:
+        given = "--object" if options.object else "--left-hand"
+        raise BadInput("predict", expected=f"--model with {given}", found="--store", fix=f"leave {given} out")
+    if not options.paths:
+        fix = "name them before --camera: handbench predict depth.png --model handobject --object box:60x40x120"
+        raise BadInput("predict", expected="depth images", found="none", fix=fix)
+    if options.truth:
+        raise BadInput("predict", expected="--store with --truth", found="--model", fix="leave --truth out")
+    _predict_own(options)
+
+
 def _predict_own(options: argparse.Namespace) -> None:
     from handbench.datasets.own_hand import choose_reach
     from handbench.report.own_prediction import load_model, name_source, predict_frames
 
-    model = load_model(options.model, options.cube, options.localizer)
+    asked = {"localizer": options.localizer, "held": options.object, "left": options.left_hand}
+    model = load_model(options.model, options.cube, **asked)
     source = name_source(model, options.camera, options.centre)
     if options.centre and not options.near == options.far is None:
         fix = "leave --near and --far out: a ready crop holds the hand already"

@@ -114,6 +114,13 @@ class HeldLoop(KnowsBoxes):
     """Sec. 6.3."""
 
 
+class HeldShown(Settings):
+    """Algorithm 1 for an object that no test set has (feedback19 Fig. 15), shown on frames of persons apart."""
+
+    iterations: Annotated[int, Field(ge=1)] = 2
+    """Sec. 6.3."""
+
+
 _LOCATED = ("hand localizer", "object localizer", "held hand predictor")
 _STARTED = (*_LOCATED, "object predictor", "held hand synthesizer", "object synthesizer")
 _LOOP = (*_STARTED, "held hand updater", "object updater")
@@ -137,4 +144,5 @@ HELD_KINDS: dict[str, Kind] = {
     "handobject.hand_updater": Kind(HeldUpdater, "held hand updater", _STARTED, predicts=False, renders=True),
     "handobject.object_updater": Kind(HeldUpdater, "object updater", _STARTED, predicts=False, renders=True),
     "handobject.loop": Kind(HeldLoop, "held pose", _LOOP, whole=True, probes=True, renders=True),
+    "handobject.shown": Kind(HeldShown, "shown pose", _LOOP, whole=True, predicts=False, probes=True, renders=True),
 }

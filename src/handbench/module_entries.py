@@ -24,6 +24,7 @@ from handbench.held_modules import (
     HeldObjectRenderer,
     HeldObjectSynthesizer,
     HeldRotation,
+    HeldShown,
     HeldSingle,
     HeldUpdater,
 )
@@ -334,6 +335,13 @@ class CrossingPosteriorModule(_Module):
     settings: CrossingPosterior = CrossingPosterior()
 
 
+class HeldShownModule(_HeldModule):
+    """The same for an object that no test set has."""
+
+    kind: Literal["handobject.shown"]
+    settings: HeldShown = HeldShown()
+
+
 Module = (
     NearestNeighbourModule
     | Feedback15PredictorModule
@@ -368,4 +376,5 @@ Module = (
     | CrossingAlignmentModule
     | CrossingEstimatorModule
     | CrossingPosteriorModule
+    | HeldShownModule
 )

@@ -1,7 +1,6 @@
 """A frame with hand and box and nothing else, and Algorithm 1 with parts that know the truth of it."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from handbench.geometry.patch_frame import PatchFrame, frame_cube, points_to_cub
 from handbench.geometry.symmetry import find_symmetry
 from handbench.loop.augmentation import CropBatch
 from handbench.loop.drawn_object import DrawnObject
-from handbench.loop.hand_object_iteration import HandObjectLoop, HandSide, ObjectSide, Placed, Recrop, Step
+from handbench.loop.hand_object_iteration import HandObjectLoop, HandSide, ObjectSide, Parts, Placed, Recrop, Step
 from handbench.loop.held_object import Held, settle_corners
 from handbench.loop.localization import find_offsets
 from handbench.rendering.zbuffer import render_each, render_layers
@@ -99,27 +98,22 @@ class Stage:
         noise = torch.randn(1, 29, 3, generator=torch.manual_seed(0)) / 8
         # 15 and 12 mm beside the truth.
         beside = [scene.joints_mm[MIDDLE_MCP] + [9.0, -12.0, 0.0], scene.box.centre_mm + [-8.0, 4.0, 8.0]]
-        hand: dict[str, Any] = {"cube_mm": HAND_MM, "size_px": SIZE, "middle_joint": MIDDLE_MCP}
-        self.loop = HandObjectLoop(
-            HandSide(
-                Says(find_offset(beside[0], self.crops)),
-                Says(noise[:, :21]),
-                self.hand_drawer,
-                Knowing(self.joints_mm, self.hand_drawer, share),
-                **hand,
-            ),
-            ObjectSide(
-                Says(find_offset(beside[1], self.crops)),
-                Says(points_to_cube(self.corners_mm, self.frame_of_object(beside[1])) + noise[:, 21:]),
-                self.object_drawer,
-                Knowing(self.corners_mm, self.object_drawer, share),
-                cube_mm=OBJECT_MM,
-                size_px=SIZE,
-                symmetries=symmetries,
-            ),
-            iterations,
-            recrop,
+        hand = Parts(
+            Says(find_offset(beside[0], self.crops)),
+            Says(noise[:, :21]),
+            self.hand_drawer,
+            Knowing(self.joints_mm, self.hand_drawer, share),
+            HAND_MM,
         )
+        box = Parts(
+            Says(find_offset(beside[1], self.crops)),
+            Says(points_to_cube(self.corners_mm, self.frame_of_object(beside[1])) + noise[:, 21:]),
+            self.object_drawer,
+            Knowing(self.corners_mm, self.object_drawer, share),
+            OBJECT_MM,
+        )
+        sides = HandSide(hand, SIZE, MIDDLE_MCP), ObjectSide(box, SIZE, symmetries)
+        self.loop = HandObjectLoop(*sides, iterations, recrop)
         self.beside_mm = [torch.from_numpy(one).float()[None] for one in beside]
 
     def frame_of_object(self, centre_mm: np.ndarray) -> PatchFrame:

@@ -16,6 +16,7 @@ from handbench.loop.hand_object_iteration import (
     HandObjectLoop,
     HandSide,
     ObjectSide,
+    Parts,
     Placed,
     Recrop,
     Step,
@@ -200,21 +201,17 @@ def test_the_loop_stays_on_its_device() -> None:
     """ "meta" refuses to mix with the CPU, as a GPU does; the exact renderer alone draws on the CPU."""
     meta = torch.device("meta")
     symmetries = [find_symmetry("cylinder", (40.0, 90.0, 40.0)), find_symmetry("sphere", (50.0, 50.0, 50.0))]
-    sides = [
-        kind(
+    hand, box = (
+        Parts(
             Localizer(32),
             predictor,
             SynthesizedPatch(Synthesizer(points, 16, tanh=True, filters=2)),
             Updater2019(points, 16, filters=2),
-            cube_mm=200.0,
-            size_px=16,
-            **more,
+            200.0,
         )
-        for kind, predictor, points, more in (
-            (HandSide, DeepPrior(21, 16), 21, {"middle_joint": MIDDLE_MCP}),
-            (ObjectSide, PointPredictor(8, 16), 8, {"symmetries": symmetries}),
-        )
-    ]
+        for predictor, points in ((DeepPrior(21, 16), 21), (PointPredictor(8, 16), 8))
+    )
+    sides = HandSide(hand, 16, MIDDLE_MCP), ObjectSide(box, 16, symmetries)
     loop = HandObjectLoop(*sides, iterations=1, recrop="pose").to(meta)
     batch = torch.zeros(3, device=meta)
     pair, place = torch.zeros(3, 2, device=meta), torch.zeros(3, 3, device=meta)

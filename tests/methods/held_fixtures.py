@@ -30,6 +30,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "hand_updater": {"epochs": 3, "batch": 8},
     "object_updater": {"epochs": 3, "batch": 8},
     "loop": {"iterations": 2},
+    "shown": {"iterations": 2},
 }
 
 

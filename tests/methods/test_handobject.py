@@ -16,7 +16,13 @@ from handbench.evaluation.evaluate import evaluate
 from handbench.geometry.patch_frame import points_to_mm
 from handbench.loop.augmentation import CropBatch
 from handbench.loop.crop_data import Data, as_batch
-from handbench.loop.held_data import divide_by_person, find_middle, held_of, keep_middle, list_symmetries
+from handbench.loop.held_data import (
+    divide_by_person,
+    find_middle,
+    held_of,
+    keep_middle,
+    list_symmetries,
+)
 from handbench.loop.held_object import straighten
 from handbench.loop.held_view import Seen, make_hand_view, make_object_view, view_whole
 from handbench.loop.localizer_training import localizer_loss
@@ -33,17 +39,8 @@ from handbench.training.prediction_file import read_card, read_corners, read_ste
 from handbench.training.probe import probe
 from handbench.training.probe_file import read_probe
 from handbench.training.train import train
-from tests.methods.held_fixtures import NEEDS, RENDERED, SIZE, UPDATERS, Held, make_held
+from tests.methods.held_fixtures import NEEDS, RENDERED, SIZE, UPDATERS, Held
 from tests.methods.killed_training import train_with_kills
-
-
-@pytest.fixture(scope="module")
-def held(tmp_path_factory: pytest.TempPathFactory) -> Held:
-    """Every part of the loop, trained for an epoch or two."""
-    made = make_held(tmp_path_factory.mktemp("held"))
-    for part in (*RENDERED, *UPDATERS, "loop", "single", "rotation"):
-        made.train(part)
-    return made
 
 
 @pytest.fixture(scope="module")

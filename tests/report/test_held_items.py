@@ -22,7 +22,7 @@ from handbench.report.table_files import format_cells
 from tests.evaluation.hand_object_fixtures import SEEDS, write_probes, write_run
 
 TABLES = ("table_2", "spheres", "section_4_4", "section_4_5", "hand_object_runtime")
-FIGURES = ("figure_14", "figure_15", "figure_16", "hand_object_iterations", "sequence")
+FIGURES = ("figure_14", "figure_16", "hand_object_iterations", "sequence")
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +61,33 @@ def test_everything_is_there_and_stamped(report: Path) -> None:
         assert "data: embedded" in stamp
     for name in TABLES:
         assert "commit: abc1234" in (report / "tables" / f"feedback19_{name}.md").read_text()
+
+
+def test_figure_15_shows_rendered_frames_of_a_moved_run(report: Path, sources: Sources) -> None:
+    item = list_items(sources)["figure_15"]
+    assert isinstance(item, Figure)
+    assert item.stamp.startswith("Hands with objects, rendered, set composed, 2 frames of persons apart")
+    assert "joints 10.0 mm at the start and 4.0 mm at the end, corners 10.0 mm" in " ".join(item.notes)
+    rows = pd.read_csv(report / "figures" / "feedback19_figure_15.csv")
+    assert rows[["frame", "sequence", "iteration", "combined_mm"]].values.tolist() == [
+        [1, "full", 0, 10.0],
+        [3, "full", 0, 10.0],
+        [1, "full", 2, 4.0],
+        [3, "full", 2, 4.0],
+    ]
+    assert (report / "figures" / "feedback19_figure_15.png").stat().st_size > 10_000
+
+
+def test_figure_15_is_of_the_crops_that_were_probed(sources: Sources) -> None:
+    probes = [
+        dataclasses.replace(one, numbers={**one.numbers, "sha256_of_store": "others"})
+        if one.module == "handobject_composed"
+        else one
+        for one in sources.probes or ()
+    ]
+    item = list_items(dataclasses.replace(sources, probes=tuple(probes)))["figure_15"]
+    assert isinstance(item, Absent)
+    assert "expected the crops that handobject_composed learned from, found others" in item.why
 
 
 def test_claims_are_decided_from_these_files(report: Path) -> None:

@@ -12,8 +12,8 @@ from handbench.conventions import ICVL
 from handbench.datasets.centres import Centre
 from handbench.datasets.own_frames import unlabelled_frame
 from handbench.geometry.box import Box, box_corners
-from handbench.report.overlay import write_overlays
-from handbench.report.own_joints import OwnJoints, write_joints_csv, write_joints_json
+from handbench.report.overlay import find_shown, write_overlays
+from handbench.report.own_joints import OwnJoints, write_joints_csv, write_joints_json, write_objects_csv
 from handbench.report.skeleton import CASING, PART_COLOURS
 from handbench.report.wireframe import list_edges
 
@@ -123,8 +123,30 @@ def test_the_box_of_an_object_is_drawn_and_told(tmp_path):
     first = next(row for row in rows if ",1,1,corner_110," in row)
     np.testing.assert_allclose([float(n) for n in first.split(",")[4:7]], corners[6] + [5, 0, 0], atol=1e-3)
     write_joints_json(tmp_path / "a.json", [own], ICVL.joints.names, "model")
-    told = json.loads((tmp_path / "a.json").read_text())["frames"][0]["iterations"][1]["object"]["corner_110"]
-    np.testing.assert_allclose(told["xyz"], corners[6] + [5, 0, 0], atol=1e-3)
+    told = json.loads((tmp_path / "a.json").read_text())["frames"][0]["iterations"][1]["object"]
+    np.testing.assert_allclose(told["corners"]["corner_110"]["xyz"], corners[6] + [5, 0, 0], atol=1e-3)
+    np.testing.assert_allclose(told["centre"]["xyz"], [15, 0, 500], atol=1e-3)
+    np.testing.assert_allclose(told["rotation"], turn, atol=1e-5)
+    write_objects_csv(tmp_path / "o.csv", [own])
+    first, last = (tmp_path / "o.csv").read_text().splitlines()[1:]
+    assert first.startswith("a,0,0,10.000,0.000,500.000,")
+    np.testing.assert_allclose([float(n) for n in last.split(",")[3:]], [15, 0, 500, *turn.ravel()], atol=1e-3)
+
+
+def test_hand_and_object_fill_the_picture():
+    """Points over 220 mm, and some room, in place of a cube of 400 mm."""
+    frame, joints_mm = make_frame(), np.zeros((1, 16, 3), np.float32) + CUBE.centre_mm
+    joints_mm[0, 0, 0], joints_mm[0, 1, 0] = -100, 100
+    cube = Centre(CUBE.centre_mm, 400.0)
+    own = OwnJoints("a", Path("a.png"), ICVL.camera, cube, joints_mm)
+    assert find_shown(frame, own) == cube
+    held = dataclasses.replace(own, corners=joints_mm[:, :8] + np.float32([20, 0, 0]))
+    shown = find_shown(frame, held)
+    assert shown.cube_mm == pytest.approx(1.2 * 220)
+    np.testing.assert_allclose(shown.centre_mm, [10, 0, 500])
+    # Nothing was measured there: the whole cube is shown.
+    far = dataclasses.replace(held, steps_mm=joints_mm + 2000, corners=held.corners + 2000)
+    assert find_shown(frame, far) == cube
 
 
 def test_the_edges_of_the_farthest_corner_are_behind():

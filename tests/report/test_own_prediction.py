@@ -15,13 +15,14 @@ from handbench.datasets.own_hand import Reach
 from handbench.datasets.scored_skeleton import scored_skeleton
 from handbench.errors import BadInput
 from handbench.geometry.camera import back_project_points
-from handbench.report.own_prediction import Model, predict_frames
+from handbench.report.own_hand_model import HandModel
+from handbench.report.own_prediction import predict_frames
 
 CAMERA = Intrinsics(240.0, 240.0, 160.0, 120.0)
 NYU_FRAME, NYU_LABELS = "real/nyu/depth_1_0000001.png", "real/nyu/joint_1_uvd_first_frame.csv"
 
 
-def make_model(steps: int = 3, dataset: str = "icvl", **changes) -> Model:
+def make_model(steps: int = 3, dataset: str = "icvl", **changes) -> HandModel:
     """Every joint k tenths of half a cube right of the centre after step k."""
     joints = len(DATASETS[dataset].scored)
 
@@ -31,7 +32,7 @@ def make_model(steps: int = 3, dataset: str = "icvl", **changes) -> Model:
         return answer
 
     settings = {"name": "tenths", "dataset": dataset, "size_px": 64, "cube_mm": 200.0, "iterate": iterate}
-    return Model(**{**settings, **changes})
+    return HandModel(**{**settings, **changes})
 
 
 def save_hand(path, left: int = 130, depth: int = 480):

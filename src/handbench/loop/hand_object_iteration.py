@@ -82,22 +82,26 @@ class SynthesizedPatch(nn.Module):
         return torch.where(image < DRAWN_UP_TO, image, BACKGROUND)
 
 
+@dataclass(frozen=True)
+class Parts:
+    """The networks of one side."""
+
+    localizer: nn.Module
+    predictor: nn.Module
+    drawer: nn.Module
+    updater: nn.Module
+    cube_mm: float
+    """Of the patches that all but the localizer see."""
+
+
 class Side(nn.Module, ABC):
     """What hand and object both have."""
 
-    def __init__(
-        self,
-        localizer: nn.Module,
-        predictor: nn.Module,
-        drawer: nn.Module,
-        updater: nn.Module,
-        *,
-        cube_mm: float,
-        size_px: int,
-    ) -> None:
+    def __init__(self, parts: Parts, size_px: int) -> None:
         super().__init__()
-        self.localizer, self.predictor, self.drawer, self.updater = localizer, predictor, drawer, updater
-        self.cube_mm, self.size_px = cube_mm, size_px
+        self.localizer, self.predictor = parts.localizer, parts.predictor
+        self.drawer, self.updater = parts.drawer, parts.updater
+        self.cube_mm, self.size_px = parts.cube_mm, size_px
 
     @abstractmethod
     def find_middle(self, points_mm: Points) -> Float[Tensor, "batch 3"]:
@@ -129,18 +133,8 @@ class Side(nn.Module, ABC):
 class HandSide(Side):
     """The hand, its cube at one of its joints."""
 
-    def __init__(
-        self,
-        localizer: nn.Module,
-        predictor: nn.Module,
-        drawer: nn.Module,
-        updater: nn.Module,
-        *,
-        cube_mm: float,
-        size_px: int,
-        middle_joint: int,
-    ) -> None:
-        super().__init__(localizer, predictor, drawer, updater, cube_mm=cube_mm, size_px=size_px)
+    def __init__(self, parts: Parts, size_px: int, middle_joint: int) -> None:
+        super().__init__(parts, size_px)
         self.middle_joint = middle_joint
 
     def find_middle(self, points_mm: Points) -> Float[Tensor, "batch 3"]:
@@ -153,19 +147,9 @@ class HandSide(Side):
 class ObjectSide(Side):
     """The object, its cube in its middle."""
 
-    def __init__(
-        self,
-        localizer: nn.Module,
-        predictor: nn.Module,
-        drawer: nn.Module,
-        updater: nn.Module,
-        *,
-        cube_mm: float,
-        size_px: int,
-        symmetries: Sequence[Symmetry],
-    ) -> None:
+    def __init__(self, parts: Parts, size_px: int, symmetries: Sequence[Symmetry]) -> None:
         """`symmetries` are those of the known solids, in the order of Held.which."""
-        super().__init__(localizer, predictor, drawer, updater, cube_mm=cube_mm, size_px=size_px)
+        super().__init__(parts, size_px)
         self.symmetries = symmetries
 
     def find_middle(self, points_mm: Points) -> Float[Tensor, "batch 3"]:

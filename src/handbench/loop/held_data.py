@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from handbench.conventions import CORNERS, HANDOBJECT, MSRA_JOINTS
+from handbench.datasets.object_catalogue import make_duck
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.errors import BadInput
 from handbench.geometry.mesh import Mesh
@@ -53,16 +54,14 @@ def list_symmetries(kind: str) -> tuple[Symmetry, ...]:
 
 
 def list_solids(kind: str) -> tuple[Mesh, ...]:
-    """What a renderer draws of each."""
-    if kind == "composed":
-        raise BadInput(
-            "renderer",
-            expected="a cuboid, a sphere or a cylinder",
-            found="composed solids, of which only the size is known",
-            fix="take the synthesizer network for the object",
-        )
-    one = {"cuboid": make_cuboid([1.0] * 3), "sphere": make_sphere(1.0), "cylinder": make_cylinder(1.0, 1.0)}[kind]
-    return (one.mesh,) * len(_LIKE_MM[kind])
+    """What a renderer draws of each, at any size: composed solids are all of one shape."""
+    makers = {
+        "cuboid": lambda: make_cuboid([1.0] * 3),
+        "sphere": lambda: make_sphere(1.0),
+        "cylinder": lambda: make_cylinder(1.0, 1.0),
+        "composed": lambda: make_duck(1.0),
+    }
+    return (makers[kind]().mesh,) * len(_LIKE_MM[kind])
 
 
 def measure_edges(corners_mm: Float[np.ndarray, "frames 8 3"]) -> Float[np.ndarray, "frames 3"]:

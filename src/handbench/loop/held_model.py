@@ -20,16 +20,14 @@ from handbench.geometry.patch_frame import points_to_mm
 from handbench.geometry.spatial_transformer import resample_depth
 from handbench.loop.augmentation import CropBatch
 from handbench.loop.crop_data import AT_ONCE, Data, as_batch, device_of
-from handbench.loop.hand_object_iteration import HandObjectLoop, HandSide, ObjectSide, Placed, Side, Step
+from handbench.loop.hand_object_iteration import HandObjectLoop, ObjectSide, Placed, Side, Step
 from handbench.loop.held_data import (
     BOX_CORNERS,
     CORNER_POINTS,
     HAND_POINTS,
     JOINTS,
-    MIDDLE_JOINT,
     Target,
     held_of,
-    list_symmetries,
 )
 from handbench.loop.held_object import Held, straighten
 from handbench.loop.localization import place_centres
@@ -46,42 +44,6 @@ class Still(nn.Module):
 
     def forward(self, observed: Tensor, drawn: Tensor) -> Tensor:
         return observed.new_zeros(len(observed), self.points, 3)
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The networks of one side."""
-
-    localizer: nn.Module
-    predictor: nn.Module
-    drawer: nn.Module
-    updater: nn.Module
-    cube_mm: float
-    """Of the patches that all but the localizer see."""
-
-
-def make_hand_side(parts: Parts, size_px: int) -> HandSide:
-    return HandSide(
-        parts.localizer,
-        parts.predictor,
-        parts.drawer,
-        parts.updater,
-        cube_mm=parts.cube_mm,
-        size_px=size_px,
-        middle_joint=MIDDLE_JOINT,
-    )
-
-
-def make_object_side(parts: Parts, size_px: int, kind: str, side_of: type[ObjectSide] = ObjectSide) -> ObjectSide:
-    return side_of(
-        parts.localizer,
-        parts.predictor,
-        parts.drawer,
-        parts.updater,
-        cube_mm=parts.cube_mm,
-        size_px=size_px,
-        symmetries=list_symmetries(kind),
-    )
 
 
 class RotationSide(ObjectSide):

@@ -75,7 +75,7 @@ def shrink_known(depth: Images, rows: int) -> tuple[Smaller, Smaller]:
 
 
 def cut_hands(crops: Division, cube_mm: float, size_px: int, kind: str) -> Division:
-    """The hands' cubes, what the object hides left out; of composed solids nobody draws, and nothing is left out."""
+    """The hands' cubes, what the object hides left out."""
     return Division(*(_cut_hands(data, cube_mm, size_px, kind) for data in (crops.seen, crops.held_back)))
 
 
@@ -85,15 +85,12 @@ def draw_objects(crops: Division, cube_mm: float, size_px: int, kind: str) -> Di
 
 
 def _cut_hands(data: Data, cube_mm: float, size_px: int, kind: str) -> Data:
-    drawer = None if kind == "composed" else DrawnObject(list_solids(kind))
-    parts = []
+    drawer, parts = DrawnObject(list_solids(kind)), []
     for part in _split(data):
         crops, held = as_batch(part), held_of(part)
         seen = view_hand(crops, held, cube_mm=cube_mm, size_px=size_px)
-        depth = seen.images
-        if drawer is not None:
-            corners = points_to_cube(split_points(crops, held)[1], seen.frame)
-            depth = hide_object(depth, drawer(corners, seen.frame, held), seen.frame.cube_mm)
+        corners = points_to_cube(split_points(crops, held)[1], seen.frame)
+        depth = hide_object(seen.images, drawer(corners, seen.frame, held), seen.frame.cube_mm)
         parts.append(_as_data(depth, seen))
     return _join(parts)
 

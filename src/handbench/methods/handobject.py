@@ -20,7 +20,7 @@ whose left hands they see in a mirror. Frames of some persons are held back. doc
 ours.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import torch
@@ -32,6 +32,7 @@ from handbench.errors import BadInput
 from handbench.geometry.alignment import RigidPose
 from handbench.geometry.corner_loss import nearest_corner_loss, nearest_corners
 from handbench.held_modules import (
+    HELD_KINDS,
     HeldHandPredictor,
     HeldHandSynthesizer,
     HeldLocalizer,
@@ -40,16 +41,18 @@ from handbench.held_modules import (
     HeldObjectRenderer,
     HeldObjectSynthesizer,
     HeldRotation,
+    HeldShown,
     HeldSingle,
     HeldUpdater,
 )
 from handbench.loop.crop_data import find_device
 from handbench.loop.drawn_object import DrawnObject
-from handbench.loop.hand_object_iteration import HandObjectLoop, Recrop, SynthesizedPatch
+from handbench.loop.hand_object_iteration import HandObjectLoop, HandSide, ObjectSide, Parts, Recrop, SynthesizedPatch
 from handbench.loop.held_data import (
     BOX_CORNERS,
     CORNER_POINTS,
     JOINTS,
+    MIDDLE_JOINT,
     TARGETS,
     Target,
     divide_by_person,
@@ -62,16 +65,14 @@ from handbench.loop.held_data import (
 )
 from handbench.loop.held_model import (
     POINTS_OF,
-    Parts,
     RotationSide,
     Single,
     Started,
     Still,
-    make_hand_side,
-    make_object_side,
 )
 from handbench.loop.held_object import find_pose
 from handbench.loop.held_probe import probe_held
+from handbench.loop.held_shown import show_held
 from handbench.loop.held_synthesizing import DrawnTraining, PartlySeenTraining, cut_hands, draw_objects
 from handbench.loop.held_training import collect_points, fit_held
 from handbench.loop.held_updating import fit_held_updater
@@ -92,6 +93,7 @@ Points = Float[Tensor, "batch points 3"]
 
 TESTED = "cuboid"
 """What the hands of Dexter+Object hold."""
+RENDERER = "handobject.object_renderer"
 MIDDLES: dict[Target, str] = {"hand": "middle_mcp", "object": "the object's centre"}
 
 
@@ -194,7 +196,7 @@ def train_rotation(crops: CropDataset, settings: HeldRotation, run: TrainingRun)
     return keep(network)
 
 
-def build_rotation(trained: Trained) -> Started:
+def build_rotation(trained: Trained, kind: str = TESTED) -> Started:
     """With the localizers and the hand of the loop it gives both poses."""
     hand_localizer, object_localizer, hand_predictor = trained.parts
     size_px = patch_px(trained.size_px)
@@ -203,7 +205,7 @@ def build_rotation(trained: Trained) -> Started:
         hand_localizer.build(), hand_predictor.build(), nn.Identity(), Still(JOINTS), hand_predictor.settings.cube_mm
     )
     box = Parts(object_localizer.build(), network, nn.Identity(), Still(BOX_CORNERS), trained.settings.cube_mm)
-    return Started(make_hand_side(hand, size_px), make_object_side(box, size_px, TESTED, RotationSide))
+    return Started(HandSide(hand, size_px, MIDDLE_JOINT), RotationSide(box, size_px, list_symmetries(kind)))
 
 
 def single_loss(network: nn.Module, seen: Seen, *, kind: str) -> Float[Tensor, ""]:
@@ -255,8 +257,8 @@ def choose_renderer(crops: CropDataset, settings: HeldObjectRenderer, run: Train
     return {}
 
 
-def build_renderer(trained: Trained) -> DrawnObject:
-    return DrawnObject(list_solids(TESTED))
+def build_renderer(trained: Trained, kind: str = TESTED) -> DrawnObject:
+    return DrawnObject(list_solids(kind))
 
 
 def train_updater(crops: CropDataset, settings: HeldUpdater, run: TrainingRun, *, target: Target) -> State:
@@ -288,12 +290,11 @@ def put_together(
     for place, target in enumerate(TARGETS):
         localizer, predictor, drawer = (needs[place + 2 * part] for part in range(3))
         check_cubes(predictor, drawer)
-        sides[target] = Parts(
-            localizer.build(), predictor.build(), drawer.build(), updaters[target], predictor.settings.cube_mm
-        )
-    return HandObjectLoop(
-        make_hand_side(sides["hand"], size_px), make_object_side(sides["object"], size_px, kind), iterations, recrop
-    )
+        # A renderer draws what is held, a network what it has learned.
+        draw = build_renderer(drawer, kind) if drawer.kind == RENDERER else drawer.build()
+        sides[target] = Parts(localizer.build(), predictor.build(), draw, updaters[target], predictor.settings.cube_mm)
+    hand = HandSide(sides["hand"], size_px, MIDDLE_JOINT)
+    return HandObjectLoop(hand, ObjectSide(sides["object"], size_px, list_symmetries(kind)), iterations, recrop)
 
 
 def check_cubes(predictor: Trained, drawer: Trained) -> None:
@@ -308,7 +309,7 @@ def check_cubes(predictor: Trained, drawer: Trained) -> None:
         )
 
 
-def begin_loop(crops: CropDataset, settings: HeldLoop, run: TrainingRun) -> State:
+def begin_loop(crops: CropDataset, settings: HeldLoop | HeldShown, run: TrainingRun) -> State:
     """The checkpoint holds the parts; of its own the loop has nothing to learn."""
     crops_of = {one.settings.recrop for one in run.needs[-2:]}
     if len(crops_of) > 1:
@@ -321,17 +322,43 @@ def begin_loop(crops: CropDataset, settings: HeldLoop, run: TrainingRun) -> Stat
     return {}
 
 
-def build_loop(trained: Trained) -> HandObjectLoop:
+def build_loop(trained: Trained, kind: str = TESTED) -> HandObjectLoop:
     parts, size_px = trained.parts, patch_px(trained.size_px)
     updaters = {target: part.build() for target, part in zip(TARGETS, parts[-2:], strict=True)}
     recrop = parts[-1].settings.recrop
-    return put_together(parts[:-2], updaters, size_px, TESTED, trained.settings.iterations, recrop)
+    return put_together(parts[:-2], updaters, size_px, kind, trained.settings.iterations, recrop)
+
+
+def build_for(trained: Trained, kind: str) -> nn.Module:
+    """What gives both poses, for hands that hold a solid of this kind."""
+    drawn = [one.kind for one in trained.parts if HELD_KINDS[one.kind].gives == "object synthesizer"]
+    if kind != TESTED and drawn not in ([], [RENDERER]):
+        raise BadInput(
+            "object",
+            expected="a cuboid, for a loop whose object is drawn by a network",
+            found=f"a {kind}",
+            fix="take a loop with handobject.object_renderer, which draws any of them",
+        )
+    model = BUILDERS[trained.kind](trained, kind)
+    return model.eval().to(find_device())
 
 
 def probe_loop(trained: Trained, crops: CropDataset, learned: CropDataset) -> Numbers:
     """How long each part takes (Sec. 6.5)."""
     return probe_held(build_loop(trained).to(find_device()), gather_tested(crops, trained.settings.boxes_mm))
 
+
+def probe_shown(trained: Trained, crops: CropDataset, learned: CropDataset) -> Numbers:
+    """Poses of rendered frames that no part has learned from (Fig. 15); those of the test hold no such object."""
+    return show_held(build_loop(trained, find_kind(learned)).eval().to(find_device()), learned)
+
+
+BUILDERS: dict[str, Callable[[Trained, str], nn.Module]] = {
+    "handobject.loop": build_loop,
+    "handobject.rotation": build_rotation,
+    "handobject.single": lambda trained, kind: build_single(trained),
+}
+"""Of the kinds that give both poses: crops D and what is held to the poses after every step."""
 
 METHODS = {
     "hand_localizer": Method(
@@ -350,4 +377,5 @@ METHODS = {
     "hand_updater": Method(partial(train_updater, target="hand"), partial(build_updater, target="hand")),
     "object_updater": Method(partial(train_updater, target="object"), partial(build_updater, target="object")),
     "loop": Method(begin_loop, build_loop, probe=probe_loop),
+    "shown": Method(begin_loop, build_loop, probe=probe_shown),
 }

@@ -17,15 +17,27 @@ ERRORS = "errors.npz"
 
 
 @dataclass(frozen=True)
-class FrameData:
-    """Errors of a result's frames in list order, with the place of each frame in the crop store."""
+class StoredFrames:
+    """Frames by their place in a crop store."""
+
+    rows: Int64[np.ndarray, "frames"]
+    """In the published list."""
+    store: CropStore
+    places: Int64[np.ndarray, "frames"]
+
+    @property
+    def truth_mm(self) -> Float[np.ndarray, "frames all_joints 3"]:
+        """Every labelled joint, scored or not."""
+        return np.asarray(self.store.joints_mm[self.places])
+
+
+@dataclass(frozen=True)
+class FrameData(StoredFrames):
+    """Errors of a result's frames in list order."""
 
     result: Result
     errors_mm: Float[np.ndarray, "frames joints"]
     predicted_mm: Float[np.ndarray, "frames joints 3"]
-    rows: Int64[np.ndarray, "frames"]
-    store: CropStore
-    places: Int64[np.ndarray, "frames"]
     card: dict[str, Any]
     """Beside the predictions."""
     pose: Float32[np.ndarray, "frames 26"] | None
@@ -34,11 +46,6 @@ class FrameData:
     """The size of each frame's hand against the card's."""
     prediction: Path
     """The file of the predictions."""
-
-    @property
-    def truth_mm(self) -> Float[np.ndarray, "frames all_joints 3"]:
-        """Every labelled joint, scored or not."""
-        return np.asarray(self.store.joints_mm[self.places])
 
 
 def open_frames(run: Path, result: Result) -> FrameData:
@@ -51,7 +58,7 @@ def open_frames(run: Path, result: Result) -> FrameData:
         raise _missing(FILE, "the predictions of this result", "no such file")
     predicted_mm, rows = read_joints(prediction)
     scale = read_hand_scale(prediction)
-    store = open_store(_find_store(Path(card["store"]), run, result), verify=False)
+    store = open_store(find_store(Path(card["store"]), run, result.dataset), verify=False)
     return FrameData(
         result=result,
         errors_mm=_read_errors(result.folder / ERRORS, len(rows)),
@@ -80,9 +87,9 @@ def _read_errors(path: Path, frames: int) -> Float[np.ndarray, "frames joints"]:
     return errors_mm
 
 
-def _find_store(named: Path, run: Path, result: Result) -> Path:
-    """Where the predictions say the crops lie; a moved results folder has them at the same place below the run."""
-    below = run / "crop" / result.dataset / named.parent.name / named.name
+def find_store(named: Path, run: Path, dataset: str) -> Path:
+    """Where a card says that crops lie; a moved results folder has them at the same place below the run."""
+    below = run / "crop" / dataset / named.parent.name / named.name
     place = next((folder for folder in (named, below) if folder.is_dir()), None)
     if place is None:
         raise _missing("the crop store", "the crops that were predicted on", "no such folder")

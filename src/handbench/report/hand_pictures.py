@@ -21,7 +21,7 @@ from handbench.hand.skeleton import SHAPE_FIELDS, HandShape, vary_shape
 from handbench.hand.skinning import make_skin, pose_mesh
 from handbench.rendering.zbuffer import render_layers
 from handbench.report.contact_sheet import Picture, sample_window
-from handbench.report.frame_data import FrameData, open_frames
+from handbench.report.frame_data import FrameData, StoredFrames, open_frames
 from handbench.report.items import Absent, Figure, Item
 from handbench.report.picture_grid import MIDDLE_PX, Grid, Tile, draw_grid
 from handbench.report.picture_layouts import COLOURS, EVENLY
@@ -160,7 +160,7 @@ def _draw_meshes(seen: Seen, shape: HandShape, pose: Float32[np.ndarray, "frames
     )
 
 
-def colour_patch(data: FrameData, frame: int, times: int) -> Picture:
+def colour_patch(data: StoredFrames, frame: int, times: int) -> Picture:
     """The patch that the network saw in false colour, each pixel enlarged."""
     place, cube_mm = int(data.places[frame]), float(data.store.cube_mm[data.places[frame]])
     depth = np.asarray(data.store.depth[place], np.float32)
@@ -170,7 +170,7 @@ def colour_patch(data: FrameData, frame: int, times: int) -> Picture:
 
 
 def find_pixels(
-    data: FrameData, frame: int, joints_mm: Float[np.ndarray, "joints 3"]
+    data: StoredFrames, frame: int, joints_mm: Float[np.ndarray, "joints 3"]
 ) -> Float32[np.ndarray, "joints 3"]:
     """Where joints are in the patch; one that is not in front of the camera has no place there."""
     store, place = data.store, int(data.places[frame])

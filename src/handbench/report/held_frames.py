@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float32, Int64
 
-from handbench.conventions import MSRA_JOINTS, JointSet
+from handbench.conventions import HANDOBJECT, MSRA_JOINTS, JointSet
+from handbench.datasets.store import open_store
 from handbench.errors import BadInput
+from handbench.evaluation.probes import Probe
 from handbench.evaluation.results import Result
-from handbench.report.frame_data import ERRORS, FrameData, open_frames
+from handbench.report.frame_data import ERRORS, StoredFrames, find_store, open_frames
 from handbench.report.hand_pictures import colour_patch, find_pixels
 from handbench.report.picture_grid import Tile
 from handbench.training.prediction_file import pick_joints, read_corners, read_steps
@@ -28,11 +30,13 @@ ROOM, LEAST_SHARE = 1.25, 0.3
 class HeldFrames:
     """Poses of hand and object at the start and after every iteration, in the order of the predictions."""
 
-    data: FrameData
+    data: StoredFrames
     hands_mm: Float32[np.ndarray, "steps frames 21 3"]
     corners: Float32[np.ndarray, "steps frames 8 3"]
     combined_mm: Float[np.ndarray, "steps frames"]
     """Eq. 23; NaN of a frame without any label."""
+    marked: bool = True
+    """Whether pictures show the labels: three of a test frame's corners, not all that is known of a rendered one."""
 
     @property
     def last(self) -> int:
@@ -58,7 +62,7 @@ class HeldFrames:
             find_pixels(data, frame, self.hands_mm[step, frame]) - shift,
             "" if np.isnan(error_mm) else f"{error_mm:.1f} mm",
             find_pixels(data, frame, self.corners[step, frame]) - shift,
-            find_pixels(data, frame, data.truth_mm[frame]) - shift,
+            find_pixels(data, frame, data.truth_mm[frame]) - shift if self.marked else None,
         )
 
     def find_window(self, frames: Sequence[int]) -> Window:
@@ -109,3 +113,18 @@ def open_held(run: Path, result: Result) -> HeldFrames:
         raise BadInput(ERRORS, expected="the error of every frame and step", found=found, fix="evaluate again")
     hands_mm = pick_joints(data.card, read_steps(data.prediction), HAND.names)
     return HeldFrames(data, hands_mm.astype(np.float32), corners.astype(np.float32), combined_mm)
+
+
+def open_shown(run: Path, probe: Probe) -> HeldFrames:
+    """Rendered frames with the poses that a probe has left of them; their errors are means over joints and corners."""
+    shown = probe.read("shown")
+    store = open_store(find_store(Path(probe.read("store")), run, HANDOBJECT.name), verify=False)
+    if store.card["sha256"] != probe.read("sha256_of_store"):
+        fix = "probe it again"
+        raise BadInput(store.path, expected=f"the crops that {probe.module} learned from", found="others", fix=fix)
+    places = np.array(shown["places"], np.int64)
+    hands_mm, corners = (np.array(shown[name], np.float32) for name in ("hands", "corners"))
+    ends = (hands_mm.shape[2], corners.shape[2])
+    errors_mm = np.average([shown["hand_mm"], shown["object_mm"]], axis=0, weights=ends)
+    frames = StoredFrames(np.asarray(store.row)[places].astype(np.int64), store, places)
+    return HeldFrames(frames, hands_mm, corners, errors_mm, marked=False)

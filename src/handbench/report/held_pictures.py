@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from handbench.datasets.evenly import spread_evenly
+from handbench.conventions import HANDOBJECT
 from handbench.errors import BadInput
 from handbench.evaluation.results import Result
-from handbench.report.held_frames import HAND, HeldFrames, open_held
+from handbench.report.held_frames import HAND, HeldFrames, open_held, open_shown
 from handbench.report.items import Absent, Figure, Item
 from handbench.report.picture_grid import MIDDLE_PX, Grid, draw_grid
 from handbench.report.sources import NOT_RUN, Sources
@@ -19,7 +19,9 @@ from handbench.report.stamps import SEPARATOR, stamp_results
 
 SHARES = {0.1: "good", 0.5: "typical", 0.9: "bad"}
 """Of the frames of a sequence that lie below in their error, and what such a frame is called."""
-SHOWN = 6
+SHOWN_APART = (
+    "Rendered frames at even distances, of persons that no part has learned from; Dexter+Object has no such object."
+)
 LABEL_PX = 112
 BELOW = "Below a picture its combined error (Eq. 23); diamonds are the labels, hidden ones left out."
 WIRE = "The object is drawn as the box around it; the edges that meet in its farthest corner are dashed."
@@ -38,9 +40,34 @@ def build_held_steps(name: str, title: str, module: str, sources: Sources, *, da
     return _build(name, title, module, dataset, sources, lay_out_steps)
 
 
-def build_held_evenly(name: str, title: str, module: str, sources: Sources, *, dataset: str = "dexter") -> Item:
-    """Frames at even distances, the start above the end (Fig. 15)."""
-    return _build(name, title, module, dataset, sources, lay_out_evenly)
+def build_held_shown(name: str, title: str, module: str, sources: Sources, *, dataset: str = "dexter") -> Item:
+    """Rendered frames of persons apart, the start above the end (Fig. 15)."""
+    probes = sources.find_probes(module, dataset)
+    if not probes:
+        return Absent(name, title, sources.not_probed)
+    first = probes[0]
+    try:
+        held = open_shown(sources.run, first)
+    except BadInput as missing:
+        return Absent(name, title, f"Not shown: expected {missing.expected}, found {missing.found}.")
+    grid, shown, how = _lay_out_rows(held, range(len(held.data.rows)), sorted({0, held.last}), SHOWN_APART)
+    convention = held.data.store.card["protocol"]
+    stamp = SEPARATOR.join(
+        (
+            f"{HANDOBJECT.title}, set {convention['split']}, {first.frames:,} frames of persons apart",
+            f"data: {first.source}",
+            f"scale: {first.scale}",
+            f"shown: seed {first.seed}",
+            f"commit: {sources.card.commit or 'unknown'}",
+        )
+    )
+    ends = {word: np.array(first.read(key))[[0, -1]] for word, key in (("joints", "hand_mm"), ("corners", "object_mm"))}
+    means = (f"{word} {start:.1f} mm at the start and {end:.1f} mm at the end" for word, (start, end) in ends.items())
+    told = f"Mean error over all these frames: {', '.join(means)}; below a picture that of its joints and corners."
+    draw = partial(_draw, grid, list_shown(held, shown), title, stamp)
+    return Figure(
+        name, title, f"Hand and object over {len(shown)} pictures.", draw, stamp, (how, told, WIRE, *sources.caution)
+    )
 
 
 def find_held(sources: Sources, module: str, dataset: str) -> tuple[Result, ...]:
@@ -97,11 +124,6 @@ def lay_out_steps(held: HeldFrames) -> Chosen:
     frames = held.choose_at(0.5, 0)
     how = "Of each sequence the frame whose error at the start is its median."
     return _lay_out_rows(held, frames, range(held.last + 1), how)
-
-
-def lay_out_evenly(held: HeldFrames) -> Chosen:
-    frames = spread_evenly(len(held.data.rows), SHOWN).tolist()
-    return _lay_out_rows(held, frames, sorted({0, held.last}), "Frames at even distances in the test list.")
 
 
 def _lay_out_rows(held: HeldFrames, frames: Sequence[int], steps: Sequence[int], how: str) -> Chosen:

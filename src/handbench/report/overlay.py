@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Float32, Float64, UInt8
 
-from handbench.conventions import JointSet
+from handbench.conventions import Camera, JointSet
+from handbench.datasets.centres import Centre
 from handbench.datasets.listing import Frame
 from handbench.geometry.crop import crop_cube, points_to_patch
 from handbench.report.contact_sheet import (
@@ -34,6 +35,8 @@ ALONE_PX, BESIDE_PX = 640, 440
 """Edge of a tile in a picture of one iteration, and in one of all."""
 MOST_COLUMNS = 4
 MARGIN_PX, GAP_PX, HEADER_PX, CAPTION_PX, FOOTER_PX = 24, 20, 76, 32, 44
+ROOM, LEAST_SHARE = 1.2, 0.4
+"""Of the extent of hand and object, and of the model's cube: how wide a picture of both is."""
 OUTLIERS = (1, 99)
 """Percentiles of the depth in the cube: between them lie the colours, so that a flying pixel does not dull them."""
 
@@ -62,33 +65,48 @@ def _draw_page(
     page = open_tile(figure, (0, 0, width_px, footer_px + FOOTER_PX))
     _write_header(page, own, model, width_px)
     draw_legend(page, joints, width_px - MARGIN_PX, footer_px + FOOTER_PX // 2, held=own.corners is not None)
-    picture, patch_from_image = _colour_hand(frame, own, tile_px)
+    cube = find_shown(frame, own)
+    picture, patch_from_image = _colour_hand(frame, cube, tile_px)
     for place, step in enumerate(steps):
         left = MARGIN_PX + place % columns * (tile_px + GAP_PX)
         top = HEADER_PX + place // columns * (tile_px + CAPTION_PX)
         axes = open_tile(figure, (left, top, tile_px, tile_px))
         axes.imshow(picture, interpolation="nearest")
         if own.corners is not None:
-            draw_wireframe(axes, _find_pixels(own, own.corners[step], patch_from_image), tile_px)
-        draw_skeleton(axes, _find_pixels(own, own.steps_mm[step], patch_from_image), joints, tile_px)
+            draw_wireframe(axes, _find_pixels(own.camera, cube, own.corners[step], patch_from_image), tile_px)
+        draw_skeleton(axes, _find_pixels(own.camera, cube, own.steps_mm[step], patch_from_image), joints, tile_px)
         _write_caption(page, own, step, (left, left + tile_px - 1), top + tile_px + CAPTION_PX // 2)
     return figure
 
 
+def find_shown(frame: Frame, own: OwnJoints) -> Centre:
+    """The cube that a picture shows: the model's; of hand and object, whose cube has room for both and more, one around
+    all their poses, as long as something was measured in it."""
+    points_mm = own.points_mm.reshape(-1, 3)
+    if own.corners is None or not np.isfinite(points_mm).all():
+        return own.cube
+    low_mm, high_mm = points_mm.min(axis=0), points_mm.max(axis=0)
+    edge_mm = float(np.clip(ROOM * (high_mm - low_mm).max(), own.cube.cube_mm * LEAST_SHARE, own.cube.cube_mm))
+    around = Centre((low_mm + high_mm) / 2, edge_mm)
+    if around.centre_mm[2] <= edge_mm / 2:
+        return own.cube
+    patch, _ = crop_cube(frame.depth_mm, around.centre_mm, edge_mm, frame.camera, size_px=ALONE_PX)
+    return around if (np.abs(patch) < 1).any() else own.cube
+
+
 def _find_pixels(
-    own: OwnJoints, step_mm: Float32[np.ndarray, "points 3"], patch_from_image: Float64[np.ndarray, "3 3"]
+    camera: Camera, cube: Centre, step_mm: Float32[np.ndarray, "points 3"], patch_from_image: Float64[np.ndarray, "3 3"]
 ) -> Float[np.ndarray, "points 3"]:
     """Where points are in a tile; one that is not in front of the camera has no place in any picture."""
     points_mm = step_mm.astype(np.float64)
     shown_mm = np.where(points_mm[:, 2:] > 0, points_mm, np.nan)
-    return points_to_patch(shown_mm, patch_from_image, own.cube.centre_mm, own.cube.cube_mm, own.camera)
+    return points_to_patch(shown_mm, patch_from_image, cube.centre_mm, cube.cube_mm, camera)
 
 
 def _colour_hand(
-    frame: Frame, own: OwnJoints, tile_px: int
+    frame: Frame, cube: Centre, tile_px: int
 ) -> tuple[UInt8[np.ndarray, "size size 3"], Float64[np.ndarray, "3 3"]]:
     """The cube's window in false colour, with what lies behind the cube, and the way into it from the image."""
-    cube = own.cube
     patch, patch_from_image = crop_cube(frame.depth_mm, cube.centre_mm, cube.cube_mm, frame.camera, size_px=tile_px)
     depth_mm = sample_window(frame.depth_mm, patch_from_image, tile_px)
     near_mm, far_mm = find_range(depth_mm[np.abs(patch) < 1], cube.cube_mm)

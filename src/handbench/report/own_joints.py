@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from handbench.conventions import Camera
+from handbench.conventions import CORNERS, Camera
 from handbench.datasets.centres import Centre
 from handbench.datasets.files import replace_file
 from handbench.geometry.camera import project_points
@@ -20,10 +20,13 @@ from handbench.hand.skeleton import DOFS
 FORMAT, VERSION = "handbench joints", 1
 COLUMNS = ("frame", "iteration", "final", "joint", "x_mm", "y_mm", "z_mm", "u_px", "v_px")
 ANGLES = DOFS[3:]
-CORNERS = tuple(f"corner_{i}{j}{k}" for i in (0, 1) for j in (0, 1) for k in (0, 1))
-"""At the i-th end of the box's x, the j-th of its y, the k-th of its z."""
+BOX_AXES = ("x", "y", "z")
 UNITS = {"xyz": "mm", "uv": "px", "centre": "mm", "cube": "mm"}
 ANGLE_UNITS = {"wrist": "mm", "angles": "deg"}
+OBJECT_AXES = {
+    "object": "corner_ijk: the i-th end of the box's x, the j-th of its y, the k-th of its z",
+    "rotation": "camera axes from the object's: its columns are the directions of the box's x, y, z",
+}
 AXES = {
     "xyz": "camera: x right, y down, z forward, from the camera's centre",
     "uv": "u right, v down in the file's image; (0, 0) is the middle of its upper left pixel",
@@ -43,7 +46,6 @@ class OwnJoints:
     """The first estimate, then the joints after each iteration; the last is the result."""
     pose_mm: Float32[np.ndarray, "26"] | None = None
     """Of a model that knows a hand: wrist in camera millimetres, then radians, in the order of DOFS."""
-
     corners: Float32[np.ndarray, "steps 8 3"] | None = None
     """Of a model of hand and object: the corners of the object's box at the same steps, camera millimetres."""
 
@@ -60,6 +62,12 @@ class OwnJoints:
     def points_mm(self) -> Float32[np.ndarray, "steps points 3"]:
         """All of them."""
         return self.steps_mm if self.corners is None else np.concatenate([self.steps_mm, self.corners], axis=1)
+
+
+def find_box_axes(corners: Float32[np.ndarray, "8 3"]) -> Float64[np.ndarray, "3 3"]:
+    """The rotation of a rigid box: each axis leads from its first corner to a neighbour."""
+    edges = (corners[[4, 2, 1]] - corners[0]).astype(np.float64)
+    return (edges / np.linalg.norm(edges, axis=1, keepdims=True)).T
 
 
 def _find_pixels(
@@ -101,14 +109,32 @@ def write_angles_csv(path: Path, frames: Sequence[OwnJoints]) -> None:
     replace_file(path, text.getvalue().encode(errors="backslashreplace"))
 
 
-def write_joints_json(path: Path, frames: Sequence[OwnJoints], joints: Sequence[str], model: str) -> None:
-    """The same with what belongs to it: model, units, axes, and of each frame its camera and cube."""
+def write_objects_csv(path: Path, frames: Sequence[OwnJoints]) -> None:
+    """One row a frame and iteration: the middle of the object in millimetres, and its rotation row by row."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    entries = (f"r_{row}{column}" for row in BOX_AXES for column in BOX_AXES)
+    writer.writerow(("frame", "iteration", "final", "x_mm", "y_mm", "z_mm", *entries))
+    for frame in frames:
+        for step, corners in enumerate(() if frame.corners is None else frame.corners):
+            middle = (f"{number:.3f}" for number in corners.mean(axis=0))
+            turn = (f"{number:.6f}" for number in find_box_axes(corners).ravel())
+            writer.writerow((frame.name, step, int(step == len(frame.steps_mm) - 1), *middle, *turn))
+    replace_file(path, text.getvalue().encode(errors="backslashreplace"))
+
+
+def write_joints_json(
+    path: Path, frames: Sequence[OwnJoints], joints: Sequence[str], model: str, held: Mapping[str, Any] | None = None
+) -> None:
+    """The same with what belongs to it: model, units, axes, the object that is `held` as it is known, and of each frame
+    its camera and cube."""
     content = {
         "format": FORMAT,
         "version": VERSION,
         "model": model,
+        **({"object": held} if held else {}),
         "units": UNITS | (ANGLE_UNITS if any(frame.pose_mm is not None for frame in frames) else {}),
-        "axes": AXES,
+        "axes": AXES | (OBJECT_AXES if held else {}),
         "joints": list(joints),
         "frames": [_describe_frame(frame, joints) for frame in frames],
     }
@@ -142,13 +168,17 @@ def _describe_frame(frame: OwnJoints, joints: Sequence[str]) -> dict[str, Any]:
 
 
 def _describe_object(frame: OwnJoints, step: int) -> dict[str, Any]:
-    """The corners of the object's box, where there is one."""
+    """The pose of the object's box, where there is one."""
     if frame.corners is None:
         return {}
     corners = frame.corners[step]
-    pixels = _find_pixels(corners, frame.camera)
-    points = zip(CORNERS, corners, pixels, strict=True)
-    return {"object": {corner: {"xyz": _round(xyz, 3), "uv": _round(uv, 2)} for corner, xyz, uv in points}}
+    points = np.concatenate([corners, corners.mean(axis=0, keepdims=True)])
+    *told, middle = (
+        {"xyz": _round(xyz, 3), "uv": _round(uv, 2)}
+        for xyz, uv in zip(points, _find_pixels(points, frame.camera), strict=True)
+    )
+    axes = find_box_axes(corners).round(6).tolist()
+    return {"object": {"corners": dict(zip(CORNERS, told, strict=True)), "centre": middle, "rotation": axes}}
 
 
 def _round(numbers: np.ndarray, decimals: int) -> list[float] | None:

@@ -19,7 +19,7 @@ from handbench.errors import BadInput
 from handbench.geometry.patch_frame import points_to_mm
 from handbench.loop.latent_walk import Walk, walk_between
 from handbench.networks.crossing import CrossingNets
-from handbench.report.own_prediction import check_localizer, find_hand, load_model, name_source, read_file
+from handbench.report.own_prediction import load_model, name_source, read_file
 from handbench.report.walk_pictures import write_walk
 from handbench.training.checkpoint import find_checkpoint, load_checkpoint
 from handbench.training.latent_pictures import WITH_LATENTS, show_points
@@ -59,12 +59,12 @@ def walk_between_files(folder: Path, files: Sequence[Path], out: Path, told: Bet
     if told.centre and not told.near == told.far is None:
         fix = "leave --near and --far out: a ready crop holds the hand already"
         raise BadInput("walk", expected="--near and --far, or --centre", found="both", fix=fix)
-    check_localizer(model, source)
+    model.check_source(source)
     reach = choose_reach(told.near, told.far)
     paths = list_own_files(files)
     if len(paths) != 2:
         raise BadInput("walk", expected="two depth images", found=f"{len(paths)}", fix="name files, not folders")
-    crops = [find_hand(read_file(path, model, source), model, source, reach)[0] for path in paths]
+    crops = [model.find_hand(read_file(path, model, source), source, reach) for path in paths]
     first, last = name_frames(paths)
     ends = Ends(
         (first, last),

@@ -15,27 +15,21 @@ from handbench.conventions import DATASETS
 from handbench.datasets.files import replace_file
 from handbench.errors import BadInput
 from handbench.methods import Trained
-from handbench.modules import KINDS
 from handbench.training.checkpoint import find_checkpoint, load_checkpoint
+from handbench.training.graphs import pick_network, require_exportable
 
 HOW_TO_GET = "onnx, onnxscript and onnxruntime: make setup, or pip install -e '.[export]' in the checkout"
 DEPTH, JOINTS = "depth", "joints"
 """Names of what goes in, (frames, 1, S, S) in [-1, 1], and comes out, (frames, joints, 3) in half cube edges."""
 WITHIN_MM = 1e-3
-WITHOUT_A_GRAPH = ("image_search", "hand_renderer")
-"""Kinds that are no fixed sequence of operations."""
 
 
 def export(folder: Path, out: Path) -> str:
     """Write the model with its iterations, for any number of frames, once ONNX Runtime gives torch's joints."""
     checkpoint = load_checkpoint(find_checkpoint(folder))
     trained = checkpoint.trained
-    found = [one.kind for one in (trained, *trained.parts) if one.kind in WITHOUT_A_GRAPH]
-    if found or not KINDS[trained.kind].predicts:
-        raise BadInput(
-            folder, expected="a network that gives joints", found=(found or [trained.kind])[0], fix="name one"
-        )
-    model, examples = trained.build().cpu(), make_examples(trained)
+    require_exportable(folder, trained.kind, [one.kind for one in trained.parts])
+    model, examples = pick_network(trained), make_examples(trained)
     content = convert(model, examples)
     half_mm = max(DATASETS[checkpoint.card["dataset"]].cube_mm.values()) / 2
     off_mm = half_mm * measure_difference(model, content, examples)

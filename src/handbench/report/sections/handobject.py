@@ -5,7 +5,7 @@ from handbench.evaluation.claim_loop import ITERATIONS
 from handbench.evaluation.hand_object_score import METRICS, WHOLE
 from handbench.report.held_items import build_held_iterations, build_held_variants, build_table_2
 from handbench.report.held_motion import build_motion
-from handbench.report.held_pictures import build_held_evenly, build_held_shares, build_held_steps
+from handbench.report.held_pictures import build_held_shares, build_held_shown, build_held_steps
 from handbench.report.held_probes import build_held_runtime, build_spheres
 from handbench.report.items import Item
 from handbench.report.sources import Sources
@@ -47,7 +47,7 @@ def build_hand_object(sources: Sources) -> tuple[Item, ...]:
         build_held_shares(
             "feedback19_figure_14", "feedback19, Fig. 14: hand and object on Dexter+Object, good and bad", LOOP, sources
         ),
-        build_held_evenly(
+        build_held_shown(
             "feedback19_figure_15", "feedback19, Fig. 15: a hand and an object of several parts", COMPOSED, sources
         ),
         build_held_steps("feedback19_figure_16", "feedback19, Fig. 16: hand and object by iteration", LOOP, sources),
