@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from handbench import __version__
-from handbench.conventions import DATASETS, HANDOBJECT, RECORDED
+from handbench.conventions import DATASETS, HANDOBJECT, HANDS, RECORDED
 
 TRACEBACK = "HANDBENCH_TRACEBACK"
 LEAST_PX, MOST_PX = 16, 512
@@ -89,9 +89,10 @@ def _add_doctor(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_render(commands: argparse._SubParsersAction) -> None:
-    words = "render hands with objects to learn from: objects before recorded hands, and grasps of the hand model"
+    words = "render hands to learn from: with objects before recorded hands and in grasps of the hand model, or alone"
     parser = _add_command(commands, "render", words)
-    parser.add_argument("set", choices=HANDOBJECT.splits, metavar="SET", help=", ".join(HANDOBJECT.splits))
+    sets = (*HANDOBJECT.splits, HANDS.name)
+    parser.add_argument("set", choices=sets, metavar="SET", help=", ".join(sets))
     parser.add_argument(
         "--hands",
         type=_parse_folder,
@@ -101,7 +102,7 @@ def _add_render(commands: argparse._SubParsersAction) -> None:
         help="hand frames that objects are rendered before: msra=DIR, msra14=DIR",
     )
     parser.add_argument(
-        "--frames", type=_parse_count, nargs="+", required=True, metavar="KIND=N", help="semi=4000 full=2000, or one"
+        "--frames", type=_parse_count, nargs="+", required=True, metavar="KIND=N", help="semi=4000 full=2000, or one; of hands full=N"
     )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for raw/, truth.npz, manifest.json"

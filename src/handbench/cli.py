@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from handbench.arguments import TRACEBACK, build_parser
-from handbench.conventions import DATASETS, LOCALIZED
+from handbench.conventions import DATASETS, HANDS, LOCALIZED
 from handbench.errors import BadInput
 
 INTERRUPTED = 130
@@ -112,16 +112,16 @@ def run_doctor(options: argparse.Namespace) -> int:
 
 def run_render(options: argparse.Namespace) -> None:
     from handbench.datasets.render import render
+    from handbench.datasets.render_hands import render_hands
 
-    render(
-        options.set,
-        options.out,
-        hands=dict(options.hands),
-        frames=dict(options.frames),
-        seed=options.seed,
-        jobs=options.jobs,
-        renderer=options.renderer,
-    )
+    drawing = {"seed": options.seed, "jobs": options.jobs, "renderer": options.renderer}
+    if options.set != HANDS.name:
+        render(options.set, options.out, hands=dict(options.hands), frames=dict(options.frames), **drawing)
+        return
+    if options.hands:
+        found, fix = "--hands with it", "leave it out: no recorded hand is in this set"
+        raise BadInput("render", expected=f"{HANDS.name} and nothing else", found=found, fix=fix)
+    render_hands(options.out, frames=dict(options.frames), **drawing)
 
 
 def run_crop(options: argparse.Namespace) -> None:

@@ -334,6 +334,26 @@ HANDOBJECT = Convention(
     splits=("train", "spheres", "cylinders", "composed"),
 )
 
+# --- Hands alone, rendered here ----------------------------------------------------------------------------------
+
+HANDS = Convention(
+    name="hands",
+    title="Hands alone, rendered",
+    citation="our own, made as Dibra et al., How to Refine 3D Hand Pose Estimation, 3DV 2017, Section 4.1, describe theirs",
+    licence="that of this program",
+    page="docs/refine-training.md",
+    sensor="none: depth without noise",
+    # Wide enough for a whole hand at 320 mm.
+    camera=Camera(440.0, 440.0, 240.0, 240.0, 480, 480),
+    joints=MSRA_JOINTS,
+    scored=tuple(range(21)),
+    centre_joint="middle_mcp",
+    cube_mm={"": 300.0},
+    splits=("train",),
+)
+
 RECORDED = {convention.name: convention for convention in (NYU, ICVL, MSRA, MSRA14, DEXTER)}
 """Released by their authors: downloaded, or synthesized in their own files."""
-DATASETS = {**RECORDED, HANDOBJECT.name: HANDOBJECT}
+RENDERED = {convention.name: convention for convention in (HANDOBJECT, HANDS)}
+"""Made by `handbench render`; none of their labels is missing."""
+DATASETS = {**RECORDED, **RENDERED}
