@@ -227,6 +227,9 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--poses", type=Path, metavar="DIR", help="poses fitted to its frames (`handbench fit`), where its kind asks"
     )
+    parser.add_argument(
+        "--truth", type=Path, metavar="FILE", help="truth.npz of the rendered set hands, where its kind asks"
+    )
     parser.add_argument("--fold", metavar="SUBJECT", help="leave this subject out (MSRA)")
     parser.add_argument(
         "--seed", type=_parse_natural, default=0, metavar="K", help="same seed, same numbers (default 0)"

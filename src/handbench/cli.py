@@ -206,6 +206,7 @@ def run_train(options: argparse.Namespace) -> None:
         threads=options.threads,
         needs=tuple(options.needs),
         poses=options.poses,
+        truth=options.truth,
     )
     print(train(job, options.store, options.out, call=options.call, log_model=options.log_model))
 

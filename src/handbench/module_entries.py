@@ -38,9 +38,12 @@ from handbench.modules import (
     Loop,
     NearestNeighbour,
 )
+from handbench.refine_modules import RefineAdapted, RefineBase
 
 Paper = Literal["feedback15", "feedback19", "deepmodel", "refine", "crossing"]
 RenderedWord = Literal["train", "spheres", "cylinders", "composed"]
+"""Sets of hands with objects."""
+SetWord = Literal["train", "spheres", "cylinders", "composed", "hands"]
 DatasetName = Literal["nyu", "icvl", "msra", "msra14", "dexter"]
 Subject = Literal["P0", "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8"]
 Count = Annotated[int, Field(ge=1)]
@@ -292,6 +295,20 @@ class HeldLoopModule(_HeldModule):
     settings: HeldLoop = HeldLoop()
 
 
+class RefineBaseModule(_Module):
+    """The base network of refine."""
+
+    kind: Literal["refine.base"]
+    settings: RefineBase = RefineBase()
+
+
+class RefineAdaptedModule(_Module):
+    """The same, adapted to a dataset without its labels."""
+
+    kind: Literal["refine.adapted"]
+    settings: RefineAdapted = RefineAdapted()
+
+
 Module = (
     NearestNeighbourModule
     | Feedback15PredictorModule
@@ -321,4 +338,6 @@ Module = (
     | HeldHandUpdaterModule
     | HeldObjectUpdaterModule
     | HeldLoopModule
+    | RefineBaseModule
+    | RefineAdaptedModule
 )

@@ -120,3 +120,5 @@ class Kind:
     together, which have twice the edge of other patches."""
     asks_truth: bool = False
     """Whether its probe asks for points that only embedded data knows."""
+    learns_hands: bool = False
+    """Whether it learns from hands rendered alone, with the turns of their bones: one training serves all datasets."""

@@ -22,6 +22,7 @@ from handbench.module_settings import (
     UpdaterFitting,
 )
 from handbench.module_settings import Precision as Precision
+from handbench.refine_modules import REFINE_KINDS
 
 Filters = Annotated[int, Field(ge=4, multiple_of=4)]
 
@@ -194,6 +195,7 @@ KINDS: dict[str, Kind] = {
     "deepmodel.joint": Kind(DeepModelJoint, "predictor", fitted=True),
     "deepmodel.parameter": Kind(DeepModelParameter, "predictor", fitted=True),
     **HELD_KINDS,
+    **REFINE_KINDS,
 }
 
 

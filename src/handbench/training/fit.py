@@ -32,12 +32,14 @@ class Fit:
         *,
         needs: "tuple[Trained, ...]" = (),
         poses: "FittedPoses | None" = None,
+        quaternions: "Tensor | None" = None,
         key: str = "any",
     ) -> None:
         """`key` stands for all that the training depends on: what was begun under another one is not gone on with."""
         self.seed = seed
         self.needs = needs
         self.poses = poses
+        self.quaternions = quaternions
         self.shown: dict[str, float] = {}
         """The last value of everything that was logged."""
         self._stopped: list[bool] = []

@@ -32,12 +32,14 @@ def save_predictions(
     hand_scale: Float32[np.ndarray, "frames"] | None = None,
     corners: Float32[np.ndarray, "frames 8 3"] | None = None,
     corners_before: Float32[np.ndarray, "iterations frames 8 3"] | None = None,
+    quaternions: Float32[np.ndarray, "frames 16 4"] | None = None,
 ) -> None:
     """The joints first, the card last: a folder without a card holds no predictions.
 
     Of a method that iterates `before_mm` is what each iteration began with; `pose` is that of one that gives angles,
     `hand_scale` the size of the hand in each frame against the card's: a smaller cube is read as of a smaller person.
-    `corners` are those of the box around an object, in camera millimetres and the order of `geometry.box`.
+    `corners` are those of the box around an object, in camera millimetres and the order of `geometry.box`;
+    `quaternions` the turns of bones in camera axes, of a method that gives them, in the order of skeleton.BONES.
     """
     if corners is not None:
         _check_object(out, card, joints_mm, before_mm, corners, corners_before)
@@ -45,6 +47,7 @@ def save_predictions(
     arrays |= {} if before_mm is None else {"before_mm": before_mm}
     arrays |= {} if pose is None else {"pose": pose}
     arrays |= {} if hand_scale is None else {"hand_scale": hand_scale}
+    arrays |= {} if quaternions is None else {"quaternions": quaternions}
     arrays |= {} if corners is None else {"corners": corners}
     arrays |= {} if corners_before is None else {"corners_before": corners_before}
     out.mkdir(parents=True, exist_ok=True)
