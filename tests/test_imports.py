@@ -36,6 +36,7 @@ TORCH_DOORS = (
     "geometry/corner_loss.py",
     "geometry/patch_frame.py",
     "geometry/spatial_transformer.py",
+    "geometry/splatting.py",
 )
 
 

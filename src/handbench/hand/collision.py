@@ -24,9 +24,25 @@ def self_penetration(pose: Float[np.ndarray, "poses 26"], shape: HandShape) -> F
     starts = origins[:, 1:].reshape(-1, 5, 3, 3)
     tips = starts[:, :, 2] - shape.lengths_mm[:, 2, None] * 0.8 * rotations[:, 3::3, :, 1]
     chains = np.concatenate([starts, tips[:, :, None]], axis=2)
-    radii = FINGER_RADII_MM * shape.girths[:, None] * _FLESH_FACTOR
-    palm_radius = _PALM_RADIUS_MM * shape.palm_stretch[2]
+    radii, palm_radius = _capsule_radii_mm(shape)
     return _deepest_overlap(np.ascontiguousarray(chains), np.ascontiguousarray(origins[:, 0]), radii, palm_radius)
+
+
+def cylinder_radii_mm(shape: HandShape) -> Float[np.ndarray, "15"]:
+    """Radius of the cylinder between each bone's origin and its parent's, in the order of skeleton.BONES[1:].
+
+    They are the capsules of `self_penetration`: of the palm from the wrist to each finger's root, then of the two
+    bones that end in a joint. No joint lies at a finger's tip, so the last bones have none.
+    """
+    radii, palm_radius = _capsule_radii_mm(shape)
+    bones = (radii[:, :2] + radii[:, 1:3]) / 2
+    return np.concatenate([np.full((5, 1), palm_radius), bones], axis=1).reshape(15)
+
+
+def _capsule_radii_mm(shape: HandShape) -> tuple[Float[np.ndarray, "5 4"], float]:
+    """At every finger's joints and tip, and of the palm's bones."""
+    radii = FINGER_RADII_MM * shape.girths[:, None] * _FLESH_FACTOR
+    return radii, float(_PALM_RADIUS_MM * shape.palm_stretch[2])
 
 
 # The kernels carry @no_type_check because the tests' shape checker would wrap them before numba can compile them.

@@ -1,0 +1,158 @@
+"""Refinement from unlabelled depth: a network learned from synthetic hands adapts itself to a person and a sensor.
+
+E. Dibra, T. Wolf, C. Oztireli, M. Gross, "How to Refine 3D Hand Pose Estimation from Unlabelled Depth Data?", 3DV 2017.
+
+    D        depth          (batch, 1, S, S)   patch in [-1, 1]
+    theta    quaternions    (batch, 16, 4)     every bone's rotation in camera axes, (w, x, y, z)
+    P        points_mm      (N, 3)             the hand's surface in the bind pose
+    f_skin   PosedCloud     networks/posed_cloud.py, Eq. 2
+    f_depth  splat          geometry/splatting.py, Eqs. 3 to 5; networks/crop_view.py draws crops and clouds with it
+    B        joints_mm      (batch, 16, 3)     origins of the bones
+    C        PARENTS        (15,)              pairs of a joint and its parent
+    phi      angles_rad     (batch, 15, 3)     of every bone but the palm: flexion, twist, abduction
+    bounds   BOUNDS_RAD     (15, 3, 2)         of those, from hand/skeleton.py
+
+Here: the losses of Eqs. 6 to 8, their sum (Eq. 1), and the loss that the base network is trained with (Sec. 3.2).
+
+Units and weights. The paper sums its three losses without weights and does not say in which units. Here Eq. 6 sums over
+pixels depths of half cube edges, halved (0 at the back face, 1 at the front); Eq. 7 is in millimetres, Eq. 8 in
+radians. A batch takes the mean over its frames. `Weights` makes the three comparable; docs/refine.md says how.
+
+Rotations. Eq. 8 asks for the turn of a bone against its parent. Of a bone that obeys the hand's joints it is an
+abduction and then a flexion; what else there is in it is a twist about the bone, which no joint allows. The three are
+told apart as Rz(abduction) Ry(twist) Rx(flexion), so that flexions beyond a right angle stay single-valued: the twist
+is the angle with the singularity, and it is the one that stays small. Joints that only bend have bounds of zero for
+the other two angles.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from handbench.hand.skeleton import ANGLE_LIMITS_RAD, PARENTS, REFERENCE_SHAPE
+from handbench.networks.crop_view import CropView, draw_cloud, place_cloud
+from handbench.networks.posed_cloud import PosedCloud, quaternions_to_rotations
+
+Quaternions = Float[Tensor, "batch 16 4"]
+Images = Float[Tensor, "batch size size"]
+Joints = Float[Tensor, "batch 16 3"]
+Angles = Float[Tensor, "batch 15 3"]
+
+LEAST_MM = 1e-3
+"""On a cylinder's axis the way out has no direction, and no gradient."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What each loss of Eq. 1 counts; all "ours"."""
+
+    depth: float = 1.0
+    """A pixel of background in place of a surface at the cube's middle costs a half."""
+    collision: float = 1.0
+    """A millimetre."""
+    physical: float = 10.0
+    """A radian."""
+
+
+def depth_loss(drawn: Images, seen: Images) -> Float[Tensor, ""]:
+    """sum_ij |f_depth(f_skin(P, M)) - f_depth(P_D)|, on average over the batch (Eq. 6)."""
+    return (drawn - seen).abs().sum(dim=(1, 2)).mean()
+
+
+def collision_loss(joints_mm: Joints, radii_mm: Float[Tensor, "15"]) -> Float[Tensor, ""]:
+    """How deep joints lie in the cylinders of bones that they do not end, over m, on average over the batch (Eq. 7)."""
+    parents = torch.tensor(PARENTS[1:], device=joints_mm.device)
+    depth_mm = penetrate_cylinders(joints_mm[:, parents], joints_mm[:, 1:], radii_mm, joints_mm)
+    joint, child = torch.arange(16, device=joints_mm.device), torch.arange(1, 16, device=joints_mm.device)
+    other = (joint != child[:, None]) & (joint != parents[:, None])
+    return torch.where(other, depth_mm, 0.0).sum(dim=(1, 2)).mean() / len(PARENTS)
+
+
+def penetrate_cylinders(
+    starts: Float[Tensor, "batch bones 3"],
+    ends: Float[Tensor, "batch bones 3"],
+    radii: Float[Tensor, "bones"],
+    points: Float[Tensor, "batch points 3"],
+) -> Float[Tensor, "batch bones points"]:
+    """f_coll: the shortest way out of each cylinder, through its side or an end; 0 outside (Eq. 7)."""
+    axis = ends - starts
+    length = axis.norm(dim=-1).clamp(min=LEAST_MM)[..., None]
+    offset = points[:, None] - starts[:, :, None]
+    along = (offset * (axis / length)[:, :, None]).sum(dim=-1)
+    square = offset.square().sum(dim=-1) - along.square()
+    inside = radii[:, None] - square.clamp(min=LEAST_MM**2).sqrt()
+    return torch.minimum(torch.minimum(along, length - along), inside).relu()
+
+
+def find_angles(quaternions: Quaternions) -> Angles:
+    """phi(theta): flexion, twist and abduction of every bone against its parent (Eq. 8)."""
+    rotations = quaternions_to_rotations(quaternions)
+    rest = torch.eye(3).expand(16, 3, 3).clone()
+    rest[1::3] = torch.tensor(REFERENCE_SHAPE.rest_rotations, dtype=torch.float32)
+    parents = rotations[:, list(PARENTS[1:])] @ rest[1:].to(rotations)
+    turn = parents.mT @ rotations[:, 1:]
+    upright = _find_angle(turn[..., 2, 1], turn[..., 2, 2])
+    twist = _find_angle(-turn[..., 2, 0], (turn[..., 2, 1].square() + turn[..., 2, 2].square()).clamp(min=1e-12).sqrt())
+    return torch.stack([upright, twist, _find_angle(turn[..., 1, 0], turn[..., 0, 0])], dim=-1)
+
+
+def _find_angle(sine: Float[Tensor, "*batch"], cosine: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+    """Between -pi and pi; where a twist of a right angle leaves the two others open, 0 and without gradient."""
+    known = sine.square() + cosine.square() > 1e-10
+    return torch.atan2(torch.where(known, sine, 0.0), torch.where(known, cosine, 1.0))
+
+
+def _list_bounds() -> Float[np.ndarray, "15 3 2"]:
+    """From (flexion 1, abduction, flexion 2, flexion 3) of each finger."""
+    limits = ANGLE_LIMITS_RAD.reshape(5, 4, 2)
+    bounds = np.zeros((5, 3, 3, 2))
+    bounds[:, :, 0] = limits[:, [0, 2, 3]]
+    bounds[:, 0, 2] = limits[:, 1]
+    return bounds.reshape(15, 3, 2)
+
+
+BOUNDS_RAD = _list_bounds()
+
+
+def physical_loss(quaternions: Quaternions) -> Float[Tensor, ""]:
+    """max(low - phi, 0) + max(phi - high, 0), added up over angles, on average over the batch (Eq. 8)."""
+    low, high = torch.tensor(BOUNDS_RAD).to(quaternions).unbind(-1)
+    angles = find_angles(quaternions)
+    return ((low - angles).relu() + (angles - high).relu()).sum(dim=(1, 2)).mean()
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The three of Eq. 1, unweighted."""
+
+    depth: Float[Tensor, ""]
+    collision: Float[Tensor, ""]
+    physical: Float[Tensor, ""]
+
+    def total(self, weights: Weights) -> Float[Tensor, ""]:
+        """L (Eq. 1)."""
+        parts = (weights.depth * self.depth, weights.collision * self.collision, weights.physical * self.physical)
+        return parts[0] + parts[1] + parts[2]
+
+
+def measure_losses(quaternions: Quaternions, cloud: PosedCloud, view: CropView) -> Losses:
+    """All that a pose is told of itself without a label (Eq. 1)."""
+    rotations, origins_mm = cloud.place_bones(quaternions)
+    points_mm = cloud.pose_points(rotations, origins_mm)
+    drawn = draw_cloud(points_mm + place_cloud(points_mm, view)[:, None], view)
+    return Losses(depth_loss(drawn, view.image), collision_loss(origins_mm, cloud.radii_mm), physical_loss(quaternions))
+
+
+def base_loss(quaternions: Quaternions, truth: Quaternions) -> Float[Tensor, ""]:
+    """Mean squared error of unit quaternions (Sec. 3.2).
+
+    q and -q are one rotation: the error is that to the nearer of the two, so that no sign is asked of a network that
+    turns over from one frame to the next.
+    """
+    ours, theirs = normalize(quaternions, dim=-1), normalize(truth, dim=-1)
+    same = (ours * theirs).sum(dim=-1, keepdim=True) >= 0
+    return (ours - torch.where(same, theirs, -theirs)).square().mean()
