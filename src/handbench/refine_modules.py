@@ -36,6 +36,10 @@ class RefineBase(Refining):
     """Of the five convolutions: AlexNet's."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.25
     """Sec. 4.1: kept with a probability of 0.75."""
+    points: Annotated[int, Field(ge=16)] = 2000
+    """Of the cloud P: ours."""
+    radius: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """r of Eq. 5 in half cube edges: ours."""
     augmentation: Augmentation = Augmentation(scale=0.04, shift_mm=6.0, turn_deg=0.0)
     """Ours: other sets label other joints, and the block around them is another one."""
 
@@ -55,7 +59,7 @@ class RefineAdapted(Refining):
     """Of Eq. 6 in the sum of Eq. 1."""
     collision_weight: Weight = 1.0
     """Of Eq. 7; 0: depth alone (Sec. 4.4)."""
-    physical_weight: Weight = 1.0
+    physical_weight: Weight = 10.0
     """Of Eq. 8; 0: depth alone (Sec. 4.4)."""
     cloud_rate_mm: Weight = 0.0025
     """Learning rate of the point cloud, in millimetres: that of the weights where a patch of 250 mm has the edge 1."""
@@ -63,5 +67,5 @@ class RefineAdapted(Refining):
 
 REFINE_KINDS: dict[str, Kind] = {
     "refine.base": Kind(RefineBase, "refine base", probes=True, learns_hands=True),
-    "refine.adapted": Kind(RefineAdapted, "refined", ("refine base",), probes=True),
+    "refine.adapted": Kind(RefineAdapted, "refined", ("refine base",), whole=True, probes=True, trains_needs=True),
 }

@@ -16,12 +16,6 @@ QUATERNIONS = "quaternions"
 Quaternions = Float[Tensor, "batch 16 4"]
 
 
-def turn_loss(quaternions: Quaternions, truth: Quaternions) -> Float[Tensor, ""]:
-    """Mean squared error of quaternions of length 1 (Sec. 3.2); q and -q are one rotation, the nearer one counts."""
-    off = torch.minimum((quaternions - truth).square().sum(dim=-1), (quaternions + truth).square().sum(dim=-1))
-    return off.mean() / 4
-
-
 def measure_turns_deg(quaternions: Quaternions, truth: Quaternions) -> Float[Tensor, "batch 16"]:
     """By how much each bone is turned away from where it should be."""
     return 2 * torch.rad2deg((quaternions * truth).sum(dim=-1).abs().clamp(max=1).acos())
@@ -35,16 +29,17 @@ class BaseTraining(Descent):
         network: nn.Module,
         settings: RefineBase,
         steps: int,
+        loss: Callable[[Quaternions, Quaternions], Tensor],
         held_back: Data,
-        measure_mm: Callable[[Tensor, Data], float],
+        measure_mm: Callable[[Quaternions, Data], float],
     ) -> None:
-        """`measure_mm`: mean joint error of frames that turn their bones so."""
+        """`measure_mm`: mean joint error of frames whose bones are turned so."""
         super().__init__(network, settings, steps)
-        self.held_back, self.measure_mm = held_back, measure_mm
+        self.loss, self.held_back, self.measure_mm = loss, held_back, measure_mm
 
     def training_step(self, batch: Data, index: int) -> Tensor:
         crops = augment(as_batch(batch), self.ranges)
-        loss = turn_loss(self.network(crops.depth), batch[QUATERNIONS])
+        loss = self.loss(self.network(crops.depth), batch[QUATERNIONS])
         self.log("loss", loss, on_step=False, on_epoch=True)
         return loss
 

@@ -27,6 +27,7 @@ from torch.nn.functional import max_pool2d, normalize
 
 from handbench.networks.initialise import initialise_layers
 from handbench.networks.patches import put_channels_last, require_size
+from handbench.networks.posed_cloud import PosedCloud
 
 BONES = 16
 HIDDEN = 4096
@@ -66,6 +67,18 @@ class BaseNetwork(nn.Module):
         maps = max_pool2d(self.convolution_5(maps).relu(), 3, 2, 1)
         features = self.dropout(self.hidden(maps.flatten(1)).relu())
         return normalize(self.output(features).float().unflatten(1, (BONES, 4)), dim=-1)
+
+
+class RefinedHand(nn.Module):
+    """The base network and P: what is trained together, and all that a checkpoint holds."""
+
+    def __init__(self, network: BaseNetwork, cloud: PosedCloud) -> None:
+        super().__init__()
+        self.network, self.cloud = network, cloud
+
+    def forward(self, images: Float[Tensor, "batch 1 size size"]) -> Float[Tensor, "batch 16 4"]:
+        quaternions: Tensor = self.network(images)
+        return quaternions
 
 
 def cut_rim(images: Float[Tensor, "batch 1 size size"], rim: int) -> Float[Tensor, "batch 1 seen seen"]:

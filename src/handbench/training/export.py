@@ -22,8 +22,8 @@ HOW_TO_GET = "onnx, onnxscript and onnxruntime: make setup, or pip install -e '.
 DEPTH, JOINTS = "depth", "joints"
 """Names of what goes in, (frames, 1, S, S) in [-1, 1], and comes out, (frames, joints, 3) in half cube edges."""
 WITHIN_MM = 1e-3
-WITHOUT_A_GRAPH = ("image_search", "hand_renderer")
-"""Kinds that are no fixed sequence of operations."""
+WITHOUT_A_GRAPH = ("image_search", "hand_renderer", "refine.base", "refine.adapted")
+"""Kinds that are no fixed sequence of operations, or whose joints are placed by what a camera sees."""
 
 
 def export(folder: Path, out: Path) -> str:

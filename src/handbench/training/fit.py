@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from handbench.methods import Trained
 
 RESUME = "resume"
-VALIDATION = "validation_mm"
-"""The metric that tells whether a training has come to its end."""
+VALIDATIONS = ("validation_mm", "validation_loss")
+"""The metrics that tell whether a training has come to its end; of one without labels the loss."""
 LAST_SHARE, STILL_FALLING = 0.2, 0.01
 
 
@@ -78,7 +78,7 @@ class Fit:
         history = run_epochs(
             module, data, epochs=epochs, batch=batch, seed=self.seed, place=place, tell=self.log, precision=precision
         )
-        held_back = [metrics[VALIDATION] for metrics in history if VALIDATION in metrics]
+        held_back = [metrics[name] for name in VALIDATIONS for metrics in history if name in metrics]
         if held_back:
             self._stopped.append(has_stopped_falling(held_back))
 
