@@ -9,7 +9,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "handbench"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 ORDER = (
-    ("errors", "conventions", "digest", "module_settings", "held_modules", "modules", "module_entries")
+    ("errors", "conventions", "digest", "module_settings", "held_modules", "refine_modules", "modules")
+    + ("module_entries", "argument_values", "own_arguments")
     + ("config", "provenance"),
     ("geometry",),
     ("hand",),

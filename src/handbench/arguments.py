@@ -5,11 +5,19 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from handbench import __version__
+from handbench.argument_values import (
+    add_command,
+    add_true_objects,
+    parse_count,
+    parse_folder,
+    parse_natural,
+    parse_positive,
+    parse_size,
+)
 from handbench.conventions import DATASETS, HANDOBJECT, HANDS, RECORDED
+from handbench.own_arguments import add_predict, add_refine
 
 TRACEBACK = "HANDBENCH_TRACEBACK"
-LEAST_PX, MOST_PX = 16, 512
-"""Bounds of a patch's edge, the same as in the configuration."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -28,7 +36,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_show(commands)
     _add_fit(commands)
     _add_train(commands)
-    _add_predict(commands)
+    add_predict(commands)
+    add_refine(commands)
     _add_export(commands)
     _add_probe(commands)
     _add_evaluate(commands)
@@ -40,14 +49,14 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_synthesize(commands: argparse._SubParsersAction) -> None:
     words = "write an embedded dataset in a real dataset's own files"
-    parser = _add_command(commands, "synthesize", words)
+    parser = add_command(commands, "synthesize", words)
     _add_dataset(parser, RECORDED)
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for raw/, truth.npz, manifest.json"
     )
     parser.add_argument(
         "--frames",
-        type=_parse_count,
+        type=parse_count,
         nargs="+",
         required=True,
         metavar="SPLIT=N",
@@ -55,7 +64,7 @@ def _add_synthesize(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument(
         "--stride",
-        type=_parse_count,
+        type=parse_count,
         nargs="*",
         default=[],
         metavar="SPLIT=N",
@@ -66,7 +75,7 @@ def _add_synthesize(commands: argparse._SubParsersAction) -> None:
 
 def _add_download(commands: argparse._SubParsersAction) -> None:
     words = "fetch a real dataset, or the published predictions; a cut download goes on where it stopped"
-    parser = _add_command(commands, "download", words)
+    parser = add_command(commands, "download", words)
     parser.add_argument(
         "dataset", choices=(*RECORDED, "published"), metavar="DATASET", help=f"{', '.join(RECORDED)} or published"
     )
@@ -82,7 +91,7 @@ def _add_download(commands: argparse._SubParsersAction) -> None:
 
 def _add_doctor(commands: argparse._SubParsersAction) -> None:
     words = "say which dataset and release lies in a folder, what is missing, corrupt or extra, and how to mend it"
-    parser = _add_command(commands, "doctor", words)
+    parser = add_command(commands, "doctor", words)
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     parser.add_argument("--deep", action="store_true", help="decode every frame (default: sizes, headers and ends)")
     parser.add_argument("--json", action="store_true", help="for machines")
@@ -90,19 +99,24 @@ def _add_doctor(commands: argparse._SubParsersAction) -> None:
 
 def _add_render(commands: argparse._SubParsersAction) -> None:
     words = "render hands to learn from: with objects before recorded hands and in grasps of the hand model, or alone"
-    parser = _add_command(commands, "render", words)
+    parser = add_command(commands, "render", words)
     sets = (*HANDOBJECT.splits, HANDS.name)
     parser.add_argument("set", choices=sets, metavar="SET", help=", ".join(sets))
     parser.add_argument(
         "--hands",
-        type=_parse_folder,
+        type=parse_folder,
         nargs="*",
         default=[],
         metavar="DATASET=DIR",
         help="hand frames that objects are rendered before: msra=DIR, msra14=DIR",
     )
     parser.add_argument(
-        "--frames", type=_parse_count, nargs="+", required=True, metavar="KIND=N", help="semi=4000 full=2000, or one; of hands full=N"
+        "--frames",
+        type=parse_count,
+        nargs="+",
+        required=True,
+        metavar="KIND=N",
+        help="semi=4000 full=2000, or one; of hands full=N",
     )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for raw/, truth.npz, manifest.json"
@@ -112,7 +126,7 @@ def _add_render(commands: argparse._SubParsersAction) -> None:
 
 def _add_crop(commands: argparse._SubParsersAction) -> None:
     words = "cut the hand out of every frame of a split into a memory-mapped store"
-    parser = _add_command(commands, "crop", words)
+    parser = add_command(commands, "crop", words)
     _add_dataset(parser)
     parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="folder of the dataset's own files")
     parser.add_argument("--split", required=True, metavar="S", help="train, test, all: as the dataset has them")
@@ -130,7 +144,7 @@ def _add_crop(commands: argparse._SubParsersAction) -> None:
     learned.add_argument("--store", type=Path, metavar="DIR", help="crops of the same frames that it looks at")
     parser.add_argument(
         "--size",
-        type=_parse_size,
+        type=parse_size,
         default=128,
         metavar="PX",
         help="edge of the patch in pixels, 16 to 512 (default 128)",
@@ -138,7 +152,7 @@ def _add_crop(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the store")
     parser.add_argument(
         "--allow-skips",
-        type=_parse_natural,
+        type=parse_natural,
         default=0,
         metavar="N",
         help="frames that may be left out: unreadable, or with the hand outside the image (default 0)",
@@ -148,19 +162,19 @@ def _add_crop(commands: argparse._SubParsersAction) -> None:
 
 def _add_show(commands: argparse._SubParsersAction) -> None:
     words = "draw a contact sheet: depth in false colour with the skeleton over it"
-    parser = _add_command(commands, "show", words)
+    parser = add_command(commands, "show", words)
     _add_dataset(parser)
     parser.add_argument(
         "--root", type=Path, metavar="DIR", help="folder of the dataset's own files (default: the embedded demo data)"
     )
     parser.add_argument("--split", metavar="S", help="default: the dataset's last split")
-    parser.add_argument("--frames", type=_parse_positive, default=16, metavar="N", help="how many frames (default 16)")
+    parser.add_argument("--frames", type=parse_positive, default=16, metavar="N", help="how many frames (default 16)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="default DATASET-SPLIT.png")
 
 
 def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     words = "measure a file of predictions and set it beside the published methods"
-    parser = _add_command(commands, "evaluate", words)
+    parser = add_command(commands, "evaluate", words)
     parser.add_argument("prediction", type=Path, metavar="FILE", help="text, CSV, .npy or .npz: see docs/evaluation.md")
     _add_dataset(parser)
     parser.add_argument("method", metavar="METHOD", help="what the table calls it")
@@ -189,7 +203,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
 
 def _add_fit(commands: argparse._SubParsersAction) -> None:
     words = "fit a hand and its poses to labelled joints: those of a crop store, or NYU's published ones"
-    parser = _add_command(commands, "fit", words)
+    parser = add_command(commands, "fit", words)
     _add_dataset(parser, RECORDED)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--store", type=Path, metavar="DIR", help="crop store whose labels are fitted")
@@ -200,18 +214,18 @@ def _add_fit(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--truth", type=Path, metavar="FILE", help="truth.npz of embedded data: errors of the angles")
     parser.add_argument(
         "--pso-frames",
-        type=_parse_positive,
+        type=parse_positive,
         default=10_000,
         metavar="N",
         help="frames, evenly spaced, that particle swarms fit too (default 10000: all of a test set)",
     )
-    parser.add_argument("--seed", type=_parse_natural, default=0, metavar="S", help="of the swarms (default 0)")
+    parser.add_argument("--seed", type=parse_natural, default=0, metavar="S", help="of the swarms (default 0)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for fit.json and poses.npz")
 
 
 def _add_train(commands: argparse._SubParsersAction) -> None:
     words = "train a module on the crops of one split"
-    parser = _add_command(commands, "train", words)
+    parser = add_command(commands, "train", words)
     # Which kinds there are is for the training to say: asking here would load pydantic for every --help.
     parser.add_argument("kind", metavar="KIND", help="such as nearest_neighbour: a file of methods/")
     parser.add_argument("--store", type=Path, required=True, metavar="DIR", help="crop store to train on")
@@ -232,11 +246,11 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--fold", metavar="SUBJECT", help="leave this subject out (MSRA)")
     parser.add_argument(
-        "--seed", type=_parse_natural, default=0, metavar="K", help="same seed, same numbers (default 0)"
+        "--seed", type=parse_natural, default=0, metavar="K", help="same seed, same numbers (default 0)"
     )
     parser.add_argument(
         "--threads",
-        type=_parse_positive,
+        type=parse_positive,
         default=1,
         metavar="N",
         help="their number changes the last digits (default 1)",
@@ -253,68 +267,33 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     _add_call(parser)
 
 
-def _add_predict(commands: argparse._SubParsersAction) -> None:
-    words = "predict joints: of every frame of a crop store, or with --model of your own depth images"
-    parser = _add_command(commands, "predict", words)
-    parser.add_argument(
-        "paths",
-        type=Path,
-        nargs="*",
-        metavar="PATH",
-        help="with --store: the checkpoint, or one a fold; with --model: depth images (.png, .npy) or folders of them",
-    )
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--store", type=Path, metavar="DIR", help="crop store to predict")
-    source.add_argument("--model", type=Path, metavar="CHECKPOINT", help="folder of `handbench train` to use")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for what is predicted")
-    _add_true_objects(parser)
-    own = parser.add_argument_group("of your own depth images (--model)")
-    own.add_argument(
-        "--camera",
-        nargs="+",
-        metavar="C",
-        help=f"a dataset whose camera it is ({', '.join(DATASETS)}), or FX FY CX CY in pixels (default: the model's)",
-    )
-    own.add_argument("--centre", type=float, nargs=3, metavar=("X", "Y", "Z"), help="of a ready crop's cube, mm")
-    own.add_argument("--cube", type=float, metavar="MM", help="edge of the cube around the hand (default: the model's)")
-    own.add_argument(
-        "--localizer",
-        type=Path,
-        metavar="CHECKPOINT",
-        help="of a model that learned from localized crops: the localizer",
-    )
-    own.add_argument("--near", type=float, metavar="MM", help="nearest depth at which a hand is looked for (200)")
-    own.add_argument("--far", type=float, metavar="MM", help="farthest (1500)")
-    own.add_argument("--no-pictures", action="store_true", help="joints alone")
-
-
 def _add_export(commands: argparse._SubParsersAction) -> None:
     words = "write a trained network as ONNX, checked against torch"
-    parser = _add_command(commands, "export", words)
+    parser = add_command(commands, "export", words)
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="folder of `handbench train`")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="such as model.onnx")
 
 
 def _add_probe(commands: argparse._SubParsersAction) -> None:
     words = "measure what a network does beside its joints: images drawn, updates from noise, time; and keep pictures"
-    parser = _add_command(commands, "probe", words)
+    parser = add_command(commands, "probe", words)
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="folder of `handbench train`")
     parser.add_argument("--store", type=Path, required=True, metavar="DIR", help="crop store to try it on")
     parser.add_argument("--learned", type=Path, required=True, metavar="DIR", help="crop store of its training")
-    parser.add_argument("--threads", type=_parse_positive, default=1, metavar="N", help="of what is timed (default 1)")
+    parser.add_argument("--threads", type=parse_positive, default=1, metavar="N", help="of what is timed (default 1)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for probe.json and pictures.npz")
-    _add_true_objects(parser)
+    add_true_objects(parser)
 
 
 def _add_mlflow(commands: argparse._SubParsersAction) -> None:
     words = "make the tracking store and its experiments"
-    parser = _add_command(commands, "mlflow", words)
+    parser = add_command(commands, "mlflow", words)
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default results")
 
 
 def _add_track(commands: argparse._SubParsersAction) -> None:
     words = "send what jobs have tracked to files and could not send, once"
-    parser = _add_command(commands, "track", words)
+    parser = add_command(commands, "track", words)
     parser.add_argument("results", type=Path, nargs="?", default=Path("results"), metavar="RESULTS")
     parser.add_argument("--end", type=Path, metavar="CALL", help="end the call of this call.json and send its runs")
     parser.add_argument("--status", choices=("FINISHED", "FAILED"), default="FINISHED", help="how the call ended")
@@ -322,7 +301,7 @@ def _add_track(commands: argparse._SubParsersAction) -> None:
 
 def _add_report(commands: argparse._SubParsersAction) -> None:
     words = "write the report of a run: tables, figures, claims, one page that opens offline"
-    parser = _add_command(commands, "report", words)
+    parser = add_command(commands, "report", words)
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run, such as results/demo-embedded")
     parser.add_argument(
         "--out", type=Path, default=Path("results", "report"), metavar="DIR", help="default results/report"
@@ -341,64 +320,19 @@ def _add_call(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--call", type=Path, metavar="FILE", help="call.json of the workflow call it is part of")
 
 
-def _add_command(commands: argparse._SubParsersAction, name: str, words: str) -> argparse.ArgumentParser:
-    description = words[0].upper() + words[1:] + "."
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=words, description=description)
-    parser.set_defaults(command=name)
-    return parser
-
-
 def _add_dataset(parser: argparse.ArgumentParser, known: Iterable[str] = DATASETS) -> None:
     parser.add_argument("dataset", choices=tuple(known), metavar="DATASET", help=", ".join(known))
 
 
 def _add_drawing(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seed", type=_parse_natural, default=0, help="same seed, same files (default 0)")
+    parser.add_argument("--seed", type=parse_natural, default=0, help="same seed, same files (default 0)")
     parser.add_argument(
         "--renderer", choices=("auto", "software", "opengl"), default="auto", help="what draws the depth"
     )
     _add_jobs(parser)
 
 
-def _add_true_objects(parser: argparse.ArgumentParser) -> None:
-    words = "truth.npz of embedded frames with objects, for what was learned from rendered ones"
-    parser.add_argument("--truth", type=Path, metavar="FILE", help=words)
-
-
 def _add_jobs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--jobs", type=_parse_positive, default=1, metavar="N", help="frames worked on at once (default 1)"
+        "--jobs", type=parse_positive, default=1, metavar="N", help="frames worked on at once (default 1)"
     )
-
-
-def _parse_count(text: str) -> tuple[str, int]:
-    split, equals, count = text.partition("=")
-    if not (split and equals):
-        raise argparse.ArgumentTypeError(f"expected NAME=N such as train=3000, found {text!r}")
-    return split, _parse_positive(count)
-
-
-def _parse_folder(text: str) -> tuple[str, Path]:
-    name, equals, folder = text.partition("=")
-    if not (name and equals and folder):
-        raise argparse.ArgumentTypeError(f"expected DATASET=DIR such as msra=data/msra, found {text!r}")
-    return name, Path(folder)
-
-
-def _parse_positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0, found {text!r}")
-    return int(text)
-
-
-def _parse_natural(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a whole number from 0 up, found {text!r}")
-    return int(text)
-
-
-def _parse_size(text: str) -> int:
-    size_px = _parse_positive(text)
-    if not LEAST_PX <= size_px <= MOST_PX:
-        raise argparse.ArgumentTypeError(f"expected {LEAST_PX} to {MOST_PX} pixels, found {text}")
-    return size_px

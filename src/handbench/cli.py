@@ -250,6 +250,26 @@ def _predict_own(options: argparse.Namespace) -> None:
     print(predict_frames(options.paths, model, source, options.out, reach=reach, pictures=not options.no_pictures))
 
 
+def run_refine(options: argparse.Namespace) -> None:
+    from handbench.datasets.own_frames import parse_intrinsics
+    from handbench.datasets.own_hand import choose_reach, require_edge
+    from handbench.modules import parse_settings
+    from handbench.report.own_refinement import refine_frames
+
+    told = refine_frames(
+        options.frames,
+        options.model,
+        parse_intrinsics(options.intrinsics),
+        options.out,
+        reach=choose_reach(options.near, options.far),
+        cube_mm=None if options.cube is None else require_edge(options.cube),
+        values=parse_settings(options.set),
+        seed=options.seed,
+        allow_skips=options.allow_skips,
+    )
+    print(told)
+
+
 def run_export(options: argparse.Namespace) -> None:
     from handbench.training.export import export
 

@@ -339,7 +339,7 @@ HANDOBJECT = Convention(
 HANDS = Convention(
     name="hands",
     title="Hands alone, rendered",
-    citation="our own, made as Dibra et al., How to Refine 3D Hand Pose Estimation, 3DV 2017, Section 4.1, describe theirs",
+    citation="our own, made as Dibra et al., How to Refine 3D Hand Pose Estimation, 3DV 2017, describe theirs",
     licence="that of this program",
     page="docs/refine-training.md",
     sensor="none: depth without noise",
@@ -348,7 +348,8 @@ HANDS = Convention(
     joints=MSRA_JOINTS,
     scored=tuple(range(21)),
     centre_joint="middle_mcp",
-    cube_mm={"": 300.0},
+    # Where a hand is looked for in frames without labels; more of an arm would come in with a larger one.
+    cube_mm={"": 240.0},
     splits=("train",),
 )
 

@@ -32,7 +32,7 @@ class RefineBase(Refining):
     """Sec. 4.1."""
     learning_rate: Annotated[float, Field(gt=0)] = 0.001
     """Sec. 4.1."""
-    channels: Annotated[list[Channels], Field(min_length=5, max_length=5)] = [96, 256, 384, 384, 256]
+    channels: list[Channels] = Field(default=[96, 256, 384, 384, 256], min_length=5, max_length=5)
     """Of the five convolutions: AlexNet's."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.25
     """Sec. 4.1: kept with a probability of 0.75."""

@@ -107,7 +107,9 @@ def write_dexter(
 def write_handobject(root: Path, semi: int = 2, full: int = 2) -> Path:
     """All sets, each with a few frames of both kinds."""
     for seed, split in enumerate(HANDOBJECT.splits):
-        names = [rendered_files.depth_name(kind, row) for kind, n in (("semi", semi), ("full", full)) for row in range(n)]
+        names = [
+            rendered_files.depth_name(kind, row) for kind, n in (("semi", semi), ("full", full)) for row in range(n)
+        ]
         for row, name in enumerate(names):
             path = root / split / name
             path.parent.mkdir(parents=True, exist_ok=True)

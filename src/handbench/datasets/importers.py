@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from handbench.datasets import dexter, hands, handobject, icvl, msra, msra14, nyu
+from handbench.datasets import dexter, handobject, hands, icvl, msra, msra14, nyu
 from handbench.datasets.listing import Listing
 from handbench.errors import BadInput
 

@@ -63,9 +63,7 @@ class Request:
     """Digest of the code: frames drawn by other code are not carried on from."""
 
 
-def render_hands(
-    out: Path, *, frames: Mapping[str, int], seed: int = 0, jobs: int = 1, renderer: str = "auto"
-) -> None:
+def render_hands(out: Path, *, frames: Mapping[str, int], seed: int = 0, jobs: int = 1, renderer: str = "auto") -> None:
     """Write the set under `out`; all its frames are fully synthetic."""
     if set(frames) != {KIND} or frames[KIND] < 1:
         found = ", ".join(f"{name}={count}" for name, count in frames.items()) or "none"

@@ -61,10 +61,17 @@ class RefinementTraining(Descent):
         patience: int | None = None,
     ) -> None:
         """With `patience` it ends once so many epochs have not lowered the loss of the frames held back, and leaves
-        what did best."""
+        what did best, be it the start."""
         super().__init__(network, settings, steps)
         self.measure, self.held_back, self.patience = measure, held_back, patience
+        self.start_loss = float("nan")
+        """Of the frames held back before anything was learned; asked for with `patience` alone."""
         self.best: dict[str, Any] = {"loss": float("inf"), "epoch": -1, "state": {}}
+
+    def on_train_start(self) -> None:
+        if self.patience is not None and not self.best["state"]:
+            self.start_loss = measure_unlabelled(self.network, self.measure, self.held_back)["loss"]
+            self._keep_best(self.start_loss, -1)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         assert isinstance(self.settings, RefineAdapted)
@@ -90,13 +97,13 @@ class RefinementTraining(Descent):
         self.log("validation_loss", losses["loss"])
         self.log("validation_depth", losses["depth_loss"])
         if self.patience is not None:
-            self._keep_best(losses["loss"])
+            self._keep_best(losses["loss"], self.current_epoch)
 
-    def _keep_best(self, loss: float) -> None:
+    def _keep_best(self, loss: float, epoch: int) -> None:
         if loss < self.best["loss"]:
             state = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
-            self.best = {"loss": loss, "epoch": self.current_epoch, "state": state}
-        elif self.current_epoch - self.best["epoch"] >= (self.patience or 0):
+            self.best = {"loss": loss, "epoch": epoch, "state": state}
+        elif epoch - self.best["epoch"] >= (self.patience or 0):
             self.trainer.should_stop = True
 
     def on_train_end(self) -> None:
@@ -104,10 +111,10 @@ class RefinementTraining(Descent):
             self.network.load_state_dict(self.best["state"])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["best"] = self.best
+        checkpoint["best"], checkpoint["start_loss"] = self.best, self.start_loss
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.best = checkpoint["best"]
+        self.best, self.start_loss = checkpoint["best"], checkpoint["start_loss"]
 
 
 @torch.no_grad()

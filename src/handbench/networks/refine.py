@@ -1,6 +1,6 @@
 """The base network of refine (Sec. 3.2, 4.1): AlexNet with one fully connected layer, from depth to turns of bones.
 
-E. Dibra, T. Wolf, C. Oeztireli, M. Gross, "How to Refine 3D Hand Pose Estimation from Unlabelled Depth Data?", 3DV 2017.
+E. Dibra, T. Wolf, C. Oztireli, M. Gross, "How to Refine 3D Hand Pose Estimation from Unlabelled Depth Data?", 3DV 2017.
 
     D      images        (batch, 1, S, S)   patch in [-1, 1]
            seen          (batch, 1, s, s)   its middle, nearness in [0, 1]: s = 120 of S = 128, 60 of 64

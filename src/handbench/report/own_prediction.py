@@ -16,18 +16,30 @@ from handbench.datasets.frame_crop import Crop
 from handbench.datasets.listing import Frame
 from handbench.datasets.own_crops import read_own_crop
 from handbench.datasets.own_frames import Intrinsics, list_own_files, name_frames, parse_intrinsics, read_own_frame
-from handbench.datasets.own_hand import DEFAULT_REACH, Reach, crop_named_place, crop_own_hand, keep_reach, require_edge
+from handbench.datasets.own_hand import (
+    DEFAULT_REACH,
+    Reach,
+    crop_named_place,
+    crop_own_block,
+    crop_own_hand,
+    keep_reach,
+    require_edge,
+)
 from handbench.datasets.scored_skeleton import scored_skeleton
 from handbench.errors import BadInput
 from handbench.geometry.crop import unnormalise_joints, unnormalise_pose
+from handbench.loop.augmentation import CropBatch
 from handbench.loop.localization import place_crops, refine_centres
-from handbench.methods import load_method
+from handbench.loop.own_batch import batch_crops
+from handbench.methods import PosedHands, SeenHands, Trained, load_method
 from handbench.report.overlay import write_overlays
 from handbench.report.own_joints import OwnJoints, write_angles_csv, write_joints_csv, write_joints_json
 from handbench.training.checkpoint import find_checkpoint, load_checkpoint
 from handbench.training.localize import TrainedLocalizer, load_localizer
 
 JOINTS_CSV, JOINTS_JSON, ANGLES_CSV = "joints.csv", "joints.json", "angles.csv"
+BLOCK = "block"
+"""The word of crops in a padded block."""
 Iterate = Callable[[Tensor], Tensor]
 
 
@@ -50,6 +62,8 @@ class Model:
     """What moves the cube from the centre of mass to where the model expects it; of whole frames alone."""
     read_pose: Callable[[Tensor], Tensor] | None = None
     """Depth to pose parameters (frames, 26), of a model that knows a hand: `methods.Method.pose`."""
+    pose_crops: Callable[[CropBatch], Tensor] | None = None
+    """In the place of `iterate`: crops with their cameras to joints (frames, joints, 3)."""
 
 
 def load_model(folder: Path, cube_mm: float | None = None, localizer: Path | None = None) -> Model:
@@ -60,7 +74,7 @@ def load_model(folder: Path, cube_mm: float | None = None, localizer: Path | Non
     checkpoint = load_checkpoint(find_checkpoint(folder))
     card, trained = checkpoint.card, checkpoint.trained
     method = load_method(trained.kind)
-    if method.predict is None:
+    if method.predict is None and method.pose_bones is None:
         raise BadInput(
             folder, expected="a checkpoint that gives joints", found=trained.kind, fix="name a loop's folder"
         )
@@ -71,8 +85,21 @@ def load_model(folder: Path, cube_mm: float | None = None, localizer: Path | Non
     if loaded and loaded.word != centre:
         fix = "name the localizer of its crops" if centre.startswith(f"{LOCALIZED}-") else "leave --localizer out"
         raise BadInput(folder, expected=f"a model of {loaded.word} crops", found=f"one of {centre} crops", fix=fix)
+    told = {"dataset": card["dataset"], "size_px": card["size_px"], "cube_mm": cube, "centre": centre}
+    if method.pose_bones is not None:
+        pose_crops = partial(_pose_crops, method.pose_bones, trained, card["dataset"])
+        return Model(card["module"], iterate=_refuse_depth, pose_crops=pose_crops, **told)
+    assert method.predict is not None, "checked above"
     iterate, read_pose = partial(method.predict, trained), partial(method.pose, trained) if method.pose else None
-    return Model(card["module"], card["dataset"], card["size_px"], cube, iterate, centre, loaded, read_pose)
+    return Model(card["module"], iterate=iterate, localizer=loaded, read_pose=read_pose, **told)
+
+
+def _pose_crops(pose_bones: Callable[..., PosedHands], trained: Trained, dataset: str, crops: CropBatch) -> Tensor:
+    return pose_bones(trained, SeenHands(dataset, crops)).joints
+
+
+def _refuse_depth(depth: Tensor) -> Tensor:
+    raise TypeError("a model that is placed by its camera takes crops")
 
 
 def name_source(model: Model, camera: Sequence[str] | None, centre_mm: Sequence[float] | None) -> Intrinsics | Centre:
@@ -109,7 +136,7 @@ def predict_frames(
     hands = [_find_hand(_read(file, model, source), model, source, reach) for file in files]
     joints = scored_skeleton(model.dataset)
     crops = [crop for crop, _ in hands]
-    steps_mm, pose_mm = _predict(model, crops, len(joints.names)), _predict_pose(model, crops)
+    steps_mm, pose_mm = _predict(model, hands, len(joints.names)), _predict_pose(model, crops)
     owns = [
         OwnJoints(name, file, camera, Centre(crop.centre_mm, crop.cube_mm), steps_mm[:, place], pose_mm[place])
         for place, (name, file, (crop, camera)) in enumerate(zip(name_frames(files), files, hands, strict=True))
@@ -133,7 +160,8 @@ def _find_hand(frame: Frame, model: Model, source: Intrinsics | Centre, reach: R
     if isinstance(source, Centre):
         return crop_named_place(frame, convention, model.size_px, source), frame.camera
     if model.localizer is None:
-        return crop_own_hand(frame, convention, model.size_px, reach), frame.camera
+        cut = crop_own_block if model.centre == BLOCK else crop_own_hand
+        return cut(frame, convention, model.size_px, reach), frame.camera
     first = crop_own_hand(frame, convention, model.localizer.card["size_px"], reach)
     cube = Centre(_refine_centre(model.localizer, first, frame.camera), first.cube_mm)
     return crop_named_place(keep_reach(frame, reach), convention, model.size_px, cube), frame.camera
@@ -182,9 +210,13 @@ def _stack_cubes(crops: Sequence[Crop]) -> tuple[Float32[np.ndarray, "frames 3"]
     return np.stack([crop.centre_mm for crop in crops]), np.array([crop.cube_mm for crop in crops], np.float32)
 
 
-def _predict(model: Model, crops: Sequence[Crop], joint_count: int) -> Float32[np.ndarray, "steps frames joints 3"]:
+def _predict(
+    model: Model, hands: Sequence[tuple[Crop, Camera]], joint_count: int
+) -> Float32[np.ndarray, "steps frames joints 3"]:
+    crops = [crop for crop, _ in hands]
     with torch.no_grad():
-        steps = model.iterate(_stack_depth(crops)).float().cpu().numpy()
+        told = model.pose_crops(batch_crops(hands))[None] if model.pose_crops else model.iterate(_stack_depth(crops))
+    steps = told.float().cpu().numpy()
     if steps.shape[1:] != (len(crops), joint_count, 3) or not np.isfinite(steps).all():
         raise BadInput(
             model.name,
