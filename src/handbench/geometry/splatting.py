@@ -19,6 +19,7 @@ GPU plain torch; neither makes an array of points times pixels.
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -110,7 +111,7 @@ def pull_on_cpu(points: Points, winner: Map, rival: Map, pull: Images, radius: f
 def _share_images(images: int, work: Any) -> None:
     threads = max(min(torch.get_num_threads(), images // FEWEST_IMAGES), 1)
     edges = [images * part // threads for part in range(threads + 1)]
-    parts = [slice(first, last) for first, last in zip(edges, edges[1:], strict=False)]
+    parts = [slice(first, last) for first, last in pairwise(edges)]
     if threads == 1:
         work(parts[0])
         return

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from handbench.loop.augmentation import CropBatch
 from handbench.loop.crop_data import AT_ONCE
-from handbench.networks.crop_view import draw_cloud, place_cloud, view_crop
+from handbench.loop.refinement_training import Look
+from handbench.networks.crop_view import draw_cloud, pose_in_crop
 from handbench.networks.posed_cloud import PosedCloud
 
 Quaternions = Float[Tensor, "frames 16 4"]
@@ -17,14 +18,14 @@ Quaternions = Float[Tensor, "frames 16 4"]
 
 @torch.no_grad()
 def measure_depth_errors(
-    cloud: PosedCloud, quaternions: Quaternions, crops: CropBatch, radius: float
+    cloud: PosedCloud, quaternions: Quaternions, crops: CropBatch, look: Look
 ) -> Float[Tensor, "frames"]:
     """Mean squared difference of the two splatted images of every frame (Fig. 7), nearness from 0 to 1."""
     errors = []
     for rows in torch.arange(len(quaternions)).split(AT_ONCE):
         part = crops.take(rows)
-        view, points_mm = view_crop(part.depth, part.frame, radius), cloud(quaternions[rows])
-        drawn = draw_cloud(points_mm + place_cloud(points_mm, view)[:, None], view)
+        view = look(part)
+        drawn = draw_cloud(pose_in_crop(cloud, quaternions[rows], view).points_mm, view)
         errors.append((drawn - view.image).square().mean(dim=(1, 2)))
     return torch.cat(errors)
 

@@ -5,6 +5,7 @@ gain is the loss itself, on frames that are held back.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,14 +15,29 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.errors import BadInput
+from handbench.hand.keypoints import Hand
 from handbench.loop.augmentation import CropBatch, Ranges, augment
 from handbench.loop.crop_data import AT_ONCE, VALIDATION_SHARE, Data, Division, as_batch, read_crops
 from handbench.loop.descent import Descent
+from handbench.networks.crop_view import CropView, view_crop
 from handbench.networks.refine import RefinedHand
 from handbench.refine_modules import RefineAdapted
 
 Measure = Callable[[RefinedHand, CropBatch], dict[str, Tensor]]
 """The loss of a batch, as `loss`, and its parts."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How crops are splatted and where in them a posed cloud is put."""
+
+    radius: float
+    """r of Eq. 5, in half cube edges."""
+    block: Hand | None = None
+    """Whose joints the crops are the boxes around; None where they were cut by what is seen."""
+
+    def __call__(self, crops: CropBatch) -> CropView:
+        return view_crop(crops.depth, crops.frame, self.radius, self.block)
 
 
 def hide_labels(data: Data) -> Data:

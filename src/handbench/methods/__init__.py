@@ -83,6 +83,8 @@ class SeenHands:
 
     dataset: str
     """Whose scored joints are asked for."""
+    protocol: Mapping[str, Any]
+    """Of the crops, as a store tells it: their own dataset, and what stands where the hand's centre is."""
     crops: CropBatch
 
 

@@ -25,8 +25,10 @@ is the angle with the singularity, and it is the one that stays small. Joints th
 the other two angles.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,14 +38,14 @@ from torch.nn.functional import normalize
 
 from handbench.conventions import HANDS
 from handbench.datasets.torch_dataset import CropDataset
-from handbench.hand.keypoints import KEYPOINTS, place_keypoints, scored_keypoints
+from handbench.hand.keypoints import KEYPOINTS, Hand, place_keypoints, scored_keypoints
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, PARENTS, REFERENCE_SHAPE
 from handbench.loop.augmentation import CropBatch
 from handbench.loop.base_training import QUATERNIONS, BaseTraining
 from handbench.loop.crop_data import AT_ONCE, Data, apply, as_batch, divide, measure_error_mm, read_crops
 from handbench.loop.descent import count_steps
 from handbench.loop.refinement_probe import measure_depth_errors, measure_jitter_mm
-from handbench.loop.refinement_training import Measure, RefinementTraining, divide_unlabelled
+from handbench.loop.refinement_training import Look, Measure, RefinementTraining, divide_unlabelled
 from handbench.loop.timing import time_network
 from handbench.methods import (
     Method,
@@ -56,7 +58,7 @@ from handbench.methods import (
     keep,
     keep_parts,
 )
-from handbench.networks.crop_view import CropView, draw_cloud, place_cloud, view_crop
+from handbench.networks.crop_view import CropView, draw_cloud, pose_in_crop
 from handbench.networks.posed_cloud import PosedCloud, make_cloud, quaternions_to_rotations
 from handbench.networks.refine import BaseNetwork, RefinedHand
 from handbench.refine_modules import RefineAdapted, RefineBase
@@ -66,6 +68,8 @@ Images = Float[Tensor, "batch size size"]
 Joints = Float[Tensor, "batch 16 3"]
 Angles = Float[Tensor, "batch 15 3"]
 
+BLOCK = "block"
+"""The word of crops that are cut as the padded box of a hand's joints (Sec. 4.2)."""
 LEAST_MM = 1e-3
 """On a cylinder's axis the way out has no direction, and no gradient."""
 
@@ -76,9 +80,9 @@ class Weights:
 
     depth: float = 1.0
     """A pixel of background in place of a surface at the cube's middle costs a half."""
-    collision: float = 1.0
+    collision: float = 10.0
     """A millimetre."""
-    physical: float = 10.0
+    physical: float = 100.0
     """A radian."""
 
 
@@ -165,10 +169,12 @@ class Losses:
 
 def measure_losses(quaternions: Quaternions, cloud: PosedCloud, view: CropView) -> Losses:
     """All that a pose is told of itself without a label (Eq. 1)."""
-    rotations, origins_mm = cloud.place_bones(quaternions)
-    points_mm = cloud.pose_points(rotations, origins_mm)
-    drawn = draw_cloud(points_mm + place_cloud(points_mm, view)[:, None], view)
-    return Losses(depth_loss(drawn, view.image), collision_loss(origins_mm, cloud.radii_mm), physical_loss(quaternions))
+    posed = pose_in_crop(cloud, quaternions, view)
+    return Losses(
+        depth_loss(draw_cloud(posed.points_mm, view), view.image),
+        collision_loss(posed.origins_mm, cloud.radii_mm),
+        physical_loss(quaternions),
+    )
 
 
 def base_loss(quaternions: Quaternions, truth: Quaternions) -> Float[Tensor, ""]:
@@ -188,8 +194,10 @@ def train_base(crops: CropDataset, settings: RefineBase, run: TrainingRun) -> St
     data = divide(crops, {QUATERNIONS: run.quaternions})
     hand = make_hand(settings, crops.size_px, seed=run.seed)
 
+    look = find_look(crops.store.card["protocol"], settings.radius)
+
     def measure_mm(quaternions: Quaternions, held_back: Data) -> float:
-        joints = read_joints(hand.cloud, quaternions, as_batch(held_back), HANDS.name, settings.radius)
+        joints = read_joints(hand.cloud, quaternions, as_batch(held_back), HANDS.name, look)
         return measure_error_mm(joints, held_back)
 
     steps = count_steps(len(data.seen["depth"]), settings.epochs, settings.batch)
@@ -205,19 +213,25 @@ def train_adapted(crops: CropDataset, settings: RefineAdapted, run: TrainingRun)
     assert isinstance(hand, RefinedHand)
     data = divide_unlabelled(crops)
     steps = count_steps(len(data.seen["depth"]), settings.epochs, settings.batch)
-    measure = weigh_losses(settings, base.settings.radius)
+    measure = weigh_losses(settings, find_look(crops.store.card["protocol"], base.settings.radius))
     training = RefinementTraining(hand, settings, steps, measure, data.held_back)
     run.fit(training, data.seen, epochs=settings.epochs, batch=settings.batch, precision=settings.precision)
     return keep_parts([hand])
 
 
-def weigh_losses(settings: RefineAdapted, radius: float) -> Measure:
+def find_look(protocol: Mapping[str, Any], radius: float) -> Look:
+    """How crops of a store are seen: those of a padded block show a hand whose own block is in their middle."""
+    block = protocol["centre"]["strategy"] == BLOCK
+    return Look(radius, Hand(REFERENCE_SHAPE, KEYPOINTS[protocol["dataset"]]) if block else None)
+
+
+def weigh_losses(settings: RefineAdapted, look: Look) -> Measure:
     """Eq. 1 of a batch of crops, with the weights of the settings."""
     weights = Weights(settings.depth_weight, settings.collision_weight, settings.physical_weight)
 
     def measure(hand: RefinedHand, crops: CropBatch) -> dict[str, Tensor]:
         with torch.no_grad():
-            view = view_crop(crops.depth, crops.frame, radius)
+            view = look(crops)
         losses = measure_losses(hand(crops.depth), hand.cloud, view)
         parts = {f"{name}_loss": getattr(losses, name) for name in ("depth", "collision", "physical")}
         return {"loss": losses.total(weights), **parts}
@@ -244,15 +258,14 @@ def build_adapted(trained: Trained) -> RefinedHand:
 
 @torch.no_grad()
 def read_joints(
-    cloud: PosedCloud, quaternions: Quaternions, crops: CropBatch, dataset: str, radius: float
+    cloud: PosedCloud, quaternions: Quaternions, crops: CropBatch, dataset: str, look: Look
 ) -> Float[Tensor, "batch joints 3"]:
     """A dataset's scored joints on the reference skeleton, placed where P is, in half cube edges."""
     joints, keypoints = [], scored_keypoints(dataset)
     for rows in torch.arange(len(quaternions)).split(AT_ONCE):
         part = crops.take(rows)
-        rotations, origins_mm = cloud.place_bones(quaternions[rows])
-        shift_mm = place_cloud(cloud.pose_points(rotations, origins_mm), view_crop(part.depth, part.frame, radius))
-        points_mm = place_keypoints(keypoints, REFERENCE_SHAPE, rotations, origins_mm) + shift_mm[:, None]
+        posed = pose_in_crop(cloud, quaternions[rows], look(part))
+        points_mm = place_keypoints(keypoints, REFERENCE_SHAPE, posed.rotations, posed.origins_mm)
         joints.append(points_mm / (part.cube_mm / 2)[:, None, None])
     return torch.cat(joints)
 
@@ -262,7 +275,9 @@ def pose_bones(trained: Trained, seen: SeenHands) -> PosedHands:
     hand = trained.build()
     assert isinstance(hand, RefinedHand)
     quaternions = apply(hand, seen.crops.depth)
-    joints = read_joints(hand.cpu().cloud, quaternions, seen.crops, seen.dataset, find_radius(trained))
+    joints = read_joints(
+        hand.cpu().cloud, quaternions, seen.crops, seen.dataset, find_look(seen.protocol, find_radius(trained))
+    )
     return PosedHands(joints, torch.where(quaternions[..., :1] < 0, -quaternions, quaternions))
 
 
@@ -277,8 +292,10 @@ def probe(trained: Trained, crops: CropDataset, learned: CropDataset) -> Numbers
     hand, seen = trained.build(), as_batch(read_crops(crops))
     assert isinstance(hand, RefinedHand)
     timed = time_network(hand, lambda network, images: {"network": partial(network, images)}, seen.depth[:1])
-    posed = pose_bones(trained, SeenHands(crops.store.card["protocol"]["dataset"], seen))
-    errors = measure_depth_errors(hand.cpu().cloud, posed.quaternions, seen, find_radius(trained))
+    protocol = crops.store.card["protocol"]
+    posed = pose_bones(trained, SeenHands(protocol["dataset"], protocol, seen))
+    look = find_look(protocol, find_radius(trained))
+    errors = measure_depth_errors(hand.cpu().cloud, posed.quaternions, seen, look)
     joints_mm = (posed.joints * (seen.cube_mm / 2)[:, None, None] + seen.centre_mm[:, None]).numpy()
     row, sequences = np.asarray(crops.store.row)[crops.places], [crops.store.sequences[at] for at in crops.places]
     return {

@@ -1,10 +1,16 @@
-"""A crop and a posed cloud in one picture: both splatted, the cloud placed where the crop's surface is.
+"""A crop and a posed cloud in one picture: both splatted, the cloud placed where the crop's hand is.
 
 A pose has no translation (refine Sec. 3.2), and a crop is centred on something else than the wrist. The two share an
-origin by what can be seen in both: the mean place of the surface that a picture shows, each point counted once for
-every pixel that shows it. The cloud is moved until its mean is the crop's. No label goes in, the rule is the same for
-every crop whatever it was centred on, and it follows the pose smoothly: the counts are taken as given, the places are
-differentiated. docs/refine.md has what it costs.
+origin by the rule that the crop was cut by, which says of a posed hand where its middle is:
+
+    block     the crop is the padded box around a dataset's joints, as the paper cuts it: the middle of the box around
+              the cloud's joints lies at the cube's centre
+    surface   the crop was cut by what is seen, as that of an own frame: the mean place of the surface that a picture
+              shows, each point counted once for every pixel that shows it, is the same for crop and cloud
+
+Both are the same for the same input and follow the pose smoothly. Of a surface the counts are taken as given and the
+places differentiated. Of the block no label goes in but the cube's centre, which every method here is told; the surface
+needs none at all, but takes a forearm for hand. docs/refine.md has what each costs.
 
 Clouds are drawn as the camera sees them, in perspective, so that a hand at its true place covers its true pixels. A
 patch's own pixels need no camera for that; a cloud does, and the cube's place in camera axes.
@@ -19,6 +25,8 @@ from torch import Tensor
 from handbench.geometry.crop import NEAREST_MM
 from handbench.geometry.patch_frame import PatchFrame, project_points
 from handbench.geometry.splatting import patch_to_points, splat, splat_and_tell
+from handbench.hand.keypoints import Hand, place_keypoints
+from handbench.networks.posed_cloud import Origins, PosedCloud, Quaternions, Rotations
 
 Points = Float[Tensor, "batch points 3"]
 Images = Float[Tensor, "batch size size"]
@@ -39,17 +47,42 @@ class CropView:
     """f_depth(P_D)."""
     middle_mm: Places
     """Mean place of the surface that is seen, about the cube's centre."""
+    block: Hand | None
+    """Whose joints, and which, the crops are the boxes around; None where they were cut by what is seen."""
 
 
-def view_crop(depth: Float[Tensor, "batch 1 size size"], frame: PatchFrame, radius: float) -> CropView:
+@dataclass(frozen=True)
+class PosedInCrop:
+    """A hand in millimetres about the cube's centre."""
+
+    points_mm: Points
+    rotations: Rotations
+    origins_mm: Origins
+
+
+def view_crop(
+    depth: Float[Tensor, "batch 1 size size"], frame: PatchFrame, radius: float, block: Hand | None = None
+) -> CropView:
     """Splat the depth patches of a batch (Eqs. 3 to 5)."""
     points = patch_to_points(depth)
     image, winner = splat_and_tell(points, frame.size_px, radius)
-    return CropView(frame, radius, image, find_middle(patch_to_mm(points, frame), winner))
+    return CropView(frame, radius, image, find_middle(patch_to_mm(points, frame), winner), block)
+
+
+def pose_in_crop(cloud: PosedCloud, quaternions: Quaternions, view: CropView) -> PosedInCrop:
+    """The cloud and its bones in these poses, placed as the crops ask for."""
+    rotations, origins_mm = cloud.place_bones(quaternions)
+    points_mm = cloud.pose_points(rotations, origins_mm)
+    if view.block is None:
+        wrist_mm = place_cloud(points_mm, view)[:, None]
+    else:
+        joints_mm = place_keypoints(view.block.keypoints, view.block.shape, rotations, origins_mm)
+        wrist_mm = -(joints_mm.amin(dim=1, keepdim=True) + joints_mm.amax(dim=1, keepdim=True)) / 2
+    return PosedInCrop(points_mm + wrist_mm, rotations, origins_mm + wrist_mm)
 
 
 def place_cloud(points_mm: Points, view: CropView) -> Places:
-    """Where the wrist is, in millimetres about the cube's centre."""
+    """Where the wrist is by the surface, in millimetres about the cube's centre."""
     shift_mm = view.middle_mm - points_mm.mean(dim=1)
     for _ in range(PLACINGS):
         with torch.no_grad():

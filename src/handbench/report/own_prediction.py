@@ -40,6 +40,8 @@ from handbench.training.localize import TrainedLocalizer, load_localizer
 JOINTS_CSV, JOINTS_JSON, ANGLES_CSV = "joints.csv", "joints.json", "angles.csv"
 BLOCK = "block"
 """The word of crops in a padded block."""
+OWN_PROTOCOL = {"centre": {"strategy": "own", "uses_ground_truth": False}}
+"""A block that is told by what is seen is cut by that."""
 Iterate = Callable[[Tensor], Tensor]
 
 
@@ -95,7 +97,7 @@ def load_model(folder: Path, cube_mm: float | None = None, localizer: Path | Non
 
 
 def _pose_crops(pose_bones: Callable[..., PosedHands], trained: Trained, dataset: str, crops: CropBatch) -> Tensor:
-    return pose_bones(trained, SeenHands(dataset, crops)).joints
+    return pose_bones(trained, SeenHands(dataset, OWN_PROTOCOL | {"dataset": dataset}, crops)).joints
 
 
 def _refuse_depth(depth: Tensor) -> Tensor:

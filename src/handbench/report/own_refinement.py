@@ -21,11 +21,11 @@ from handbench.errors import BadInput
 from handbench.loop.crop_data import Data, Division, apply, as_batch
 from handbench.loop.descent import count_steps
 from handbench.loop.own_batch import batch_crops
-from handbench.loop.refinement_training import RefinementTraining, divide_hidden
+from handbench.loop.refinement_training import Look, RefinementTraining, divide_hidden
 from handbench.methods import keep_parts
 from handbench.methods.refine import find_radius, weigh_losses
 from handbench.modules import check_settings
-from handbench.networks.crop_view import draw_cloud, place_cloud, view_crop
+from handbench.networks.crop_view import draw_cloud, pose_in_crop
 from handbench.networks.refine import RefinedHand
 from handbench.refine_modules import RefineAdapted
 from handbench.report.refinement_picture import BeforeAfter, draw_before_after
@@ -86,17 +86,17 @@ def refine_frames(
         hand = base.trained.build().cpu()
         assert isinstance(hand, RefinedHand)
         shown = choose_shown(frames)
-        radius = find_radius(base.trained)
-        before = draw(hand, shown, radius)
+        look = Look(find_radius(base.trained))
+        before = draw(hand, shown, look)
         seen = frames.division.seen
         steps = count_steps(len(seen["depth"]), settings.epochs, settings.batch)
-        measure = weigh_losses(settings, radius)
+        measure = weigh_losses(settings, look)
         training = RefinementTraining(hand, settings, steps, measure, frames.division.held_back, patience=PATIENCE)
         card = describe(base, settings, frames, seed)
         fit = Fit(seed, out, lambda metrics, epoch: None, key=str(seal(card)[SEAL])[:16])
         fit.fit(training, seen, epochs=settings.epochs, batch=settings.batch, precision=settings.precision)
         save_checkpoint(out, keep_parts([hand]), card | {"converged": fit.converged}, parts=[base])
-        draw_before_after(shown_pictures(shown, before, draw(hand, shown, radius)), out / PICTURE)
+        draw_before_after(shown_pictures(shown, before, draw(hand, shown, look)), out / PICTURE)
         fit.forget()
     return tell(training, frames, out)
 
@@ -161,11 +161,10 @@ def choose_shown(frames: OwnFrames) -> Data:
 
 
 @torch.no_grad()
-def draw(hand: RefinedHand, shown: Data, radius: float) -> Float32[np.ndarray, "two frames size size"]:
+def draw(hand: RefinedHand, shown: Data, look: Look) -> Float32[np.ndarray, "two frames size size"]:
     """The frames as they are splatted, and the cloud in the pose that the network sees there."""
-    crops = as_batch(shown)
-    view, points_mm = view_crop(crops.depth, crops.frame, radius), hand.cloud(apply(hand, shown["depth"]))
-    drawn = draw_cloud(points_mm + place_cloud(points_mm, view)[:, None], view)
+    view = look(as_batch(shown))
+    drawn = draw_cloud(pose_in_crop(hand.cloud, apply(hand, shown["depth"]), view).points_mm, view)
     images: np.ndarray = torch.stack([view.image, drawn]).numpy()
     return images
 

@@ -97,11 +97,11 @@ def _predict_part(checkpoint: Checkpoint, store: Path) -> _Part:
 
 def _pose_part(checkpoint: Checkpoint, crops: CropDataset) -> _Part:
     """The same of a kind that gives the turns of bones, all frames of a store."""
-    pose_bones, dataset = load_method(checkpoint.trained.kind).pose_bones, crops.store.card["protocol"]["dataset"]
+    pose_bones, protocol = load_method(checkpoint.trained.kind).pose_bones, crops.store.card["protocol"]
     assert pose_bones is not None, "checked before"
     seen = as_batch(read_crops(crops))
     with torch.no_grad():
-        posed = pose_bones(checkpoint.trained, SeenHands(dataset, seen))
+        posed = pose_bones(checkpoint.trained, SeenHands(protocol["dataset"], protocol, seen))
     joints_mm = unnormalise_joints(posed.joints.numpy(), seen.centre_mm.numpy(), seen.cube_mm.numpy())
     quaternions = posed.quaternions.numpy().astype(np.float32)
     return _Part(crops.places, joints_mm[None].astype(np.float32), quaternions=quaternions)
