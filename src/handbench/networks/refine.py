@@ -6,10 +6,11 @@ E. Dibra, T. Wolf, C. Oztireli, M. Gross, "How to Refine 3D Hand Pose Estimation
            seen          (batch, 1, s, s)   its middle, nearness in [0, 1]: s = 120 of S = 128, 60 of 64
     theta  quaternions   (batch, 16, 4)     (w, x, y, z) of length 1, of every bone in camera axes
 
-The text says: AlexNet, 120x120 pixels scaled to [0, 1], one fully connected layer of 4096 with ReLU, dropout that keeps
-0.75, a linear layer to 16 quaternions. The rest stands in a supplement that is not at hand and is ours. Kernels and
-channels are AlexNet's but for the first: its 11x11 with stride 4 is made for 224 pixels, so here it is 7x7 with stride
-2, and with stride 1 for patches of 64 pixels, which makes maps of 30, 15 and 8 as AlexNet has 27, 13 and 6. There is no response normalisation, which later networks have found to be of no use, and no grouped channels. Widths
+The text says: AlexNet, 120x120 pixels scaled to [0, 1], one fully connected layer of 4096 with ReLU, dropout that
+keeps 0.75, a linear layer to 16 quaternions. The rest stands in a supplement that is not at hand and is ours. Kernels
+and channels are AlexNet's but for the first: its 11x11 with stride 4 is made for 224 pixels, so here it is 7x7 with
+stride 2, and with stride 1 for patches of 64 pixels, which makes maps of 30, 15 and 8 as AlexNet has 27, 13 and 6.
+There is no response normalisation, which later networks have found to be of no use, and no grouped channels. Widths
 are settings.
 
 Nearness is (1 - D) / 2: 0 on the back face of the cube and where nothing was measured, 1 on its front face. It is the
