@@ -9,9 +9,8 @@ E. Dibra, T. Wolf, C. Oztireli, M. Gross, "How to Refine 3D Hand Pose Estimation
 The text says: AlexNet, 120x120 pixels scaled to [0, 1], one fully connected layer of 4096 with ReLU, dropout that
 keeps 0.75, a linear layer to 16 quaternions. The rest stands in a supplement that is not at hand and is ours. Kernels
 and channels are AlexNet's but for the first: its 11x11 with stride 4 is made for 224 pixels, so here it is 7x7 with
-stride 2, and with stride 1 for patches of 64 pixels, which makes maps of 30, 15 and 8 as AlexNet has 27, 13 and 6.
-There is no response normalisation, which later networks have found to be of no use, and no grouped channels. Widths
-are settings.
+stride 2, which makes maps of 30, 15 and 8 where AlexNet has 27, 13 and 6. There is no response normalisation, which
+later networks have found to be of no use, and no grouped channels. Widths are settings.
 
 Nearness is (1 - D) / 2: 0 on the back face of the cube and where nothing was measured, 1 on its front face. It is the
 1 - z of Eq. 4, so that what the network sees and what the loss compares grow in the same direction. A patch of 128
@@ -34,7 +33,6 @@ BONES = 16
 HIDDEN = 4096
 RIM = 32
 """One pixel on each side is left out for so many of the patch."""
-SMALL_PX = 64
 ALEXNET = (96, 256, 384, 384, 256)
 
 
@@ -48,7 +46,7 @@ class BaseNetwork(nn.Module):
         require_size("refine", size_px)
         self.rim = size_px // RIM
         first, second, third, fourth, fifth = channels
-        self.convolution_1 = nn.Conv2d(1, first, 7, stride=stride_of(size_px), padding=3)
+        self.convolution_1 = nn.Conv2d(1, first, 7, stride=2, padding=3)
         self.convolution_2 = nn.Conv2d(first, second, 5, padding=2)
         self.convolution_3 = nn.Conv2d(second, third, 3, padding=1)
         self.convolution_4 = nn.Conv2d(third, fourth, 3, padding=1)
@@ -94,13 +92,8 @@ def to_nearness(depth: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
 
 
 def count_cells(size_px: int) -> int:
-    """Edge of the last maps: 8."""
+    """Edge of the last maps: 8 of 128 pixels, 4 of 64."""
     edge = size_px - 2 * (size_px // RIM)
-    for step in (stride_of(size_px), 2, 2, 2):
-        edge = -(-edge // step)
+    for _ in range(4):
+        edge = -(-edge // 2)
     return edge
-
-
-def stride_of(size_px: int) -> int:
-    """Of the first convolution: 2, and 1 for half the patch, so that later maps are as large."""
-    return 2 if size_px > SMALL_PX else 1
