@@ -126,7 +126,8 @@ def read_frames(
     files = list_own_files(paths)
     convention = HANDS if cube_mm is None else replace(HANDS, cube_mm={"": cube_mm})
     hands: list[tuple[Crop, Camera]] = []
-    names, skipped = [], []
+    names: list[str] = []
+    skipped: list[str] = []
     for file in files:
         try:
             frame = read_own_frame(file, intrinsics)

@@ -63,8 +63,7 @@ def train(job: Job, store: Path, out: Path, *, call: Path | None = None, log_mod
         torch.manual_seed(job.seed)
         parts = tuple(one.trained for one in needs)
         method = load_method(job.kind)
-        told = {"poses": poses, "quaternions": quaternions}
-        fit = Fit(job.seed, out, tracked.log, needs=parts, key=_digest(card), **told)
+        fit = Fit(job.seed, out, tracked.log, needs=parts, poses=poses, quaternions=quaternions, key=_digest(card))
         state = method.train(crops, settings, fit)
         _check_finite(state, job)
         held = needs if KINDS[job.kind].whole else []
