@@ -64,13 +64,26 @@ AnyRow = Row | Limit | SpeedRow
 
 def list_rows() -> list[AnyRow]:
     """All rows in the order of the table."""
-    from benchmarks import commands, crops, evaluation, files, fitting, hands, loops, networks, render, tracking
+    from benchmarks import (
+        commands,
+        crops,
+        evaluation,
+        files,
+        fitting,
+        hands,
+        loops,
+        networks,
+        render,
+        splatting,
+        tracking,
+    )
 
     return [
         *crops.ROWS,
         *files.ROWS,
         *render.ROWS,
         *hands.ROWS,
+        *splatting.ROWS,
         *networks.ROWS,
         *loops.ROWS,
         *fitting.ROWS,

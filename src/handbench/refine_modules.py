@@ -36,7 +36,7 @@ class RefineBase(Refining):
     """Of the five convolutions: AlexNet's."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.25
     """Sec. 4.1: kept with a probability of 0.75."""
-    points: Annotated[int, Field(ge=16)] = 2000
+    points: Annotated[int, Field(ge=16)] = 4000
     """Of the cloud P: ours."""
     radius: Annotated[float, Field(gt=0, le=1)] = 0.1
     """r of Eq. 5 in half cube edges: ours."""
@@ -57,15 +57,15 @@ class RefineAdapted(Refining):
     """The paper has none."""
     depth_weight: Weight = 1.0
     """Of Eq. 6 in the sum of Eq. 1."""
-    collision_weight: Weight = 1.0
+    collision_weight: Weight = 10.0
     """Of Eq. 7; 0: depth alone (Sec. 4.4)."""
-    physical_weight: Weight = 10.0
+    physical_weight: Weight = 100.0
     """Of Eq. 8; 0: depth alone (Sec. 4.4)."""
     cloud_rate_mm: Weight = 0.0025
     """Learning rate of the point cloud, in millimetres: that of the weights where a patch of 250 mm has the edge 1."""
 
 
 REFINE_KINDS: dict[str, Kind] = {
-    "refine.base": Kind(RefineBase, "refine base", probes=True, learns_hands=True),
+    "refine.base": Kind(RefineBase, "refine base", probes=True, probes_truth=True, learns_hands=True),
     "refine.adapted": Kind(RefineAdapted, "refined", ("refine base",), whole=True, probes=True, trains_needs=True),
 }

@@ -3,7 +3,7 @@ import pytest
 from plain_distances import measure_segments_slowly
 from plain_kinematics import place_bones_slowly, sample_any_poses
 
-from handbench.hand.collision import CONTACT_TOLERANCE_MM, _segment_distance, self_penetration
+from handbench.hand.collision import CONTACT_TOLERANCE_MM, _segment_distance, cylinder_radii_mm, self_penetration
 from handbench.hand.flesh import FINGER_RADII_MM
 from handbench.hand.skeleton import DOFS, REFERENCE_SHAPE, HandShape, neutral_pose, sample_shape, vary_shape
 
@@ -114,3 +114,12 @@ def test_thicker_fingers_overlap_more():
     fat = vary_shape(REFERENCE_SHAPE, girth=1.2)
     poses = sample_any_poses(np.random.default_rng(5), 20)
     assert (self_penetration(poses, fat) >= self_penetration(poses, REFERENCE_SHAPE)).all()
+
+
+def test_cylinders_are_as_thick_as_the_capsules() -> None:
+    shape = sample_shape(np.random.default_rng(2))
+    radii = cylinder_radii_mm(shape).reshape(5, 3)
+    assert radii[:, 0] == pytest.approx(PALM_RADIUS_MM * shape.palm_stretch[2])
+    for finger in range(5):
+        at_joints = FLESH * FINGER_RADII_MM[finger] * shape.girths[finger]
+        assert radii[finger, 1:].tolist() == pytest.approx([at_joints[:2].mean(), at_joints[1:3].mean()])

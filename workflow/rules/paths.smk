@@ -230,6 +230,12 @@ def held_truth_option(module, dataset):
     return true_objects_option(dataset) if renders(module) else ""
 
 
+def probe_truth_option(module, dataset):
+    """The same for a probe, which may tell more where the truth is at hand."""
+    asks = KINDS[settings.modules[module].kind].probes_truth
+    return truth_option(dataset) if asks else held_truth_option(module, dataset)
+
+
 def revised_option(dataset):
     """The command line's words for annotations in the place of the shipped ones, if the config names some."""
     revised = settings.datasets[dataset].revised if dataset in settings.datasets else None

@@ -65,6 +65,14 @@ def fit_pose(
 
 
 @dataclass(frozen=True)
+class PosedFrames:
+    """Images, and the poses that hands in them are taken to have."""
+
+    quaternions: Quaternions
+    view: CropView
+
+
+@dataclass(frozen=True)
 class CloudFit:
     """P fitted to some images, and the depth losses of these and of others, image by image."""
 
@@ -77,8 +85,8 @@ class CloudFit:
 
 def fit_cloud(
     cloud: PosedCloud,
-    fitted: tuple[Quaternions, CropView],
-    held: tuple[Quaternions, CropView],
+    fitted: PosedFrames,
+    held: PosedFrames,
     measure: Measure,
     *,
     rate_mm: float = CLOUD_RATE_MM,
@@ -86,15 +94,15 @@ def fit_cloud(
 ) -> CloudFit:
     """Move P alone until it looks like the images, all at once, in poses that stay; a copy of the cloud is moved."""
     own = deepcopy(cloud)
-    first = measure_depth(own, *fitted), measure_depth(own, *held)
-    quaternions, view = fitted
+    firsts = [measure_depth(own, frames.quaternions, frames.view) for frames in (fitted, held)]
     descend(
         [own.points_mm],
-        lambda: measure(quaternions, own, view)["loss"],
+        lambda: measure(fitted.quaternions, own, fitted.view)["loss"],
         steps,
         lambda step: rate_mm * (1 - step / steps),
     )
-    return CloudFit(own, first[0], measure_depth(own, *fitted), first[1], measure_depth(own, *held))
+    lasts = [measure_depth(own, frames.quaternions, frames.view) for frames in (fitted, held)]
+    return CloudFit(own, firsts[0], lasts[0], firsts[1], lasts[1])
 
 
 def descend(

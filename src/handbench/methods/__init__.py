@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from handbench.datasets.torch_dataset import CropDataset
+from handbench.datasets.truth import Truth
 from handbench.fitting.pose_file import FittedPoses
 from handbench.loop.augmentation import CropBatch
 from handbench.loop.crop_data import find_device
@@ -118,6 +119,8 @@ class Method:
     radians in the order of skeleton.DOFS. None where a kind knows no hand."""
     pose_bones: Callable[[Trained, SeenHands], PosedHands] | None = None
     """In the place of `predict`: joints of any dataset, by way of the turns of bones."""
+    probe_truth: Callable[[Trained, CropDataset, Truth], Numbers] | None = None
+    """What besides is to be known of it where the test crops are embedded, whose truth is at hand."""
 
 
 def keep(network: nn.Module) -> State:

@@ -38,12 +38,15 @@ from torch.nn.functional import normalize
 
 from handbench.conventions import HANDS
 from handbench.datasets.torch_dataset import CropDataset
+from handbench.datasets.truth import Truth
 from handbench.hand.keypoints import KEYPOINTS, Hand, place_keypoints, scored_keypoints
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, PARENTS, REFERENCE_SHAPE
 from handbench.loop.augmentation import CropBatch
 from handbench.loop.base_training import QUATERNIONS, BaseTraining
 from handbench.loop.crop_data import AT_ONCE, Data, apply, as_batch, divide, measure_error_mm, read_crops
 from handbench.loop.descent import count_steps
+from handbench.loop.overfitting import Measure as PoseMeasure
+from handbench.loop.refinement_fits import choose_images, fit_clouds, fit_poses
 from handbench.loop.refinement_probe import measure_depth_errors, measure_jitter_mm
 from handbench.loop.refinement_training import Look, Measure, RefinementTraining, divide_unlabelled
 from handbench.loop.timing import time_network
@@ -59,6 +62,7 @@ from handbench.methods import (
     keep_parts,
 )
 from handbench.networks.crop_view import CropView, draw_cloud, pose_in_crop
+from handbench.networks.hand_layer import keep_digits
 from handbench.networks.posed_cloud import PosedCloud, make_cloud, quaternions_to_rotations
 from handbench.networks.refine import BaseNetwork, RefinedHand
 from handbench.refine_modules import RefineAdapted, RefineBase
@@ -121,11 +125,12 @@ def find_angles(quaternions: Quaternions) -> Angles:
     rotations = quaternions_to_rotations(quaternions)
     rest = torch.eye(3).expand(16, 3, 3).clone()
     rest[1::3] = torch.tensor(REFERENCE_SHAPE.rest_rotations, dtype=torch.float32)
-    parents = rotations[:, list(PARENTS[1:])] @ rest[1:].to(rotations)
-    turn = parents.mT @ rotations[:, 1:]
-    upright = _find_angle(turn[..., 2, 1], turn[..., 2, 2])
+    with keep_digits(rotations):
+        parents = rotations[:, list(PARENTS[1:])] @ rest[1:].to(rotations)
+        turn = parents.mT @ rotations[:, 1:]
+    flexion = _find_angle(turn[..., 2, 1], turn[..., 2, 2])
     twist = _find_angle(-turn[..., 2, 0], (turn[..., 2, 1].square() + turn[..., 2, 2].square()).clamp(min=1e-12).sqrt())
-    return torch.stack([upright, twist, _find_angle(turn[..., 1, 0], turn[..., 0, 0])], dim=-1)
+    return torch.stack([flexion, twist, _find_angle(turn[..., 1, 0], turn[..., 0, 0])], dim=-1)
 
 
 def _find_angle(sine: Float[Tensor, "*batch"], cosine: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
@@ -227,12 +232,22 @@ def find_look(protocol: Mapping[str, Any], radius: float) -> Look:
 
 def weigh_losses(settings: RefineAdapted, look: Look) -> Measure:
     """Eq. 1 of a batch of crops, with the weights of the settings."""
-    weights = Weights(settings.depth_weight, settings.collision_weight, settings.physical_weight)
+    measure_pose = weigh(settings)
 
     def measure(hand: RefinedHand, crops: CropBatch) -> dict[str, Tensor]:
         with torch.no_grad():
             view = look(crops)
-        losses = measure_losses(hand(crops.depth), hand.cloud, view)
+        return measure_pose(hand(crops.depth), hand.cloud, view)
+
+    return measure
+
+
+def weigh(settings: RefineAdapted) -> PoseMeasure:
+    """The same of poses that are already there."""
+    weights = Weights(settings.depth_weight, settings.collision_weight, settings.physical_weight)
+
+    def measure(quaternions: Quaternions, cloud: PosedCloud, view: CropView) -> dict[str, Tensor]:
+        losses = measure_losses(quaternions, cloud, view)
         parts = {f"{name}_loss": getattr(losses, name) for name in ("depth", "collision", "physical")}
         return {"loss": losses.total(weights), **parts}
 
@@ -306,7 +321,26 @@ def probe(trained: Trained, crops: CropDataset, learned: CropDataset) -> Numbers
     }
 
 
+def probe_base(trained: Trained, crops: CropDataset, learned: CropDataset) -> Numbers:
+    """The same, and single images that the network is overfitted to (RF3)."""
+    hand = trained.build().cpu()
+    assert isinstance(hand, RefinedHand)
+    look, images = find_look(crops.store.card["protocol"], find_radius(trained)), choose_images(crops)
+    with torch.enable_grad():
+        fits = fit_poses(hand, images, look, weigh(RefineAdapted()))
+    return probe(trained, crops, learned) | fits
+
+
+def probe_truth(trained: Trained, crops: CropDataset, truth: Truth) -> Numbers:
+    """The cloud alone fitted to images in their true poses, and where it then lies (RF4)."""
+    hand = trained.build().cpu()
+    assert isinstance(hand, RefinedHand)
+    look = find_look(crops.store.card["protocol"], find_radius(trained))
+    with torch.enable_grad():
+        return fit_clouds(hand.cloud, crops, truth, look, weigh(RefineAdapted()))
+
+
 METHODS = {
-    "base": Method(train_base, build_base, probe=probe, pose_bones=pose_bones),
+    "base": Method(train_base, build_base, probe=probe_base, pose_bones=pose_bones, probe_truth=probe_truth),
     "adapted": Method(train_adapted, build_adapted, probe=probe, pose_bones=pose_bones),
 }

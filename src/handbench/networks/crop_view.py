@@ -26,6 +26,7 @@ from handbench.geometry.crop import NEAREST_MM
 from handbench.geometry.patch_frame import PatchFrame, project_points
 from handbench.geometry.splatting import patch_to_points, splat, splat_and_tell
 from handbench.hand.keypoints import Hand, place_keypoints
+from handbench.networks.hand_layer import keep_digits
 from handbench.networks.posed_cloud import Origins, PosedCloud, Quaternions, Rotations
 
 Points = Float[Tensor, "batch points 3"]
@@ -76,7 +77,8 @@ def pose_in_crop(cloud: PosedCloud, quaternions: Quaternions, view: CropView) ->
     if view.block is None:
         wrist_mm = place_cloud(points_mm, view)[:, None]
     else:
-        joints_mm = place_keypoints(view.block.keypoints, view.block.shape, rotations, origins_mm)
+        with keep_digits(rotations):
+            joints_mm = place_keypoints(view.block.keypoints, view.block.shape, rotations, origins_mm)
         wrist_mm = -(joints_mm.amin(dim=1, keepdim=True) + joints_mm.amax(dim=1, keepdim=True)) / 2
     return PosedInCrop(points_mm + wrist_mm, rotations, origins_mm + wrist_mm)
 
@@ -103,7 +105,7 @@ def find_middle(points_mm: Points, winner: Int32[Tensor, "batch size size"]) -> 
     counts = torch.zeros_like(points_mm[..., 0])
     counts = counts.scatter_add(1, shown.clamp(min=0), (shown >= 0).to(counts))
     counts = torch.where(counts.sum(dim=1, keepdim=True) > 0, counts, 1.0)
-    return (counts[:, None] @ points_mm)[:, 0] / counts.sum(dim=1, keepdim=True)
+    return (counts[..., None] * points_mm).sum(dim=1) / counts.sum(dim=1, keepdim=True)
 
 
 def mm_to_patch(points_mm: Points, frame: PatchFrame) -> Points:

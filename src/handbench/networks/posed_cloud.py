@@ -25,6 +25,7 @@ from handbench.hand.collision import cylinder_radii_mm
 from handbench.hand.keypoints import Keypoints
 from handbench.hand.skeleton import HandShape
 from handbench.hand.skinning import Skin, make_skin
+from handbench.networks.hand_layer import keep_digits
 
 Quaternions = Float[Tensor, "batch 16 4"]
 Rotations = Float[Tensor, "batch 16 3 3"]
@@ -63,12 +64,14 @@ class PosedCloud(nn.Module):
 
     def pose_points(self, rotations: Rotations, origins: Origins) -> Points:
         """The same from bones that are already placed."""
-        return skin_points(self.points_mm, self.weights, *self.find_moves(rotations, origins))
+        with keep_digits(rotations):
+            return skin_points(self.points_mm, self.weights, *self.find_moves(rotations, origins))
 
     def joints(self, quaternions: Quaternions) -> Float[Tensor, "batch joints 3"]:
         """The dataset's joints, millimetres about the wrist."""
         rotations, origins = self.place_bones(quaternions)
-        return origins[:, self.bones] + torch.einsum("bjik,jk->bji", rotations[:, self.bones], self.local_mm)
+        with keep_digits(rotations):
+            return origins[:, self.bones] + torch.einsum("bjik,jk->bji", rotations[:, self.bones], self.local_mm)
 
     def place_bones(self, quaternions: Quaternions) -> tuple[Rotations, Origins]:
         """Forward kinematics: every bone begins where its parent ends, a finger's first one at its place in the palm.
@@ -76,7 +79,8 @@ class PosedCloud(nn.Module):
         As each rotation is the bone's own in camera axes, only places are handed down a finger.
         """
         rotations = quaternions_to_rotations(quaternions)
-        bases = torch.einsum("bik,fk->bfi", rotations[:, 0], self.bases_mm)
+        with keep_digits(rotations):
+            bases = torch.einsum("bik,fk->bfi", rotations[:, 0], self.bases_mm)
         # A bone lies along its -y.
         along = -rotations[:, 1:, :, 1].unflatten(1, (5, 3)) * self.lengths_mm[..., None]
         steps = torch.cat([torch.zeros_like(along[:, :, :1]), along[:, :, :2].cumsum(dim=2)], dim=2)
