@@ -9,8 +9,18 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "handbench"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 ORDER = (
-    ("errors", "conventions", "digest", "module_settings", "held_modules", "crossing_modules", "modules")
-    + ("module_entries", "config", "provenance"),
+    (
+        "errors",
+        "conventions",
+        "digest",
+        "module_settings",
+        "held_modules",
+        "crossing_modules",
+        "refine_modules",
+        "modules",
+    )
+    + ("module_entries", "argument_words", "own_arguments")
+    + ("config", "provenance"),
     ("geometry",),
     ("hand",),
     ("rendering",),
@@ -22,8 +32,6 @@ ORDER = (
     ("training",),
     ("evaluation",),
     ("report",),
-    ("argument_words",),
-    ("own_arguments",),
     ("arguments",),
     ("cli",),
     ("__main__",),

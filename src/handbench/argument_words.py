@@ -21,6 +21,11 @@ def add_dataset(parser: argparse.ArgumentParser, known: Iterable[str] = DATASETS
     parser.add_argument("dataset", choices=tuple(known), metavar="DATASET", help=", ".join(known))
 
 
+def add_true_objects(parser: argparse.ArgumentParser) -> None:
+    words = "truth.npz of embedded frames with objects, for what was learned from rendered ones"
+    parser.add_argument("--truth", type=Path, metavar="FILE", help=words)
+
+
 def parse_count(text: str) -> tuple[str, int]:
     split, equals, count = text.partition("=")
     if not (split and equals):

@@ -7,14 +7,15 @@ from handbench import __version__
 from handbench.argument_words import (
     add_command,
     add_dataset,
+    add_true_objects,
     parse_count,
     parse_folder,
     parse_natural,
     parse_positive,
     parse_size,
 )
-from handbench.conventions import HANDOBJECT, RECORDED, SYNTHESIZED
-from handbench.own_arguments import add_camera, add_own_frames
+from handbench.conventions import HANDOBJECT, HANDS, RECORDED, SYNTHESIZED
+from handbench.own_arguments import add_camera, add_predict, add_refine
 
 TRACEBACK = "HANDBENCH_TRACEBACK"
 
@@ -35,8 +36,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_show(commands)
     _add_fit(commands)
     _add_train(commands)
-    _add_predict(commands)
+    add_predict(commands)
     _add_walk(commands)
+    add_refine(commands)
     _add_export(commands)
     _add_probe(commands)
     _add_evaluate(commands)
@@ -97,9 +99,10 @@ def _add_doctor(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_render(commands: argparse._SubParsersAction) -> None:
-    words = "render hands with objects to learn from: objects before recorded hands, and grasps of the hand model"
+    words = "render hands to learn from: with objects before recorded hands and in grasps of the hand model, or alone"
     parser = add_command(commands, "render", words)
-    parser.add_argument("set", choices=HANDOBJECT.splits, metavar="SET", help=", ".join(HANDOBJECT.splits))
+    sets = (*HANDOBJECT.splits, HANDS.name)
+    parser.add_argument("set", choices=sets, metavar="SET", help=", ".join(sets))
     parser.add_argument(
         "--hands",
         type=parse_folder,
@@ -109,7 +112,12 @@ def _add_render(commands: argparse._SubParsersAction) -> None:
         help="hand frames that objects are rendered before: msra=DIR, msra14=DIR",
     )
     parser.add_argument(
-        "--frames", type=parse_count, nargs="+", required=True, metavar="KIND=N", help="semi=4000 full=2000, or one"
+        "--frames",
+        type=parse_count,
+        nargs="+",
+        required=True,
+        metavar="KIND=N",
+        help="semi=4000 full=2000, or one; of hands full=N",
     )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for raw/, truth.npz, manifest.json"
@@ -237,6 +245,9 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--poses", type=Path, metavar="DIR", help="poses fitted to its frames (`handbench fit`), where its kind asks"
     )
+    parser.add_argument(
+        "--truth", type=Path, metavar="FILE", help="truth.npz of the rendered set hands, where its kind asks"
+    )
     parser.add_argument("--fold", metavar="SUBJECT", help="leave this subject out (MSRA)")
     parser.add_argument(
         "--seed", type=parse_natural, default=0, metavar="K", help="same seed, same numbers (default 0)"
@@ -258,24 +269,6 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
         "--log-model", action="store_true", help="track the model with its signature too (seconds more)"
     )
     _add_call(parser)
-
-
-def _add_predict(commands: argparse._SubParsersAction) -> None:
-    words = "predict joints: of every frame of a crop store, or with --model of your own depth images"
-    parser = add_command(commands, "predict", words)
-    parser.add_argument(
-        "paths",
-        type=Path,
-        nargs="*",
-        metavar="PATH",
-        help="with --store: the checkpoint, or one a fold; with --model: depth images (.png, .npy) or folders of them",
-    )
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--store", type=Path, metavar="DIR", help="crop store to predict")
-    source.add_argument("--model", type=Path, metavar="CHECKPOINT", help="folder of `handbench train` to use")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for what is predicted")
-    _add_true_objects(parser)
-    add_own_frames(parser)
 
 
 def _add_walk(commands: argparse._SubParsersAction) -> None:
@@ -307,7 +300,7 @@ def _add_probe(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--learned", type=Path, required=True, metavar="DIR", help="crop store of its training")
     parser.add_argument("--threads", type=parse_positive, default=1, metavar="N", help="of what is timed (default 1)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for probe.json and pictures.npz")
-    _add_true_objects(parser)
+    add_true_objects(parser)
 
 
 def _add_mlflow(commands: argparse._SubParsersAction) -> None:
@@ -351,11 +344,6 @@ def _add_drawing(parser: argparse.ArgumentParser) -> None:
         "--renderer", choices=("auto", "software", "opengl"), default="auto", help="what draws the depth"
     )
     _add_jobs(parser)
-
-
-def _add_true_objects(parser: argparse.ArgumentParser) -> None:
-    words = "truth.npz of embedded frames with objects, for what was learned from rendered ones"
-    parser.add_argument("--truth", type=Path, metavar="FILE", help=words)
 
 
 def _add_jobs(parser: argparse.ArgumentParser) -> None:

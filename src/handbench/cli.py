@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from handbench.arguments import TRACEBACK, build_parser
-from handbench.conventions import DATASETS, LOCALIZED
+from handbench.conventions import DATASETS, HANDS, LOCALIZED
 from handbench.errors import BadInput
 
 INTERRUPTED = 130
@@ -117,16 +117,16 @@ def run_doctor(options: argparse.Namespace) -> int:
 
 def run_render(options: argparse.Namespace) -> None:
     from handbench.datasets.render import render
+    from handbench.datasets.render_hands import render_hands
 
-    render(
-        options.set,
-        options.out,
-        hands=dict(options.hands),
-        frames=dict(options.frames),
-        seed=options.seed,
-        jobs=options.jobs,
-        renderer=options.renderer,
-    )
+    drawing = {"seed": options.seed, "jobs": options.jobs, "renderer": options.renderer}
+    if options.set != HANDS.name:
+        render(options.set, options.out, hands=dict(options.hands), frames=dict(options.frames), **drawing)
+        return
+    if options.hands:
+        found, fix = "--hands with it", "leave it out: no recorded hand is in this set"
+        raise BadInput("render", expected=f"{HANDS.name} and nothing else", found=found, fix=fix)
+    render_hands(options.out, frames=dict(options.frames), **drawing)
 
 
 def run_crop(options: argparse.Namespace) -> None:
@@ -211,6 +211,7 @@ def run_train(options: argparse.Namespace) -> None:
         threads=options.threads,
         needs=tuple(options.needs),
         poses=options.poses,
+        truth=options.truth,
     )
     print(train(job, options.store, options.out, call=options.call, log_model=options.log_model))
 
@@ -292,6 +293,26 @@ def run_walk(options: argparse.Namespace) -> None:
         raise BadInput("walk", expected="--store with --rows", found="--frames", fix="leave --rows out")
     words = {name: getattr(options, name) for name in ("camera", "centre", "cube", "near", "far")}
     print(walk_between_files(options.model, options.frames, options.out, Between(**words)))
+
+
+def run_refine(options: argparse.Namespace) -> None:
+    from handbench.datasets.own_frames import parse_intrinsics
+    from handbench.datasets.own_hand import choose_reach, require_edge
+    from handbench.modules import parse_settings
+    from handbench.report.own_refinement import refine_frames
+
+    told = refine_frames(
+        options.frames,
+        options.model,
+        parse_intrinsics(options.intrinsics),
+        options.out,
+        reach=choose_reach(options.near, options.far),
+        cube_mm=None if options.cube is None else require_edge(options.cube),
+        values=parse_settings(options.set),
+        seed=options.seed,
+        allow_skips=options.allow_skips,
+    )
+    print(told)
 
 
 def run_export(options: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from handbench.conventions import DATASETS, DEXTER, HANDOBJECT, LOCALIZED, ONE_HAND, WRISTBAND
+from handbench.conventions import DATASETS, DEXTER, HANDOBJECT, HANDS, LOCALIZED, ONE_HAND, WRISTBAND
 from handbench.errors import BadInput
 from handbench.module_entries import (
     Centre,
@@ -20,7 +20,7 @@ from handbench.module_entries import (
     Feedback19LocalizerModule,
     Module,
     Paper,
-    RenderedWord,
+    SetWord,
     Strict,
     find_nearest,
 )
@@ -54,18 +54,18 @@ class Dataset(Strict):
 
 
 class RenderedSet(Strict):
-    """How many frames of hands with objects one set has."""
+    """How many frames one set has: with a recorded hand, and fully synthetic ones."""
 
-    semi: Annotated[int, Field(ge=0)]
-    full: Annotated[int, Field(ge=0)]
+    semi: Annotated[int, Field(ge=0)] = 0
+    full: Annotated[int, Field(ge=0)] = 0
 
 
 class Render(Strict):
-    """Hands with objects to learn from: whose hands, and how many frames each set has."""
+    """Rendered hands to learn from: whose hands objects are rendered before, and how many frames each set has."""
 
     seed: Seed
     hands: Annotated[list[Literal["msra", "msra14"]], Field(min_length=1)]
-    sets: dict[RenderedWord, RenderedSet]
+    sets: dict[SetWord, RenderedSet]
 
 
 class PaperSettings(Strict):
@@ -276,12 +276,14 @@ def _check_render(config: Config) -> None:
             raise ValueError(f"render.hands: {name!r} has no entry under datasets")
     if len(set(config.render.hands)) < len(config.render.hands):
         raise ValueError(f"render.hands: one stands twice in {', '.join(config.render.hands)}")
-    missing = [name for name in HANDOBJECT.splits if name not in config.render.sets]
+    missing = [name for name in (*HANDOBJECT.splits, HANDS.name) if name not in config.render.sets]
     if missing:
         raise ValueError(f"render.sets has no {missing[0]!r}")
     empty = [name for name, frames in config.render.sets.items() if not frames.semi + frames.full]
     if empty:
         raise ValueError(f"render.sets.{empty[0]} has neither semi nor full frames")
+    if config.render.sets["hands"].semi:
+        raise ValueError("render.sets.hands has full frames alone: no recorded hand is in it")
 
 
 def _check_module(word: str, module: Module, config: Config) -> None:

@@ -334,6 +334,25 @@ HANDOBJECT = Convention(
     splits=("train", "spheres", "cylinders", "composed"),
 )
 
+# --- Hands alone, rendered here ----------------------------------------------------------------------------------
+
+HANDS = Convention(
+    name="hands",
+    title="Hands alone, rendered",
+    citation="our own, made as Dibra et al., How to Refine 3D Hand Pose Estimation, 3DV 2017, describe theirs",
+    licence="that of this program",
+    page="docs/refine-training.md",
+    sensor="none: depth without noise",
+    # Wide enough for a whole hand at 320 mm.
+    camera=Camera(440.0, 440.0, 240.0, 240.0, 480, 480),
+    joints=MSRA_JOINTS,
+    scored=tuple(range(21)),
+    centre_joint="middle_mcp",
+    # Where a hand is looked for in frames without labels; more of an arm would come in with a larger one.
+    cube_mm={"": 240.0},
+    splits=("train",),
+)
+
 # --- A person's own camera -----------------------------------------------------------------------------------------
 
 WRISTBAND = Convention(
@@ -361,4 +380,6 @@ ONE_HAND = ("nyu", "icvl")
 labels fingertips alone."""
 SYNTHESIZED = {**RECORDED, WRISTBAND.name: WRISTBAND}
 """What `synthesize` writes."""
-DATASETS = {**RECORDED, HANDOBJECT.name: HANDOBJECT, WRISTBAND.name: WRISTBAND}
+RENDERED = {convention.name: convention for convention in (HANDOBJECT, HANDS)}
+"""Made by `handbench render`; none of their labels is missing."""
+DATASETS = {**RECORDED, **RENDERED, WRISTBAND.name: WRISTBAND}

@@ -46,9 +46,12 @@ from handbench.modules import (
     Loop,
     NearestNeighbour,
 )
+from handbench.refine_modules import RefineAdapted, RefineBase
 
 Paper = Literal["feedback15", "feedback19", "deepmodel", "refine", "crossing"]
 RenderedWord = Literal["train", "spheres", "cylinders", "composed"]
+"""Sets of hands with objects."""
+SetWord = Literal["train", "spheres", "cylinders", "composed", "hands"]
 DatasetName = Literal["nyu", "icvl", "msra", "msra14", "dexter", "wristband"]
 Subject = Literal["P0", "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8"]
 Count = Annotated[int, Field(ge=1)]
@@ -342,6 +345,20 @@ class HeldShownModule(_HeldModule):
     settings: HeldShown = HeldShown()
 
 
+class RefineBaseModule(_Module):
+    """The base network of refine."""
+
+    kind: Literal["refine.base"]
+    settings: RefineBase = RefineBase()
+
+
+class RefineAdaptedModule(_Module):
+    """The same, adapted to a dataset without its labels."""
+
+    kind: Literal["refine.adapted"]
+    settings: RefineAdapted = RefineAdapted()
+
+
 Module = (
     NearestNeighbourModule
     | Feedback15PredictorModule
@@ -377,4 +394,6 @@ Module = (
     | CrossingEstimatorModule
     | CrossingPosteriorModule
     | HeldShownModule
+    | RefineBaseModule
+    | RefineAdaptedModule
 )

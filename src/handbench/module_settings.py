@@ -122,3 +122,7 @@ class Kind:
     together, which have twice the edge of other patches."""
     asks_truth: bool = False
     """Whether its probe asks for points that only embedded data knows."""
+    probes_truth: bool = False
+    """Whether its probe tells more where the truth of embedded frames is at hand."""
+    learns_hands: bool = False
+    """Whether it learns from hands rendered alone, with the turns of their bones: one training serves all datasets."""

@@ -23,6 +23,7 @@ from handbench.module_settings import (
     UpdaterFitting,
 )
 from handbench.module_settings import Precision as Precision
+from handbench.refine_modules import REFINE_KINDS
 
 Filters = Annotated[int, Field(ge=4, multiple_of=4)]
 
@@ -196,6 +197,7 @@ KINDS: dict[str, Kind] = {
     "deepmodel.parameter": Kind(DeepModelParameter, "predictor", fitted=True),
     **HELD_KINDS,
     **CROSSING_KINDS,
+    **REFINE_KINDS,
 }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from handbench.conventions import DEXTER, HANDOBJECT, ICVL, MSRA, NYU, WRISTBAND, Convention
-from handbench.datasets import dexter, handobject, icvl, msra, msra14, nyu, wristband
+from handbench.datasets import dexter, handobject, icvl, msra, msra14, nyu, rendered_files, wristband
 
 
 def make_joints(convention: Convention, frames: int, seed: int = 0) -> Float32[np.ndarray, "frames joints 3"]:
@@ -120,12 +120,14 @@ def write_wristband(root: Path, frames: int = 3, *, labelled: bool = True) -> Pa
 def write_handobject(root: Path, semi: int = 2, full: int = 2) -> Path:
     """All sets, each with a few frames of both kinds."""
     for seed, split in enumerate(HANDOBJECT.splits):
-        names = [handobject.depth_name(kind, row) for kind, n in (("semi", semi), ("full", full)) for row in range(n)]
+        names = [
+            rendered_files.depth_name(kind, row) for kind, n in (("semi", semi), ("full", full)) for row in range(n)
+        ]
         for row, name in enumerate(names):
             path = root / split / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            handobject.write_depth(path, make_depth(HANDOBJECT, row))
+            handobject.FILES.write_depth(path, make_depth(HANDOBJECT, row))
         subjects = ["msra-P3"] * semi + ["user_1"] * full
         labels_mm = make_joints(HANDOBJECT, len(names), seed)
-        handobject.write_labels(root / split / handobject.LABELS, names, subjects, labels_mm)
+        rendered_files.write_labels(root / split / rendered_files.LABELS, names, subjects, labels_mm)
     return root

@@ -7,12 +7,12 @@ import pytest
 from miniature import make_depth, make_joints, write_handobject
 
 from handbench.conventions import HANDOBJECT
-from handbench.datasets import handobject
+from handbench.datasets import handobject, rendered_files
 from handbench.errors import BadInput
 
 
 def test_files_give_back_what_was_written(tmp_path: Path) -> None:
-    listing = handobject.list_frames(write_handobject(tmp_path, semi=3, full=2), "spheres")
+    listing = handobject.FILES.list_frames(write_handobject(tmp_path, semi=3, full=2), "spheres")
     assert listing.names == (
         "semi/000000.png",
         "semi/000001.png",
@@ -29,16 +29,16 @@ def test_files_give_back_what_was_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("inside", ["", "raw", "cylinders/raw"])
 def test_a_set_is_found_from_the_folders_above_it(tmp_path: Path, inside: str) -> None:
     write_handobject(tmp_path / inside)
-    assert len(handobject.list_frames(tmp_path, "cylinders")) == 4
+    assert len(handobject.FILES.list_frames(tmp_path, "cylinders")) == 4
 
 
 def test_a_set_that_is_not_there_is_told(tmp_path: Path) -> None:
     root = write_handobject(tmp_path)
     (root / "spheres" / "labels.txt").unlink()
     with pytest.raises(BadInput, match="rendered frames of 'spheres'"):
-        handobject.list_frames(root, "spheres")
+        handobject.FILES.list_frames(root, "spheres")
     with pytest.raises(BadInput, match="split 'test' of handobject"):
-        handobject.list_frames(root, "test")
+        handobject.FILES.list_frames(root, "test")
 
 
 @pytest.mark.parametrize(
@@ -55,11 +55,11 @@ def test_labels_that_cannot_be_are_refused(tmp_path: Path, line: str, said: str)
     root = write_handobject(tmp_path)
     (root / "train" / "labels.txt").write_text(line + "\n")
     with pytest.raises(BadInput, match=said):
-        handobject.list_frames(root, "train")
+        handobject.FILES.list_frames(root, "train")
 
 
 def test_every_label_is_known(tmp_path: Path) -> None:
     labels_mm = make_joints(HANDOBJECT, 1)
     labels_mm[0, 25] = np.nan
     with pytest.raises(BadInput, match="NaN"):
-        handobject.write_labels(tmp_path / "labels.txt", ["semi/000000.png"], ["user_1"], labels_mm)
+        rendered_files.write_labels(tmp_path / "labels.txt", ["semi/000000.png"], ["user_1"], labels_mm)

@@ -12,7 +12,16 @@ SOURCES = os.path.join(workflow.basedir, "src")
 sys.path.insert(0, SOURCES)
 
 from handbench.config import check_config
-from handbench.conventions import DATASETS, HANDOBJECT, MSRA_SUBJECTS, RECORDED, SYNTHESIZED, WRISTBAND
+from handbench.conventions import (
+    DATASETS,
+    HANDOBJECT,
+    HANDS,
+    MSRA_SUBJECTS,
+    RECORDED,
+    RENDERED,
+    SYNTHESIZED,
+    WRISTBAND,
+)
 from handbench.digest import stage_digest
 from handbench.errors import BadInput
 from handbench.modules import KINDS, method_file
@@ -54,8 +63,8 @@ wildcard_constraints:
 
 def raw_data(dataset, split=""):
     """What says that a dataset's own files are there: a manifest of ours, or the folder the config names."""
-    if dataset == HANDOBJECT.name:
-        return f"{RUN}/render/{split}/manifest.json"
+    if dataset in RENDERED:
+        return f"{RUN}/render/{rendered_set(dataset, split)}/manifest.json"
     if settings.source == "embedded":
         return f"{RUN}/synthesize/{dataset}/manifest.json"
     # A folder's time changes whenever somebody lists it with the wrong tool: its being there is what counts.
@@ -64,11 +73,27 @@ def raw_data(dataset, split=""):
 
 def raw_root(dataset, split=""):
     """The folder of a dataset's own files; each set of rendered frames has one of its own."""
-    if dataset == HANDOBJECT.name:
-        return f"{RUN}/render/{split}/raw"
+    if dataset in RENDERED:
+        return f"{RUN}/render/{rendered_set(dataset, split)}/raw"
     if settings.source == "embedded":
         return f"{RUN}/synthesize/{dataset}/raw"
     return at_hand(dataset) if settings.datasets[dataset].path else f"{RUN}/download/{dataset}/raw"
+
+
+def rendered_set(dataset, split):
+    """The word of a rendered set: hands alone are all of one."""
+    return HANDS.name if dataset == HANDS.name else split
+
+
+def hands_before_objects(word):
+    """The datasets whose hands a rendered set shows behind objects."""
+    return [] if word == HANDS.name else settings.render.hands
+
+
+def hands_option(word):
+    """The command line's words for them, if there are any."""
+    hands = [shlex.quote(f"{dataset}={raw_root(dataset)}") for dataset in hands_before_objects(word)]
+    return f"--hands {' '.join(hands)}" if hands else ""
 
 
 def at_hand(dataset):
@@ -120,6 +145,8 @@ def store_of(dataset, module, split):
     """The crops that a module sees of a split; what learns from rendered hands has others to learn from."""
     kept = split if split in DATASETS[dataset].splits else "all"
     centre = settings.centre_of(module, dataset)
+    if learns_hands(module) and split == "train":
+        return f"{RUN}/crop/{HANDS.name}/{centre}/train/store.json"
     if renders(module):
         centre = f"{centre}-x2"
         if split == "train":
@@ -132,12 +159,32 @@ def renders(module):
     return KINDS[settings.modules[module].kind].renders
 
 
+def learns_hands(module):
+    """Whether a module learns from rendered hands alone: one training serves all datasets."""
+    return KINDS[settings.modules[module].kind].learns_hands
+
+
+def trained_on(dataset, module):
+    """The dataset that a module's checkpoint lies under."""
+    return HANDS.name if learns_hands(module) else dataset
+
+
+def turns_needed(wildcards):
+    """The truth of rendered hands, for a module that learns the turns of their bones."""
+    return [raw_data(HANDS.name)] if learns_hands(wildcards.module) else []
+
+
+def turns_option(manifest):
+    """The command line's words for it, if there is any."""
+    return f"--truth {shlex.quote(os.path.join(os.path.dirname(manifest[0]), 'truth.npz'))}" if manifest else ""
+
+
 def crop_size(larger):
     return settings.crop.size_px * (2 if larger else 1)
 
 
 def trained(dataset, module, seed, fold=""):
-    return f"{RUN}/train/{dataset}/{module}/seed{seed}{fold}/checkpoint.json"
+    return f"{RUN}/train/{trained_on(dataset, module)}/{module}/seed{seed}{fold}/checkpoint.json"
 
 
 def localizer_module(dataset):
@@ -215,6 +262,12 @@ def bias_option(probes):
 def held_truth_option(module, dataset):
     """The same for modules that have to know the boxes."""
     return true_objects_option(dataset) if renders(module) else ""
+
+
+def probe_truth_option(module, dataset):
+    """The same for a probe, which may tell more where the truth is at hand."""
+    asks = KINDS[settings.modules[module].kind].probes_truth
+    return truth_option(dataset) if asks else held_truth_option(module, dataset)
 
 
 def revised_option(dataset):

@@ -21,7 +21,7 @@ rule probe:
         checkpoint=subpath(input.checkpoint, parent=True),
         store=subpath(input.store, parent=True),
         learned=subpath(input.learned, parent=True),
-        truth=lambda wildcards: held_truth_option(wildcards.module, wildcards.dataset),
+        truth=lambda wildcards: probe_truth_option(wildcards.module, wildcards.dataset),
         out=subpath(output.card, parent=True),
         sources=lambda wildcards: stage_digest("probe", method_file(settings.modules[wildcards.module].kind)),
     shell:

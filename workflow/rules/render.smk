@@ -1,15 +1,15 @@
-# Hands with objects to learn from: no default target, made where something asks for one of its sets.
+# Hands to learn from, with objects or alone: no default target, made where something asks for one of its sets.
 rule render:
     input:
-        hands=[raw_data(dataset) for dataset in settings.render.hands],
+        hands=lambda wildcards: [raw_data(dataset) for dataset in hands_before_objects(wildcards.set)],
     output:
-        manifest=f"{RUN}/render/{{split}}/manifest.json",
+        manifest=f"{RUN}/render/{{set}}/manifest.json",
     log:
-        f"{LOGS}/render/{{split}}.log",
+        f"{LOGS}/render/{{set}}.log",
     benchmark:
-        f"{TIMES}/render/{{split}}.tsv"
+        f"{TIMES}/render/{{set}}.tsv"
     wildcard_constraints:
-        split="|".join(HANDOBJECT.splits),
+        set="|".join([*HANDOBJECT.splits, HANDS.name]),
     conda:
         "../../envs/handbench.yaml"
     threads: 2
@@ -18,11 +18,11 @@ rule render:
         runtime=240,
     params:
         out=subpath(output.manifest, parent=True),
-        hands=[f"{dataset}={raw_root(dataset)}" for dataset in settings.render.hands],
-        frames=lambda wildcards: rendered_frames(wildcards.split),
+        hands=lambda wildcards: hands_option(wildcards.set),
+        frames=lambda wildcards: rendered_frames(wildcards.set),
         seed=settings.render.seed,
         renderer=settings.renderer,
         sources=stage_digest("render"),
     shell:
-        "python -m handbench render {wildcards.split} --hands {params.hands:q} --frames {params.frames}"
+        "python -m handbench render {wildcards.set} {params.hands} --frames {params.frames}"
         " --seed {params.seed} --renderer {params.renderer} --jobs {threads} --out {params.out:q} > {log} 2>&1"

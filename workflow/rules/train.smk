@@ -4,6 +4,7 @@ rule train:
         store=lambda wildcards: store_of(wildcards.dataset, wildcards.module, "train"),
         needs=checkpoints_needed,
         poses=poses_needed,
+        turns=turns_needed,
     output:
         card=f"{RUN}/train/{{dataset}}/{{module}}/seed{{seed}}{{fold}}/checkpoint.json",
     log:
@@ -23,6 +24,7 @@ rule train:
         store=lambda wildcards, input: os.path.dirname(input.store),
         needs=lambda wildcards, input: needs_option(input.needs),
         poses=lambda wildcards, input: poses_option(input.poses),
+        turns=lambda wildcards, input: turns_option(input.turns),
         fold=lambda wildcards: fold_option(wildcards.fold),
         settings=lambda wildcards: settings_of(wildcards.module),
         out=subpath(output.card, parent=True),
@@ -31,4 +33,4 @@ rule train:
         sources=lambda wildcards: stage_digest("train", method_file(settings.modules[wildcards.module].kind)),
     shell:
         "python -m handbench train {params.kind} --module {wildcards.module} --paper {params.paper} --store {params.store:q}"
-        " {params.needs} {params.poses} {params.fold} --seed {wildcards.seed} --threads {params.threads} --set {params.settings:q} --out {params.out:q} --call {params.call:q} > {log} 2>&1"
+        " {params.needs} {params.poses} {params.turns} {params.fold} --seed {wildcards.seed} --threads {params.threads} --set {params.settings:q} --out {params.out:q} --call {params.call:q} > {log} 2>&1"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from handbench.datasets import dexter, handobject, icvl, msra, msra14, nyu, wristband
+from handbench.datasets import dexter, handobject, hands, icvl, msra, msra14, nyu, wristband
 from handbench.datasets.listing import Listing
 from handbench.errors import BadInput
 
@@ -13,7 +13,8 @@ IMPORTERS: dict[str, Callable[[Path, str], Listing]] = {
     "msra": msra.list_frames,
     "msra14": msra14.list_frames,
     "dexter": dexter.list_frames,
-    "handobject": handobject.list_frames,
+    "handobject": handobject.FILES.list_frames,
+    "hands": hands.FILES.list_frames,
     "wristband": wristband.list_frames,
 }
 

@@ -104,4 +104,34 @@ _WRISTBAND = PoseRange(
     tremor_deg=0.25,
 )
 
-POSE_RANGES = {"nyu": _NYU, "icvl": _ICVL, "msra": _MSRA, "msra14": _MSRA14, "dexter": _DEXTER, "wristband": _WRISTBAND}
+# Of no recording: what hands before some camera may do, as wide as the two first together. Frames stand by themselves.
+_HANDS = PoseRange(
+    gestures=GestureRange(
+        straight_share=0.4,
+        independence=0.25,
+        curl_spread=0.16,
+        knuckle_share=(0.83, 0.30),
+        spread_deg=7.0,
+        thumb_spread=0.25,
+    ),
+    yaw_deg=Spread(-12.0, 20.0, 80.0, far_share=0.3, far_mean=-60.0),
+    pitch_deg=Spread(15.0, 16.0, 28.0, far_share=0.1, far_mean=30.0),
+    roll_deg=Spread(4.0, 28.0, 50.0, far_share=0.2, far_mean=30.0),
+    depth_mm=(320.0, 950.0),
+    sideways_share=(0.5, 0.5),
+    revisits=0.0,
+    revisit_deg=0.0,
+    pose_frames=(1.0, 1.0),
+    place_frames=(1.0, 1.0),
+    tremor_deg=0.0,
+)
+
+POSE_RANGES = {
+    "nyu": _NYU,
+    "icvl": _ICVL,
+    "msra": _MSRA,
+    "msra14": _MSRA14,
+    "dexter": _DEXTER,
+    "hands": _HANDS,
+    "wristband": _WRISTBAND,
+}

@@ -1,6 +1,6 @@
 """Render a training set of hands with objects: semi-synthetic frames, then fully synthetic ones (Section 4.1).
 
-    <out>/raw/<set>/     depth and labels, as datasets.handobject reads them
+    <out>/raw/<set>/     depth and labels, as datasets.rendered_files reads them
     <out>/truth.npz      object, visibility, origin of each frame (datasets.render_truth)
     <out>/manifest.json  written last, sealed: what was asked for, rejections, penetration, whose hands they are
 
@@ -21,7 +21,6 @@ import numpy as np
 from jaxtyping import Int64
 
 from handbench.conventions import HANDOBJECT, MSRA_JOINTS, RECORDED, SEMI_SYNTHETIC
-from handbench.datasets import handobject
 from handbench.datasets.array_file import read_arrays, write_arrays
 from handbench.datasets.drawn_object import ObjectFrame
 from handbench.datasets.files import digest_file, replace_file
@@ -29,12 +28,14 @@ from handbench.datasets.frame_chunks import MANIFEST, PARTIAL, RAW, TRUTH, is_ma
 from handbench.datasets.frame_crop import read_hand
 from handbench.datasets.fused_frames import NOISE_MM, TOLERANCE_MM, fuse_frame
 from handbench.datasets.grasped_frames import USERS, VIEWS, draw_views, make_grasp
+from handbench.datasets.handobject import FILES
 from handbench.datasets.importers import list_frames
 from handbench.datasets.listing import Frame, Listing
 from handbench.datasets.lock import hold_alone
 from handbench.datasets.object_catalogue import CATALOGUES
 from handbench.datasets.progress import Progress
 from handbench.datasets.render_truth import RenderTruth, describe_frames, summarise
+from handbench.datasets.rendered_files import LABELS, depth_name, write_labels
 from handbench.datasets.source import explain_source, name_source
 from handbench.datasets.store import seal
 from handbench.digest import stage_digest
@@ -113,9 +114,9 @@ def draw_chunk(out: Path, request: Request, roots: Roots, chunk: Chunk) -> int:
     """Draw a few frames: their depth files first, then their truth, which says that they are there."""
     drawn, hand_rows = (_draw_semi if chunk.sequence == SEMI_SYNTHETIC else _draw_full)(request, roots, chunk)
     for row, frame in enumerate(drawn, start=chunk.first):
-        path = out / RAW / request.set / handobject.depth_name(chunk.sequence, row)
+        path = out / RAW / request.set / depth_name(chunk.sequence, row)
         path.parent.mkdir(parents=True, exist_ok=True)
-        handobject.write_depth(path, frame.depth_mm)
+        FILES.write_depth(path, frame.depth_mm)
     write_arrays(out / PARTIAL / chunk.file_name, describe_frames(drawn, hand_rows))
     return len(drawn)
 
@@ -123,7 +124,7 @@ def draw_chunk(out: Path, request: Request, roots: Roots, chunk: Chunk) -> int:
 def _check(word: str, hands: Mapping[str, Path], frames: Mapping[str, int]) -> None:
     if word not in CATALOGUES:
         raise BadInput("render", expected=" or ".join(CATALOGUES), found=repr(word), fix="name one of these sets")
-    if not set(frames) <= set(handobject.SEQUENCES) or not sum(frames.values()):
+    if not set(frames) <= set(FILES.sequences) or not sum(frames.values()):
         found = ", ".join(f"{name}={count}" for name, count in frames.items()) or "none"
         expected = "a count for semi, full or both"
         raise BadInput("frames of render", expected=expected, found=found, fix="ask for semi=N full=N")
@@ -138,7 +139,7 @@ def _check(word: str, hands: Mapping[str, Path], frames: Mapping[str, int]) -> N
 def _make(out: Path, request: Request, roots: Roots, jobs: int) -> None:
     chunks = [
         Chunk(sequence, first, min(first + CHUNK_FRAMES, count))
-        for sequence in handobject.SEQUENCES
+        for sequence in FILES.sequences
         for count in (dict(request.frames).get(sequence, 0),)
         for first in range(0, count, CHUNK_FRAMES)
     ]
@@ -151,9 +152,9 @@ def _make(out: Path, request: Request, roots: Roots, jobs: int) -> None:
     progress.close()
     pieces = [read_arrays(out / PARTIAL / chunk.file_name) for chunk in chunks]
     arrays = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
-    names = [handobject.depth_name(chunk.sequence, row) for chunk in chunks for row in range(chunk.first, chunk.last)]
-    labels = out / RAW / request.set / handobject.LABELS
-    handobject.write_labels(labels, names, arrays["subject"].tolist(), arrays["labels_mm"])
+    names = [depth_name(chunk.sequence, row) for chunk in chunks for row in range(chunk.first, chunk.last)]
+    labels = out / RAW / request.set / LABELS
+    write_labels(labels, names, arrays["subject"].tolist(), arrays["labels_mm"])
     truth = RenderTruth(**{field.name: arrays[field.name] for field in fields(RenderTruth)})
     write_arrays(out / TRUTH, {field.name: arrays[field.name] for field in fields(RenderTruth)})
     manifest = json.dumps(seal(_describe(out, request, roots, truth)), indent=1) + "\n"
@@ -241,6 +242,6 @@ def _describe(out: Path, request: Request, roots: Roots, truth: RenderTruth) -> 
         "object_noise_mm": NOISE_MM,
         "collision_tolerance_mm": TOLERANCE_MM,
         **summarise(truth),
-        "labels_sha256": digest_file(out / RAW / request.set / handobject.LABELS),
+        "labels_sha256": digest_file(out / RAW / request.set / LABELS),
         "truth_sha256": digest_file(out / TRUTH),
     }

@@ -138,6 +138,7 @@ KEYPOINTS = {
     "msra14": _collect(_msra_points()),
     "handobject": _collect(_msra_points()),
     "wristband": _collect(_msra_points()),
+    "hands": _collect(_msra_points()),
     "dexter": _collect([(f"{finger}_distal", 0.95, (0.0, 0.0, 0.0)) for finger in FINGERS]),
 }
 

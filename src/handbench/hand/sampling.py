@@ -98,6 +98,16 @@ def sample_sequence(
     return poses
 
 
+def sample_pose(
+    rng: np.random.Generator, ranges: PoseRange, shape: HandShape, view_angle: tuple[float, float]
+) -> Float[np.ndarray, "26"]:
+    """One pose by itself, free of collisions: what such a recording may show, without its order in time."""
+    angles = np.concatenate([_sample_view(rng, ranges), sample_gesture(rng, ranges.gestures, shape)])
+    pose = np.concatenate([np.zeros(3), angles])
+    pose[:3] = _sample_place(rng, ranges, view_angle) - _palm_centre(pose[None], shape)[0]
+    return pose
+
+
 def open_smoothly(poses: Float[np.ndarray, "frames 26"], shape: HandShape) -> None:
     """Open, in place, the fingers of frames that collide; they open and close again over the frames around."""
     angles = poses[:, 6:].copy()

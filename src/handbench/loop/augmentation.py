@@ -6,10 +6,10 @@ patch about its middle is to turn the hand about the line of sight through the c
 within the hand (the joints take the same turn in pixels and are lifted again, so that picture and pose agree).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
@@ -34,6 +34,10 @@ class CropBatch:
     def frame(self) -> PatchFrame:
         """What the patches look at."""
         return PatchFrame(self.centre_mm, self.cube_mm, self.focal_px, self.principal_px, self.depth.shape[-1])
+
+    def take(self, rows: Int64[Tensor, "rows"]) -> "CropBatch":
+        """Some of them, in this order."""
+        return CropBatch(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from handbench.datasets.torch_dataset import CropDataset
+from handbench.datasets.truth import Truth
 from handbench.fitting.pose_file import FittedPoses
+from handbench.loop.augmentation import CropBatch
 from handbench.loop.crop_data import find_device
 from handbench.modules import Precision
 
@@ -58,6 +60,8 @@ class TrainingRun(Protocol):
     """The modules that it starts from, in the order of its kind's needs."""
     poses: FittedPoses | None
     """Fitted to the labels of the training frames, with the hand that takes them; None where its kind needs none."""
+    quaternions: Float[Tensor, "frames 16 4"] | None
+    """Turns of all bones in every frame of the crops; None where its kind learns from none."""
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         """Say how it goes: an epoch's numbers at once."""
@@ -82,6 +86,27 @@ class TrainingRun(Protocol):
 
 
 @dataclass(frozen=True)
+class SeenHands:
+    """Crops with all that a method may be told of them at test time."""
+
+    dataset: str
+    """Whose scored joints are asked for."""
+    protocol: Mapping[str, Any]
+    """Of the crops, as a store tells it: their own dataset, and what stands where the hand's centre is."""
+    crops: CropBatch
+
+
+@dataclass(frozen=True)
+class PosedHands:
+    """What is said of them by a method that knows a hand by the turns of its bones."""
+
+    joints: Float[Tensor, "frames joints 3"]
+    """In half cube edges around the crops' centres."""
+    quaternions: Float[Tensor, "frames 16 4"]
+    """(w, x, y, z) of every bone in camera axes, w >= 0."""
+
+
+@dataclass(frozen=True)
 class Method:
     """How one kind is trained and used; a file in methods/ makes one for each kind that it holds."""
 
@@ -99,6 +124,10 @@ class Method:
     pose: Callable[[Trained, Tensor], Float[Tensor, "frames 26"]] | None = None
     """Depth (frames, 1, S, S) to pose parameters: the wrist in units of half the cube's edge around its centre, then
     radians in the order of skeleton.DOFS. None where a kind knows no hand."""
+    pose_bones: Callable[[Trained, SeenHands], PosedHands] | None = None
+    """In the place of `predict`: joints of any dataset, by way of the turns of bones."""
+    probe_truth: Callable[[Trained, CropDataset, Truth], Numbers] | None = None
+    """What besides is to be known of it where the test crops are embedded, whose truth is at hand."""
 
 
 def keep(network: nn.Module) -> State:

@@ -25,7 +25,10 @@ is the angle with the singularity, and it is the one that stays small. Joints th
 the other two angles.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,16 +36,44 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from handbench.conventions import HANDS
+from handbench.datasets.torch_dataset import CropDataset
+from handbench.datasets.truth import Truth
+from handbench.hand.keypoints import KEYPOINTS, Hand, place_keypoints, scored_keypoints
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, PARENTS, REFERENCE_SHAPE
+from handbench.loop.augmentation import CropBatch
+from handbench.loop.base_training import QUATERNIONS, BaseTraining
+from handbench.loop.crop_data import AT_ONCE, Data, apply, as_batch, divide, measure_error_mm, read_crops
+from handbench.loop.descent import count_steps
+from handbench.loop.overfitting import Measure as PoseMeasure
+from handbench.loop.refinement_fits import choose_images, fit_clouds, fit_poses
+from handbench.loop.refinement_probe import measure_depth_errors, measure_jitter_mm
+from handbench.loop.refinement_training import Look, Measure, RefinementTraining, divide_unlabelled
+from handbench.loop.timing import time_network
+from handbench.methods import (
+    Method,
+    Numbers,
+    PosedHands,
+    SeenHands,
+    State,
+    Trained,
+    TrainingRun,
+    keep,
+    keep_parts,
+)
 from handbench.networks.crop_view import CropView, draw_cloud, pose_in_crop
 from handbench.networks.hand_layer import keep_digits
-from handbench.networks.posed_cloud import PosedCloud, quaternions_to_rotations
+from handbench.networks.posed_cloud import PosedCloud, make_cloud, quaternions_to_rotations
+from handbench.networks.refine import BaseNetwork, RefinedHand
+from handbench.refine_modules import RefineAdapted, RefineBase
 
 Quaternions = Float[Tensor, "batch 16 4"]
 Images = Float[Tensor, "batch size size"]
 Joints = Float[Tensor, "batch 16 3"]
 Angles = Float[Tensor, "batch 15 3"]
 
+BLOCK = "block"
+"""The word of crops that are cut as the padded box of a hand's joints (Sec. 4.2)."""
 LEAST_MM = 1e-3
 """On a cylinder's axis the way out has no direction, and no gradient."""
 
@@ -160,3 +191,156 @@ def base_loss(quaternions: Quaternions, truth: Quaternions) -> Float[Tensor, ""]
     ours, theirs = normalize(quaternions, dim=-1), normalize(truth, dim=-1)
     same = (ours * theirs).sum(dim=-1, keepdim=True) >= 0
     return (ours - torch.where(same, theirs, -theirs)).square().mean()
+
+
+def train_base(crops: CropDataset, settings: RefineBase, run: TrainingRun) -> State:
+    """Sec. 3.2: quaternions alone, of rendered hands alone."""
+    assert run.quaternions is not None, "checked before"
+    data = divide(crops, {QUATERNIONS: run.quaternions})
+    hand = make_hand(settings, crops.size_px, seed=run.seed)
+
+    look = find_look(crops.store.card["protocol"], settings.radius)
+
+    def measure_mm(quaternions: Quaternions, held_back: Data) -> float:
+        joints = read_joints(hand.cloud, quaternions, as_batch(held_back), HANDS.name, look)
+        return measure_error_mm(joints, held_back)
+
+    steps = count_steps(len(data.seen["depth"]), settings.epochs, settings.batch)
+    training = BaseTraining(hand.network, settings, steps, base_loss, data.held_back, measure_mm)
+    run.fit(training, data.seen, epochs=settings.epochs, batch=settings.batch, precision=settings.precision)
+    return keep(hand)
+
+
+def train_adapted(crops: CropDataset, settings: RefineAdapted, run: TrainingRun) -> State:
+    """Eq. 1 over weights and P together (Sec. 4.1)."""
+    (base,) = run.needs
+    hand = base.build().cpu()
+    assert isinstance(hand, RefinedHand)
+    data = divide_unlabelled(crops)
+    steps = count_steps(len(data.seen["depth"]), settings.epochs, settings.batch)
+    measure = weigh_losses(settings, find_look(crops.store.card["protocol"], base.settings.radius))
+    training = RefinementTraining(hand, settings, steps, measure, data.held_back)
+    run.fit(training, data.seen, epochs=settings.epochs, batch=settings.batch, precision=settings.precision)
+    return keep_parts([hand])
+
+
+def find_look(protocol: Mapping[str, Any], radius: float) -> Look:
+    """How crops of a store are seen: those of a padded block show a hand whose own block is in their middle."""
+    block = protocol["centre"]["strategy"] == BLOCK
+    return Look(radius, Hand(REFERENCE_SHAPE, KEYPOINTS[protocol["dataset"]]) if block else None)
+
+
+def weigh_losses(settings: RefineAdapted, look: Look) -> Measure:
+    """Eq. 1 of a batch of crops, with the weights of the settings."""
+    measure_pose = weigh(settings)
+
+    def measure(hand: RefinedHand, crops: CropBatch) -> dict[str, Tensor]:
+        with torch.no_grad():
+            view = look(crops)
+        return measure_pose(hand(crops.depth), hand.cloud, view)
+
+    return measure
+
+
+def weigh(settings: RefineAdapted) -> PoseMeasure:
+    """The same of poses that are already there."""
+    weights = Weights(settings.depth_weight, settings.collision_weight, settings.physical_weight)
+
+    def measure(quaternions: Quaternions, cloud: PosedCloud, view: CropView) -> dict[str, Tensor]:
+        losses = measure_losses(quaternions, cloud, view)
+        parts = {f"{name}_loss": getattr(losses, name) for name in ("depth", "collision", "physical")}
+        return {"loss": losses.total(weights), **parts}
+
+    return measure
+
+
+def make_hand(settings: RefineBase, size_px: int, seed: int = 0) -> RefinedHand:
+    """Before anything is learned; every seed begins with the same P."""
+    network = BaseNetwork(size_px, channels=settings.channels, dropout=settings.dropout, seed=seed)
+    return RefinedHand(network, make_cloud(REFERENCE_SHAPE, KEYPOINTS[HANDS.name], settings.points))
+
+
+def build_base(trained: Trained) -> RefinedHand:
+    return trained.load_into(make_hand(trained.settings, trained.size_px))
+
+
+def build_adapted(trained: Trained) -> RefinedHand:
+    """Of the base what has become of it."""
+    hand = trained.parts[0].build()
+    assert isinstance(hand, RefinedHand)
+    return hand
+
+
+@torch.no_grad()
+def read_joints(
+    cloud: PosedCloud, quaternions: Quaternions, crops: CropBatch, dataset: str, look: Look
+) -> Float[Tensor, "batch joints 3"]:
+    """A dataset's scored joints on the reference skeleton, placed where P is, in half cube edges."""
+    joints, keypoints = [], scored_keypoints(dataset)
+    for rows in torch.arange(len(quaternions)).split(AT_ONCE):
+        part = crops.take(rows)
+        posed = pose_in_crop(cloud, quaternions[rows], look(part))
+        points_mm = place_keypoints(keypoints, REFERENCE_SHAPE, posed.rotations, posed.origins_mm)
+        joints.append(points_mm / (part.cube_mm / 2)[:, None, None])
+    return torch.cat(joints)
+
+
+def pose_bones(trained: Trained, seen: SeenHands) -> PosedHands:
+    """The joints of the dataset by way of theta."""
+    hand = trained.build()
+    assert isinstance(hand, RefinedHand)
+    quaternions = apply(hand, seen.crops.depth)
+    joints = read_joints(
+        hand.cpu().cloud, quaternions, seen.crops, seen.dataset, find_look(seen.protocol, find_radius(trained))
+    )
+    return PosedHands(joints, torch.where(quaternions[..., :1] < 0, -quaternions, quaternions))
+
+
+def find_radius(trained: Trained) -> float:
+    """r of Eq. 5: a setting of the base."""
+    base = trained.parts[0] if trained.parts else trained
+    return float(base.settings.radius)
+
+
+def probe(trained: Trained, crops: CropDataset, learned: CropDataset) -> Numbers:
+    """Time (RF7), how like the images its poses look, and how it trembles (RF5)."""
+    hand, seen = trained.build(), as_batch(read_crops(crops))
+    assert isinstance(hand, RefinedHand)
+    timed = time_network(hand, lambda network, images: {"network": partial(network, images)}, seen.depth[:1])
+    protocol = crops.store.card["protocol"]
+    posed = pose_bones(trained, SeenHands(protocol["dataset"], protocol, seen))
+    look = find_look(protocol, find_radius(trained))
+    errors = measure_depth_errors(hand.cpu().cloud, posed.quaternions, seen, look)
+    joints_mm = (posed.joints * (seen.cube_mm / 2)[:, None, None] + seen.centre_mm[:, None]).numpy()
+    row, sequences = np.asarray(crops.store.row)[crops.places], [crops.store.sequences[at] for at in crops.places]
+    return {
+        "frames": len(crops),
+        **timed,
+        "depth_error": {"by_frame": errors.tolist()},
+        "jitter_mm": {"by_frame": measure_jitter_mm(joints_mm, row, sequences).tolist()},
+    }
+
+
+def probe_base(trained: Trained, crops: CropDataset, learned: CropDataset) -> Numbers:
+    """The same, and single images that the network is overfitted to (RF3)."""
+    hand = trained.build().cpu()
+    assert isinstance(hand, RefinedHand)
+    look, images = find_look(crops.store.card["protocol"], find_radius(trained)), choose_images(crops)
+    with torch.enable_grad():
+        fits = fit_poses(hand, images, look, weigh(RefineAdapted()))
+    return probe(trained, crops, learned) | fits
+
+
+def probe_truth(trained: Trained, crops: CropDataset, truth: Truth) -> Numbers:
+    """The cloud alone fitted to images in their true poses, and where it then lies (RF4)."""
+    hand = trained.build().cpu()
+    assert isinstance(hand, RefinedHand)
+    look = find_look(crops.store.card["protocol"], find_radius(trained))
+    with torch.enable_grad():
+        return fit_clouds(hand.cloud, crops, truth, look, weigh(RefineAdapted()))
+
+
+METHODS = {
+    "base": Method(train_base, build_base, probe=probe_base, pose_bones=pose_bones, probe_truth=probe_truth),
+    "adapted": Method(train_adapted, build_adapted, probe=probe, pose_bones=pose_bones),
+}

@@ -12,6 +12,7 @@ from handbench.datasets.own_crops import read_own_crop
 from handbench.datasets.own_frames import Intrinsics, list_own_files, name_frames, parse_intrinsics, read_own_frame
 from handbench.datasets.own_hand import DEFAULT_REACH, Reach
 from handbench.errors import BadInput
+from handbench.methods import load_method
 from handbench.modules import KINDS
 from handbench.report.overlay import write_overlays
 from handbench.report.own_hand_model import load_hand_model
@@ -24,6 +25,7 @@ from handbench.report.own_joints import (
     write_objects_csv,
 )
 from handbench.report.own_model import OwnModel
+from handbench.report.own_posed_model import load_posed_model
 from handbench.training.checkpoint import find_checkpoint, load_checkpoint
 
 JOINTS_CSV, JOINTS_JSON, ANGLES_CSV, OBJECTS_CSV = "joints.csv", "joints.json", "angles.csv", "objects.csv"
@@ -54,6 +56,8 @@ def load_model(
         )
     if renders:
         return load_held_model(checkpoint, cube_mm, held, left)
+    if load_method(checkpoint.trained.kind).pose_bones is not None:
+        return load_posed_model(checkpoint, cube_mm)
     return load_hand_model(checkpoint, cube_mm, localizer)
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from handbench.methods import Trained
 
 RESUME = "resume"
-VALIDATION = "validation_mm"
-"""The metric that tells whether a training has come to its end."""
+VALIDATIONS = ("validation_mm", "validation_loss")
+"""The metrics that tell whether a training has come to its end; of one without labels the loss."""
 LAST_SHARE, STILL_FALLING = 0.2, 0.01
 
 
@@ -33,12 +33,14 @@ class Fit:
         *,
         needs: "tuple[Trained, ...]" = (),
         poses: "FittedPoses | None" = None,
+        quaternions: "Tensor | None" = None,
         key: str = "any",
     ) -> None:
         """`key` stands for all that the training depends on: what was begun under another one is not gone on with."""
         self.seed = seed
         self.needs = needs
         self.poses = poses
+        self.quaternions = quaternions
         self.shown: dict[str, float] = {}
         """The last value of everything that was logged."""
         self.remarks: list[str] = []
@@ -92,7 +94,7 @@ class Fit:
             precision=precision,
             epoch_steps=epoch_steps,
         )
-        held_back = [metrics[VALIDATION] for metrics in history if VALIDATION in metrics]
+        held_back = [metrics[name] for name in VALIDATIONS for metrics in history if name in metrics]
         if held_back:
             self._stopped.append(has_stopped_falling(held_back))
 

@@ -10,8 +10,8 @@ from handbench.loop.held_model import Single
 from handbench.methods import Trained
 from handbench.modules import KINDS
 
-WITHOUT_A_GRAPH = ("image_search", "hand_renderer")
-"""Kinds that are no fixed sequence of operations."""
+WITHOUT_A_GRAPH = ("image_search", "hand_renderer", "refine.base", "refine.adapted")
+"""Kinds that are no fixed sequence of operations, or whose joints are placed by what a camera sees."""
 HELD_PICTURE = "handobject.single"
 """Of hand and object the one whose network takes a picture alone; others also take the camera and what is held."""
 

@@ -47,7 +47,7 @@ def take_pictures(trained: Trained, crops: CropDataset) -> Pictures:
     synthesizer: nn.Module | None = None
     if draws_only:
         choice, synthesizer = choose_even(len(places), EVENLY_OF_TRUTH), trained.build()
-    elif not trained.parts or KINDS[trained.kind].renders:
+    elif "synthesizer" not in KINDS[trained.kind].needs:
         choice = choose_even(len(places), EVENLY_OF_TRUTH)
     else:
         # As the module's own frames are chosen: a search does not look at all of them.

@@ -15,8 +15,8 @@ from handbench.datasets.lock import hold_alone
 from handbench.datasets.torch_dataset import CropDataset, open_crops
 from handbench.errors import BadInput
 from handbench.geometry.crop import unnormalise_joints, unnormalise_pose
-from handbench.loop.crop_data import choose_evenly
-from handbench.methods import load_method
+from handbench.loop.crop_data import as_batch, choose_evenly, read_crops
+from handbench.methods import SeenHands, load_method
 from handbench.modules import KINDS
 from handbench.training.checkpoint import Checkpoint, load_checkpoint
 from handbench.training.predict_held import predict_held
@@ -68,6 +68,8 @@ class _Part:
     pose_mm: Float32[ndarray, "frames 26"] | None = None
     """Of a kind that knows a hand, as a prediction has it."""
     hand_scale: Float32[ndarray, "frames"] | None = None
+    quaternions: Float32[ndarray, "frames 16 4"] | None = None
+    """Turns of bones, of a kind that gives them."""
 
 
 def _predict_part(checkpoint: Checkpoint, store: Path) -> _Part:
@@ -76,8 +78,10 @@ def _predict_part(checkpoint: Checkpoint, store: Path) -> _Part:
     tensors = crops.tensors()
     chosen = choose_evenly(len(crops), getattr(trained.settings, "frames", None))
     method = load_method(trained.kind)
-    assert method.predict is not None, "checked before"
     torch.manual_seed(checkpoint.card["seed"])
+    if method.pose_bones:
+        return _pose_part(checkpoint, crops)
+    assert method.predict is not None, "checked before"
     with torch.no_grad():
         steps = method.predict(trained, tensors["depth"][chosen])
         pose = method.pose(trained, tensors["depth"][chosen]) if method.pose else None
@@ -91,20 +95,33 @@ def _predict_part(checkpoint: Checkpoint, store: Path) -> _Part:
     return replace(part, pose_mm=pose_mm, hand_scale=scale)
 
 
+def _pose_part(checkpoint: Checkpoint, crops: CropDataset) -> _Part:
+    """The same of a kind that gives the turns of bones, all frames of a store."""
+    pose_bones, protocol = load_method(checkpoint.trained.kind).pose_bones, crops.store.card["protocol"]
+    assert pose_bones is not None, "checked before"
+    seen = as_batch(read_crops(crops))
+    with torch.no_grad():
+        posed = pose_bones(checkpoint.trained, SeenHands(protocol["dataset"], protocol, seen))
+    joints_mm = unnormalise_joints(posed.joints.numpy(), seen.centre_mm.numpy(), seen.cube_mm.numpy())
+    quaternions = posed.quaternions.numpy().astype(np.float32)
+    return _Part(crops.places, joints_mm[None].astype(np.float32), quaternions=quaternions)
+
+
 def _save(out: Path, checkpoints: Sequence[Checkpoint], crops: CropDataset, parts: Sequence[_Part]) -> int:
     places = np.concatenate([part.places for part in parts])
     order = np.argsort(places, kind="stable")
     steps_mm = np.concatenate([part.steps_mm for part in parts], axis=1)[:, order]
     places = places[order]
     store, first = crops.store, checkpoints[0].card
-    pose_mm, scale = (_join([getattr(part, name) for part in parts], order) for name in ("pose_mm", "hand_scale"))
+    besides = ("pose_mm", "hand_scale", "quaternions")
+    pose_mm, scale, quaternions = (_join([getattr(part, name) for part in parts], order) for name in besides)
     told = first["poses"] if pose_mm is not None else {}
     card = describe_predictions(checkpoints, crops, len(places)) | {"gives_angles": bool(told)}
     card |= {key: told[key] for key in OF_THE_HAND if told}
     names = tuple(store.names[place] for place in places)
     before_mm = steps_mm[:-1] if len(steps_mm) > 1 else None
     row = np.asarray(store.row)[places]
-    save_predictions(out, steps_mm[-1], names, row, card, before_mm, pose_mm, scale)
+    save_predictions(out, steps_mm[-1], names, row, card, before_mm, pose_mm, scale, quaternions=quaternions)
     return len(places)
 
 
@@ -136,11 +153,12 @@ def _check_alike(checkpoints: Sequence[Checkpoint]) -> None:
 def check_store(card: dict[str, Any], crops: CropDataset) -> None:
     """A network sees what it was trained on: the same dataset's joints, patch size and kind of centre.
 
-    What learned from rendered hands with objects is there for Dexter+Object.
+    What learned from rendered hands with objects is there for Dexter+Object, what learned from hands alone for all.
     """
     protocol = crops.store.card["protocol"]
     for key in ("dataset", "size_px", "centre"):
-        told = key == "dataset" and KINDS[card["kind"]].renders and protocol[key] == DEXTER.name
+        kind = KINDS[card["kind"]]
+        told = key == "dataset" and (kind.learns_hands or (kind.renders and protocol[key] == DEXTER.name))
         if protocol[key] != card[key] and not told:
             raise BadInput(
                 crops.store.path,

@@ -8,11 +8,12 @@ import torch
 
 from handbench.datasets.lock import hold_alone
 from handbench.datasets.torch_dataset import CropDataset, open_crops
+from handbench.datasets.truth import read_truth
 from handbench.errors import BadInput
-from handbench.methods import Trained, load_method
+from handbench.methods import Numbers, Trained, load_method
 from handbench.modules import KINDS
 from handbench.provenance import read_place
-from handbench.training.checkpoint import load_checkpoint
+from handbench.training.checkpoint import Checkpoint, load_checkpoint
 from handbench.training.latent_pictures import WITH_LATENTS, take_latent_pictures
 from handbench.training.picture_file import Pictures
 from handbench.training.pictures import take_pictures
@@ -46,7 +47,8 @@ def probe(folder: Path, store: Path, learned: Path, out: Path, *, threads: int =
         _check_learned(card, known_crops)
         torch.set_num_threads(threads)
         with torch.no_grad():
-            numbers, arrays = divide_numbers(ask(checkpoint.trained, crops, known_crops))
+            told = ask(checkpoint.trained, crops, known_crops) | _ask_truth(checkpoint, crops, truth)
+            numbers, arrays = divide_numbers(told)
             pictures = _take_pictures(checkpoint.trained, crops, known_crops)
         place = read_place(out)
         content = {key: card[key] for key in _OF_THE_CHECKPOINT} | {
@@ -67,6 +69,16 @@ def _take_pictures(trained: Trained, crops: CropDataset, learned: CropDataset) -
     return take_pictures(trained, crops)
 
 
+def _ask_truth(checkpoint: Checkpoint, crops: CropDataset, truth: Path | None) -> Numbers:
+    """What the truth of embedded frames tells besides, of kinds that ask for it."""
+    ask = load_method(checkpoint.card["kind"]).probe_truth
+    return (
+        ask(checkpoint.trained, crops, read_truth(truth, crops.store.card["protocol"]["split"]))
+        if ask and truth
+        else {}
+    )
+
+
 def _check_truth(folder: Path, card: Mapping[str, Any], truth: Path | None) -> None:
     """Some points only embedded data knows."""
     kind = KINDS[card["kind"]]
@@ -77,7 +89,7 @@ def _check_truth(folder: Path, card: Mapping[str, Any], truth: Path | None) -> N
             found="none",
             fix="name it; the labels of real frames do not tell where this module's point is",
         )
-    if truth and not kind.renders:
+    if truth and not (kind.renders or kind.probes_truth):
         raise BadInput(folder, expected="no --truth for a hand alone", found=str(truth), fix="leave --truth out")
 
 

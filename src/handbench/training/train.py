@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
+from handbench.conventions import HANDS
+from handbench.datasets.hands import read_quaternions
 from handbench.datasets.lock import hold_alone
 from handbench.datasets.store import SEAL, seal
 from handbench.datasets.torch_dataset import CropDataset, open_crops
@@ -36,6 +39,8 @@ class Job:
     """Checkpoints that it starts from, in the order of its kind's needs."""
     poses: Path | None = None
     """What `handbench fit` has left of the frames that it learns from, where its kind asks for it."""
+    truth: Path | None = None
+    """The truth.npz of rendered hands, where its kind learns the turns of bones from them."""
 
 
 SAME = ("dataset", "fold", "centre", "size_px", "joints")
@@ -50,7 +55,7 @@ def train(job: Job, store: Path, out: Path, *, call: Path | None = None, log_mod
     settings = check_settings(job.kind, job.settings)
     crops = open_crops(store=store, split="train" if job.fold else None, fold=job.fold, joints="scored")
     needs = [load_checkpoint(folder) for folder in job.needs]
-    poses = _load_poses(job, crops)
+    poses, quaternions = _load_poses(job, crops), _load_quaternions(job, crops)
     card = _describe(job, settings.model_dump(), crops, needs) | {"poses": _describe_poses(job, poses, crops)}
     _check_needs(job, card, needs)
     with hold_alone(out), _track(job, card, out, call) as tracked:
@@ -58,7 +63,7 @@ def train(job: Job, store: Path, out: Path, *, call: Path | None = None, log_mod
         torch.manual_seed(job.seed)
         parts = tuple(one.trained for one in needs)
         method = load_method(job.kind)
-        fit = Fit(job.seed, out, tracked.log, needs=parts, poses=poses, key=_digest(card))
+        fit = Fit(job.seed, out, tracked.log, needs=parts, poses=poses, quaternions=quaternions, key=_digest(card))
         state = method.train(crops, settings, fit)
         _check_finite(state, job)
         held = needs if KINDS[job.kind].whole else []
@@ -122,6 +127,27 @@ def _load_poses(job: Job, crops: CropDataset) -> FittedPoses | None:
     return poses
 
 
+def _load_quaternions(job: Job, crops: CropDataset) -> torch.Tensor | None:
+    """Those of the rendered hands that the crops show, for the kinds that learn from them and for no others."""
+    asks = KINDS[job.kind].learns_hands
+    if asks != (job.truth is not None):
+        expected, found = ("--truth with the truth.npz of its frames", "none") if asks else ("no --truth", "a file")
+        fix = "name the one that `handbench render hands` left" if asks else "leave it out"
+        raise BadInput(job.module, expected=f"{expected} for the kind {job.kind}", found=found, fix=fix)
+    if job.truth is None:
+        return None
+    protocol = crops.store.card["protocol"]
+    if protocol["dataset"] != HANDS.name:
+        raise BadInput(
+            crops.store.path,
+            expected=f"crops of the rendered set {HANDS.name}",
+            found=protocol["dataset"],
+            fix="run `handbench render hands`, then `handbench crop hands --split train --centre block`",
+        )
+    every = torch.from_numpy(read_quaternions(job.truth, protocol["frames"]))
+    return every[torch.from_numpy(np.asarray(crops.store.row)[crops.places].astype(np.int64))]
+
+
 def _describe_poses(job: Job, poses: FittedPoses | None, crops: CropDataset) -> dict[str, Any] | None:
     """Which poses they were, and what whoever reads angles has to know: the hand, its size and its bounds."""
     if job.poses is None or poses is None:
@@ -136,7 +162,9 @@ def _check_needs(job: Job, card: Mapping[str, Any], needs: Sequence[Checkpoint])
         fix = "name their checkpoints in this order" if KINDS[job.kind].needs else "leave --needs out"
         raise BadInput(job.module, expected="--needs that its kind can start from", found=told, fix=fix)
     for one in needs:
-        wrong = [key for key in SAME if one.card[key] != card[key]]
+        # What learned from rendered hands is there for every dataset.
+        same = set(SAME) - ({"dataset", "joints"} if KINDS[one.card["kind"]].learns_hands else set())
+        wrong = [key for key in SAME if key in same and one.card[key] != card[key]]
         if wrong:
             raise BadInput(
                 one.folder,

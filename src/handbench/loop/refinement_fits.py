@@ -1,0 +1,97 @@
+"""Fits to a few test images, as a probe tells them: the pose by an overfitted network (RF3), the cloud alone (RF4).
+
+Nothing of them is kept: a copy is fitted, and no prediction comes from it.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from handbench.datasets.evenly import spread_evenly
+from handbench.datasets.torch_dataset import CropDataset
+from handbench.datasets.truth import Truth
+from handbench.hand.skeleton import REFERENCE_SHAPE, HandShape
+from handbench.hand.skinning import make_skin
+from handbench.loop.augmentation import CropBatch
+from handbench.loop.crop_data import as_batch, read_crops
+from handbench.loop.overfitting import (
+    POSE_STEPS,
+    Measure,
+    PosedFrames,
+    fit_cloud,
+    fit_pose,
+    measure_distance_mm,
+)
+from handbench.loop.refinement_training import Look
+from handbench.networks.posed_cloud import PosedCloud, sample_skin
+from handbench.networks.refine import RefinedHand
+
+POSE_IMAGES, CLOUD_IMAGES = 20, 8
+POSE_RATE = 0.0003
+"""Of the network's weights: ours."""
+SURFACE_POINTS = 20_000
+
+
+def choose_images(crops: CropDataset) -> CropBatch:
+    """Test crops at even distances."""
+    return take_images(crops, spread_evenly(len(crops), POSE_IMAGES))
+
+
+def take_images(crops: CropDataset, places: Any) -> CropBatch:
+    return as_batch(read_crops(CropDataset(crops.store, crops.places[np.asarray(places)], range(0))))
+
+
+def fit_poses(hand: RefinedHand, images: CropBatch, look: Look, measure: Measure) -> dict[str, Any]:
+    """Each image by itself, from the same network, P fixed (Fig. 3)."""
+    losses = []
+    for row in range(len(images.depth)):
+        one = images.take(torch.tensor([row]))
+        with torch.no_grad():
+            view = look(one)
+        losses.append(fit_pose(hand.network, hand.cloud, one.depth, view, measure, rate=POSE_RATE))
+    told = torch.stack(losses)
+    return {"pose_fits": {"steps": POSE_STEPS, "first": told[:, 0].tolist(), "last": told[:, -1].tolist()}}
+
+
+def fit_clouds(cloud: PosedCloud, crops: CropDataset, truth: Truth, look: Look, measure: Measure) -> dict[str, Any]:
+    """P alone, to images of the person whose hand differs most from P's, in their true poses (Fig. 4)."""
+    row = np.asarray(crops.store.row)[crops.places]
+    take = truth.take[row]
+    shown = np.array([int(one) for one in np.unique(take) if (take == one).sum() >= 2 * CLOUD_IMAGES])
+    if not len(shown):
+        return {}
+    shape = find_shape(truth, int(min(shown, key=lambda one: truth.lengths_mm[one].sum())))
+    mine = np.flatnonzero(take == min(shown, key=lambda one: truth.lengths_mm[one].sum()))
+    places = mine[spread_evenly(len(mine), 2 * CLOUD_IMAGES)]
+    fitted, held = (pose_frames(crops, truth, part, look) for part in (places[::2], places[1::2]))
+    fit = fit_cloud(cloud, fitted, held, measure)
+    surface_mm, _ = sample_skin(make_skin(shape), SURFACE_POINTS, 0)
+    before, after = (one.points_mm.detach().numpy() for one in (cloud, fit.cloud))
+    return {
+        "cloud_fits": {
+            **{
+                name: getattr(fit, name).tolist() for name in ("fitted_first", "fitted_last", "held_first", "held_last")
+            },
+            "surface_mm_first": measure_distance_mm(before, surface_mm, aligned=True),
+            "surface_mm_last": measure_distance_mm(after, surface_mm, aligned=True),
+        }
+    }
+
+
+def pose_frames(crops: CropDataset, truth: Truth, places: Any, look: Look) -> PosedFrames:
+    """Some frames with their true poses."""
+    row = np.asarray(crops.store.row)[crops.places[places]]
+    with torch.no_grad():
+        return PosedFrames(torch.from_numpy(truth.quaternions[row]), look(take_images(crops, places)))
+
+
+def find_shape(truth: Truth, take: int) -> HandShape:
+    """Whose hand a take shows."""
+    return HandShape(
+        bases_mm=truth.bases_mm[take].astype(np.float64),
+        lengths_mm=truth.lengths_mm[take].astype(np.float64),
+        rest_rotations=REFERENCE_SHAPE.rest_rotations,
+        girths=truth.girths[take].astype(np.float64),
+        palm_stretch=truth.palm_stretch[take].astype(np.float64),
+    )

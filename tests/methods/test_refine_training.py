@@ -1,0 +1,137 @@
+"""refine's two trainings: from rendered hands alone, from crops without a label; killed, resumed, predicted with."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from handbench.datasets.torch_dataset import open_crops
+from handbench.errors import BadInput
+from handbench.loop.crop_data import as_batch, read_crops
+from handbench.methods.refine import find_look, weigh_losses
+from handbench.networks.refine import RefinedHand
+from handbench.refine_modules import RefineAdapted
+from handbench.training.checkpoint import load_checkpoint
+from handbench.training.predict import predict
+from handbench.training.probe import probe
+from handbench.training.train import train
+from tests.methods.killed_training import train_with_kills
+from tests.methods.refine_fixtures import adapted_job, base_job, make_rendered, make_target
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Rendered hands, a target's crops, a base and what it adapts to."""
+    folder = tmp_path_factory.mktemp("refine")
+    make_rendered(folder)
+    make_target(folder, "train")
+    make_target(folder, "test", 10)
+    train(base_job(folder), folder / "crops", folder / "base")
+    train(adapted_job(folder), folder / "train", folder / "adapted")
+    return folder
+
+
+def state_of(folder: Path) -> dict[str, torch.Tensor]:
+    return load_checkpoint(folder).state
+
+
+def test_the_base_learns_its_frames(place: Path, tmp_path: Path) -> None:
+    told = [
+        train(base_job(place, epochs=epochs, learning_rate=0.003, dropout=0.0), place / "crops", tmp_path / str(epochs))
+        for epochs in (1, 30)
+    ]
+    first, last = (float(re.findall(r"loss ([\d.]+)", line)[0]) for line in told)
+    assert last < 0.5 * first
+
+
+def test_both_networks_and_cloud_are_trained_on(place: Path) -> None:
+    base, adapted = state_of(place / "base"), state_of(place / "adapted")
+    moved_mm = (adapted["0/cloud.points_mm"] - base["cloud.points_mm"]).norm(dim=1)
+    assert 0.05 < moved_mm.mean() < 3
+    assert not torch.equal(adapted["0/network.output.weight"], base["network.output.weight"])
+    assert torch.equal(adapted["0/cloud.weights"], base["cloud.weights"])
+
+
+def test_the_loss_without_labels_falls(place: Path, tmp_path: Path) -> None:
+    train(adapted_job(place, epochs=8), place / "train", tmp_path / "longer")
+    crops = open_crops(store=place / "test", joints="scored")
+    measure = weigh_losses(RefineAdapted(), find_look(crops.store.card["protocol"], 0.3))
+    told = []
+    for folder in (place / "base", tmp_path / "longer"):
+        hand = load_checkpoint(folder).trained.build()
+        assert isinstance(hand, RefinedHand)
+        with torch.no_grad():
+            told.append(float(measure(hand, as_batch(read_crops(crops)))["depth_loss"]))
+    assert told[1] < 0.95 * told[0]
+
+
+def test_no_label_of_the_target_has_any_influence(place: Path, tmp_path: Path) -> None:
+    """With other joints in the same boxes the very same network comes out, and the same is told of it."""
+    wrong = make_target(tmp_path, "train", moved_mm=40.0)
+    right, other = (open_crops(store=store, joints="scored") for store in (place / "train", wrong))
+    assert torch.equal(right.tensors()["depth"], other.tensors()["depth"])
+    assert (right.joints - other.joints).abs().max() > 0.1
+    train(adapted_job(place), wrong, tmp_path / "adapted")
+    before, after = state_of(place / "adapted"), state_of(tmp_path / "adapted")
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    cards = [
+        json.loads((folder / "checkpoint.json").read_text()) for folder in (place / "adapted", tmp_path / "adapted")
+    ]
+    assert cards[0]["converged"] == cards[1]["converged"]
+
+
+def test_depth_alone_is_another_training(place: Path, tmp_path: Path) -> None:
+    train(adapted_job(place, collision_weight=0.0, physical_weight=0.0), place / "train", tmp_path / "depth")
+    assert not torch.equal(
+        state_of(tmp_path / "depth")["0/cloud.points_mm"], state_of(place / "adapted")["0/cloud.points_mm"]
+    )
+
+
+@pytest.mark.parametrize("which", ["base", "adapted"])
+def test_a_killed_training_ends_with_the_same_numbers(
+    which: str, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, store = (base_job(place), "crops") if which == "base" else (adapted_job(place), "train")
+    assert train_with_kills(job, place / store, tmp_path / "killed", monkeypatch, starts=5) >= 2
+    whole, killed = state_of(place / which), state_of(tmp_path / "killed")
+    assert all(torch.equal(whole[name], killed[name]) for name in whole)
+
+
+@pytest.mark.parametrize("which", ["base", "adapted"])
+def test_predictions_are_the_targets_joints_and_the_turns_of_bones(which: str, place: Path, tmp_path: Path) -> None:
+    predict([place / which], place / "test", tmp_path / "out")
+    with np.load(tmp_path / "out/predictions.npz") as arrays:
+        joints_mm, quaternions = arrays["joints_mm"], arrays["quaternions"]
+    assert joints_mm.shape == (10, 16, 3)
+    assert quaternions.shape == (10, 16, 4)
+    np.testing.assert_allclose(np.linalg.norm(quaternions, axis=-1), 1, atol=1e-5)
+    assert (quaternions[..., 0] >= 0).all()
+    # Whatever is predicted, the box around the joints has its middle where the crop has its own.
+    centre_mm = np.asarray(open_crops(store=place / "test").store.centre_mm)
+    np.testing.assert_allclose((joints_mm.min(axis=1) + joints_mm.max(axis=1)) / 2, centre_mm, atol=0.01)
+
+
+def test_the_probe_tells_of_images_time_and_trembling(place: Path, tmp_path: Path) -> None:
+    probe(place / "adapted", place / "test", place / "train", tmp_path / "probe")
+    numbers = json.loads((tmp_path / "probe/probe.json").read_text())["numbers"]
+    assert numbers["frames"] == len(numbers["depth_error"]["by_frame"]) == 10
+    assert all(0 < error < 1 for error in numbers["depth_error"]["by_frame"])
+    assert len(numbers["jitter_mm"]["by_frame"]) == 8
+    assert numbers["milliseconds"]["1"]["network"] > 0
+
+
+def test_what_is_missing_or_too_much_is_one_line(place: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"expected --truth with the truth\.npz"):
+        train(replace(base_job(place), truth=None), place / "crops", tmp_path / "out")
+    with pytest.raises(BadInput, match="expected no --truth"):
+        train(replace(adapted_job(place), truth=place / "hands/truth.npz"), place / "train", tmp_path / "out")
+    with pytest.raises(BadInput, match="expected crops of the rendered set hands, found icvl"):
+        train(base_job(place), place / "train", tmp_path / "out")
+    with pytest.raises(BadInput, match="a turned patch shows no bones"):
+        train(base_job(place, augmentation={"turn_deg": 10.0}), place / "crops", tmp_path / "out")
+    with pytest.raises(BadInput, match=r"refine\.adapted needs a refine base, not nothing"):
+        train(replace(adapted_job(place), needs=()), place / "train", tmp_path / "out")
