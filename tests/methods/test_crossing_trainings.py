@@ -157,6 +157,17 @@ def test_a_posterior_may_start_from_a_gan_and_from_nothing_else() -> None:
     )
 
 
+def test_two_labelled_frames_are_enough_to_run(tmp_path: Path) -> None:
+    """As 2 % of the frames that only try the wiring are."""
+    make_data(tmp_path, frames=24)
+    for module in PARTS:
+        changes = {} if module == "gan" else {"labelled_share": 0.02}
+        train(make_job(module, tmp_path, epochs=1, **changes), tmp_path / "train", tmp_path / module)
+    predict([tmp_path / "estimator"], tmp_path / "test", tmp_path / "predicted")
+    joints_mm, _ = read_joints(tmp_path / "predicted" / "predictions.npz")
+    assert np.isfinite(joints_mm).all()
+
+
 @pytest.mark.parametrize("module", ["estimator", "posterior", "pretrained"])
 def test_what_is_predicted_is_what_the_model_says(place: Path, module: str, tmp_path: Path) -> None:
     predict([place / module], place / "test", tmp_path)

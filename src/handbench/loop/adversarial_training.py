@@ -24,8 +24,7 @@ from handbench.loop.descent import as_ranges
 from handbench.loop.labelled_training import move
 
 Scalar = Float[Tensor, ""]
-Images = Float[Tensor, "images 1 size size"]
-Logits = Float[Tensor, "images"]
+Logits = tuple[Float[Tensor, "real"], Float[Tensor, "drawn"]]
 
 LEAST_SPREAD_SHARE = 0.5
 """Of the spread of real images; below it too many drawn ones are alike."""
@@ -65,12 +64,14 @@ class Step(NamedTuple):
 
 
 @torch.no_grad()
-def watch(real: Images, drawn: Images, verdicts: tuple[Logits, Logits] | None) -> Float[Tensor, "3"]:
+def watch(
+    real: Float[Tensor, "real 1 size size"], drawn: Float[Tensor, "drawn 1 size size"], logits: Logits | None
+) -> Float[Tensor, "3"]:
     """The numbers of `Health` of one batch, from the images and what the discriminator says of both kinds."""
     spreads = [images.float().std(dim=0, correction=0).mean() for images in (real, drawn)]
     told = torch.full_like(spreads[0], torch.nan)
-    if verdicts is not None:
-        told = ((verdicts[0] > 0).float().mean() + (verdicts[1] < 0).float().mean()) / 2
+    if logits is not None:
+        told = ((logits[0] > 0).float().mean() + (logits[1] < 0).float().mean()) / 2
     return torch.stack([*spreads, told])
 
 
