@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from handbench import __version__
-from handbench.arguments import LEAST_PX, MOST_PX
+from handbench.argument_values import LEAST_PX, MOST_PX
 from handbench.cli import main
 from handbench.config import schema
 from handbench.errors import BadInput

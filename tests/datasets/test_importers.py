@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from miniature import write_dexter, write_handobject, write_icvl, write_msra, write_msra14, write_nyu
+from miniature import write_dexter, write_handobject, write_hands, write_icvl, write_msra, write_msra14, write_nyu
 
 from handbench.conventions import DATASETS
 from handbench.datasets.importers import IMPORTERS, list_frames
@@ -18,6 +18,7 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
     "msra14": write_msra14,
     "dexter": write_dexter,
     "handobject": write_handobject,
+    "hands": write_hands,
 }
 SPLITS = [(name, split) for name, convention in DATASETS.items() for split in convention.splits]
 
@@ -27,7 +28,7 @@ def test_every_convention_has_an_importer() -> None:
 
 
 def test_unknown_dataset_lists_the_names(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="one of nyu, icvl, msra, msra14, dexter, handobject, found 'msra15'"):
+    with pytest.raises(BadInput, match="one of nyu, icvl, msra, msra14, dexter, handobject, hands, found 'msra15'"):
         list_frames("msra15", tmp_path, "train")
 
 
