@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from handbench.config import Config, check_config, lay_over, load_config, schema
-from handbench.conventions import HANDOBJECT, SYNTHESIZED
+from handbench.conventions import HANDOBJECT, HANDS, SYNTHESIZED
 from handbench.errors import BadInput
 from handbench.evaluation.claim_rivals import Training, describe_training, explain_shorter
 from handbench.module_entries import LOCALIZED
@@ -404,5 +404,11 @@ def test_a_cube_may_be_named_with_the_centre(values: dict, centre: str) -> None:
     assert check_config(values).datasets["dexter"].centres == ["joint", centre]
 
 
+def test_hands_alone_have_no_recorded_ones(values: dict) -> None:
+    values["render"]["sets"]["hands"] = {"semi": 2, "full": 5}
+    with pytest.raises(BadInput, match=r"render\.sets\.hands has full frames alone"):
+        check_config(values)
+
+
 def test_rendered_sets_are_those_of_the_convention(values: dict) -> None:
-    assert list(check_config(values).render.sets) == list(HANDOBJECT.splits)
+    assert list(check_config(values).render.sets) == [*HANDOBJECT.splits, HANDS.name]

@@ -22,13 +22,22 @@ from handbench.conventions import (
     NYU_SCORED,
     NYU_SCORED_JOINTS,
     RECORDED,
+    RENDERED,
     Camera,
 )
 
 
 @pytest.mark.parametrize(
     ("dataset", "joints", "scored"),
-    [("nyu", 36, 14), ("icvl", 16, 16), ("msra", 21, 21), ("msra14", 21, 21), ("dexter", 8, 5), ("handobject", 29, 29)],
+    [
+        ("nyu", 36, 14),
+        ("icvl", 16, 16),
+        ("msra", 21, 21),
+        ("msra14", 21, 21),
+        ("dexter", 8, 5),
+        ("handobject", 29, 29),
+        ("hands", 21, 21),
+    ],
 )
 def test_counts(dataset, joints, scored):
     convention = DATASETS[dataset]
@@ -125,7 +134,7 @@ def test_the_centre_joint_exists(dataset):
     convention = DATASETS[dataset]
     assert convention.centre_joint in convention.joints.names or convention.centre_joint == "tips"
     # What is rendered here has as many frames as the config says.
-    assert set(convention.frames) == (set() if dataset == "handobject" else set(convention.splits))
+    assert set(convention.frames) == (set() if dataset in RENDERED else set(convention.splits))
 
 
 def test_rendered_hands_have_msras_joints_and_a_boxs_corners():

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from handbench.conventions import DEXTER, HANDOBJECT, ICVL, MSRA, NYU, WRISTBAND, Convention
-from handbench.datasets import dexter, handobject, icvl, msra, msra14, nyu, rendered_files, wristband
+from handbench.conventions import DEXTER, HANDOBJECT, HANDS, ICVL, MSRA, NYU, WRISTBAND, Convention
+from handbench.datasets import dexter, handobject, hands, icvl, msra, msra14, nyu, rendered_files, wristband
 
 
 def make_joints(convention: Convention, frames: int, seed: int = 0) -> Float32[np.ndarray, "frames joints 3"]:
@@ -130,4 +130,16 @@ def write_handobject(root: Path, semi: int = 2, full: int = 2) -> Path:
         subjects = ["msra-P3"] * semi + ["user_1"] * full
         labels_mm = make_joints(HANDOBJECT, len(names), seed)
         rendered_files.write_labels(root / split / rendered_files.LABELS, names, subjects, labels_mm)
+    return root
+
+
+def write_hands(root: Path, frames: int = 3) -> Path:
+    """The one set of hands alone."""
+    folder = root / HANDS.splits[0]
+    names = [rendered_files.depth_name(hands.SEQUENCE, row) for row in range(frames)]
+    for row, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        hands.FILES.write_depth(folder / name, make_depth(HANDS, row))
+    labels_mm = make_joints(HANDS, frames, 0)
+    rendered_files.write_labels(folder / rendered_files.LABELS, names, ["reference"] * frames, labels_mm)
     return root

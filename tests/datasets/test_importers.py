@@ -5,7 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from miniature import write_dexter, write_handobject, write_icvl, write_msra, write_msra14, write_nyu, write_wristband
+from miniature import (
+    write_dexter,
+    write_handobject,
+    write_hands,
+    write_icvl,
+    write_msra,
+    write_msra14,
+    write_nyu,
+    write_wristband,
+)
 
 from handbench.conventions import DATASETS
 from handbench.datasets.importers import IMPORTERS, list_frames
@@ -18,6 +27,7 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
     "msra14": write_msra14,
     "dexter": write_dexter,
     "handobject": write_handobject,
+    "hands": write_hands,
     "wristband": write_wristband,
 }
 SPLITS = [(name, split) for name, convention in DATASETS.items() for split in convention.splits]
@@ -28,7 +38,8 @@ def test_every_convention_has_an_importer() -> None:
 
 
 def test_unknown_dataset_lists_the_names(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="one of nyu, icvl, msra, msra14, dexter, handobject, wristband, found 'msra15'"):
+    known = "nyu, icvl, msra, msra14, dexter, handobject, hands, wristband"
+    with pytest.raises(BadInput, match=f"one of {known}, found 'msra15'"):
         list_frames("msra15", tmp_path, "train")
 
 

@@ -10,17 +10,23 @@ import pytest
 import torch
 
 from handbench.datasets.torch_dataset import open_crops
+from handbench.datasets.truth import Truth
 from handbench.errors import BadInput
+from handbench.geometry.rotation import rotation_to_quaternion
+from handbench.hand.kinematics import forward_kinematics
+from handbench.loop import refinement_fits
 from handbench.loop.crop_data import as_batch, read_crops
 from handbench.methods.refine import find_look, weigh_losses
 from handbench.networks.refine import RefinedHand
 from handbench.refine_modules import RefineAdapted
+from handbench.training import probe as probing
 from handbench.training.checkpoint import load_checkpoint
 from handbench.training.predict import predict
 from handbench.training.probe import probe
 from handbench.training.train import train
+from tests.methods.deepmodel_fixtures import draw_poses
 from tests.methods.killed_training import train_with_kills
-from tests.methods.refine_fixtures import adapted_job, base_job, make_rendered, make_target
+from tests.methods.refine_fixtures import SMALLER, adapted_job, base_job, make_rendered, make_target
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +141,39 @@ def test_what_is_missing_or_too_much_is_one_line(place: Path, tmp_path: Path) ->
         train(base_job(place, augmentation={"turn_deg": 10.0}), place / "crops", tmp_path / "out")
     with pytest.raises(BadInput, match=r"refine\.adapted needs a refine base, not nothing"):
         train(replace(adapted_job(place), needs=()), place / "train", tmp_path / "out")
+
+
+def know_truth(frames: int) -> Truth:
+    """Of the target's test frames."""
+    poses, nothing = draw_poses(frames), np.full((frames, 3), np.nan, np.float32)
+    rotations, _ = forward_kinematics(poses.astype(np.float64), SMALLER)
+    shape = {name: getattr(SMALLER, name)[None].astype(np.float32) for name in ("bases_mm", "lengths_mm", "girths")}
+    return Truth(
+        poses=poses,
+        quaternions=rotation_to_quaternion(rotations).astype(np.float32),
+        take=np.zeros(frames, int),
+        **shape,
+        palm_stretch=SMALLER.palm_stretch[None].astype(np.float32),
+        visible=np.ones((frames, 16), bool),
+        forearm_bits=np.zeros((frames, 1), np.uint8),
+        object_centre_mm=nothing,
+        object_rotation=np.full((frames, 3, 3), np.nan, np.float32),
+        object_size_mm=nothing,
+        mirrored=False,
+    )
+
+
+def test_the_base_is_probed_by_fits(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refinement_fits, "POSE_IMAGES", 2)
+    monkeypatch.setattr(refinement_fits, "CLOUD_IMAGES", 3)
+    monkeypatch.setattr(probing, "read_truth", lambda path, split: know_truth(10))
+    probe(place / "base", place / "test", place / "crops", tmp_path / "probe", truth=tmp_path / "truth.npz")
+    numbers = json.loads((tmp_path / "probe/probe.json").read_text())["numbers"]
+    first, last = (np.array(numbers["pose_fits"][word]) for word in ("first", "last"))
+    assert numbers["pose_fits"]["steps"] == 70
+    assert len(first) == 2
+    assert (last < first).all()
+    fits = numbers["cloud_fits"]
+    assert sum(fits["fitted_last"]) < 0.8 * sum(fits["fitted_first"])
+    assert sum(fits["held_last"]) < sum(fits["held_first"])
+    assert all(0 < fits[f"surface_mm_{end}"] < 20 for end in ("first", "last"))

@@ -31,6 +31,8 @@ POSE_IMAGES, CLOUD_IMAGES = 20, 8
 POSE_RATE = 0.0003
 """Of the network's weights: ours."""
 SURFACE_POINTS = 20_000
+LOSSES = ("fitted_first", "fitted_last", "held_first", "held_last")
+"""Of a fit of the cloud, image by image."""
 
 
 def choose_images(crops: CropDataset) -> CropBatch:
@@ -55,24 +57,21 @@ def fit_poses(hand: RefinedHand, images: CropBatch, look: Look, measure: Measure
 
 
 def fit_clouds(cloud: PosedCloud, crops: CropDataset, truth: Truth, look: Look, measure: Measure) -> dict[str, Any]:
-    """P alone, to images of the person whose hand differs most from P's, in their true poses (Fig. 4)."""
-    row = np.asarray(crops.store.row)[crops.places]
-    take = truth.take[row]
-    shown = np.array([int(one) for one in np.unique(take) if (take == one).sum() >= 2 * CLOUD_IMAGES])
-    if not len(shown):
+    """P alone, to images of the person with the smallest hand, in their true poses (Fig. 4); P's is a large one."""
+    take = truth.take[np.asarray(crops.store.row)[crops.places]]
+    people = [int(one) for one in np.unique(take) if (take == one).sum() >= 2 * CLOUD_IMAGES]
+    if not people:
         return {}
-    shape = find_shape(truth, int(min(shown, key=lambda one: truth.lengths_mm[one].sum())))
-    mine = np.flatnonzero(take == min(shown, key=lambda one: truth.lengths_mm[one].sum()))
+    person = min(people, key=lambda one: truth.lengths_mm[one].sum())
+    mine = np.flatnonzero(take == person)
     places = mine[spread_evenly(len(mine), 2 * CLOUD_IMAGES)]
     fitted, held = (pose_frames(crops, truth, part, look) for part in (places[::2], places[1::2]))
     fit = fit_cloud(cloud, fitted, held, measure)
-    surface_mm, _ = sample_skin(make_skin(shape), SURFACE_POINTS, 0)
+    surface_mm, _ = sample_skin(make_skin(find_shape(truth, person)), SURFACE_POINTS, 0)
     before, after = (one.points_mm.detach().numpy() for one in (cloud, fit.cloud))
     return {
         "cloud_fits": {
-            **{
-                name: getattr(fit, name).tolist() for name in ("fitted_first", "fitted_last", "held_first", "held_last")
-            },
+            **{name: getattr(fit, name).tolist() for name in LOSSES},
             "surface_mm_first": measure_distance_mm(before, surface_mm, aligned=True),
             "surface_mm_last": measure_distance_mm(after, surface_mm, aligned=True),
         }
