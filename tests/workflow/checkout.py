@@ -74,6 +74,7 @@ DOUBLES = {
             threads: int
             needs: Any
             poses: Any
+            truth: Any
 
 
         def train(job, store, out, *, call=None, log_model=False):
