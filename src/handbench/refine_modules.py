@@ -57,9 +57,9 @@ class RefineAdapted(Refining):
     """The paper has none."""
     depth_weight: Weight = 1.0
     """Of Eq. 6 in the sum of Eq. 1."""
-    collision_weight: Weight = 10.0
+    collision_weight: Weight = 1.0
     """Of Eq. 7; 0: depth alone (Sec. 4.4)."""
-    physical_weight: Weight = 100.0
+    physical_weight: Weight = 10.0
     """Of Eq. 8; 0: depth alone (Sec. 4.4)."""
     cloud_rate_mm: Weight = 0.0025
     """Learning rate of the point cloud, in millimetres: that of the weights where a patch of 250 mm has the edge 1."""
