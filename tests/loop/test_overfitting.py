@@ -71,8 +71,11 @@ def test_a_pose_is_found_from_near_it():
     depth, view = view_hands(sample_poses(1))
     network, cloud = Told(find_quaternions(sample_poses(1, off_rad=0.3))), make_cloud(TARGET, KEYPOINTS["nyu"], 1500)
     before = network.quaternions.detach().clone()
-    losses = fit_pose(network, cloud, depth, view, measure, rate=0.02)
+    fit = fit_pose(network, cloud, depth, view, measure, rate=0.02)
+    losses = fit.losses
     assert losses.shape == (71,)
+    assert torch.equal(fit.first, before)
+    assert losses[-1] == pytest.approx(float(measure_depth(cloud, fit.last, view)), rel=1e-5)
     assert losses[0] == pytest.approx(float(measure_depth(cloud, before, view)), rel=1e-5)
     assert losses[-1] < 0.5 * losses[0]
     # A copy was trained, without dropout.

@@ -16,6 +16,7 @@ from handbench.geometry.rotation import rotation_to_quaternion
 from handbench.hand.kinematics import forward_kinematics
 from handbench.loop import refinement_fits
 from handbench.loop.crop_data import as_batch, read_crops
+from handbench.loop.refinement_probe import find_smallest_mm
 from handbench.methods.refine import find_look, weigh_losses
 from handbench.networks.refine import RefinedHand
 from handbench.refine_modules import RefineAdapted
@@ -128,6 +129,22 @@ def test_the_probe_tells_of_images_time_and_trembling(place: Path, tmp_path: Pat
     assert all(0 < error < 1 for error in numbers["depth_error"]["by_frame"])
     assert len(numbers["jitter_mm"]["by_frame"]) == 8
     assert numbers["milliseconds"]["1"]["network"] > 0
+    assert numbers["step"]["batch"] == 8
+    assert numbers["step"]["milliseconds"] > 0
+    # The smallest errors are those of its predictions on the labelled training frames.
+    predict([place / "adapted"], place / "train", tmp_path / "out")
+    with np.load(tmp_path / "out/predictions.npz") as arrays:
+        joints_mm = arrays["joints_mm"]
+    errors_mm = np.linalg.norm(joints_mm - np.asarray(open_crops(store=place / "train").store.joints_mm), axis=-1)
+    np.testing.assert_allclose(numbers["smallest_mm"], errors_mm.min(axis=0), atol=0.01)
+
+
+def test_without_labels_there_is_no_bias_to_tell() -> None:
+    joints, labels = torch.zeros(3, 2, 3), torch.full((3, 2, 3), torch.nan)
+    labels[1, 0] = torch.tensor([0.0, 0.0, 0.1])
+    smallest_mm = find_smallest_mm(joints, labels, torch.full((3,), 200.0))
+    assert smallest_mm[0] == pytest.approx(10.0)
+    assert np.isnan(smallest_mm[1])
 
 
 def test_what_is_missing_or_too_much_is_one_line(place: Path, tmp_path: Path) -> None:
@@ -173,6 +190,14 @@ def test_the_base_is_probed_by_fits(place: Path, tmp_path: Path, monkeypatch: py
     assert numbers["pose_fits"]["steps"] == 70
     assert len(first) == 2
     assert (last < first).all()
+    with np.load(tmp_path / "probe/arrays.npz") as arrays:
+        assert arrays["pose_fits_losses"].shape == (2, 71)
+        np.testing.assert_allclose(arrays["pose_fits_losses"][:, -1], last, rtol=1e-6)
+        for fit in ("pose_fits", "cloud_fits"):
+            seen, before, after = (arrays[f"{fit}_{word}"] for word in ("seen", "first", "last"))
+            assert seen.min() >= 0
+            assert seen.max() <= 1
+            assert np.abs(after - seen).mean() < np.abs(before - seen).mean()
     fits = numbers["cloud_fits"]
     assert sum(fits["fitted_last"]) < 0.8 * sum(fits["fitted_first"])
     assert sum(fits["held_last"]) < sum(fits["held_first"])

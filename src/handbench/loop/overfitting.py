@@ -36,6 +36,16 @@ def measure_depth(cloud: PosedCloud, quaternions: Quaternions, view: CropView) -
     return (drawn - view.image).abs().sum(dim=(1, 2))
 
 
+@dataclass(frozen=True)
+class PoseFit:
+    """A network overfitted to one image."""
+
+    losses: Float[Tensor, "steps_and_one"]
+    """The depth loss before every step and after the last."""
+    first: Quaternions
+    last: Quaternions
+
+
 def fit_pose(
     network: nn.Module,
     cloud: PosedCloud,
@@ -45,23 +55,25 @@ def fit_pose(
     *,
     rate: float,
     steps: int = POSE_STEPS,
-) -> Float[Tensor, "steps_and_one"]:
-    """Overfit the network to one image, P fixed; its depth loss before every step and after the last.
+) -> PoseFit:
+    """Overfit the network to one image, P fixed.
 
     The network itself stays as it is: a copy is trained, without dropout.
     """
     own = deepcopy(network).eval()
     losses: list[Tensor] = []
+    poses: list[Tensor] = []
 
     def loss() -> Tensor:
-        told = measure(own(depth), cloud, view)
+        poses.append(own(depth))
+        told = measure(poses[-1], cloud, view)
         losses.append(told["depth_loss"].detach())
         return told["loss"]
 
     descend(own.parameters(), loss, steps, lambda step: rate)
     with torch.no_grad():
         loss()
-    return torch.stack(losses)
+    return PoseFit(torch.stack(losses), poses[0].detach(), poses[-1].detach())
 
 
 @dataclass(frozen=True)
@@ -77,6 +89,7 @@ class CloudFit:
     """P fitted to some images, and the depth losses of these and of others, image by image."""
 
     cloud: PosedCloud
+    """What became of it."""
     fitted_first: Float[Tensor, "fitted"]
     fitted_last: Float[Tensor, "fitted"]
     held_first: Float[Tensor, "held"]

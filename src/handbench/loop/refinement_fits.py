@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from handbench.datasets.evenly import spread_evenly
 from handbench.datasets.torch_dataset import CropDataset
@@ -24,6 +26,7 @@ from handbench.loop.overfitting import (
     measure_distance_mm,
 )
 from handbench.loop.refinement_training import Look
+from handbench.networks.crop_view import CropView, draw_cloud, pose_in_crop
 from handbench.networks.posed_cloud import PosedCloud, sample_skin
 from handbench.networks.refine import RefinedHand
 
@@ -33,6 +36,8 @@ POSE_RATE = 0.0003
 SURFACE_POINTS = 20_000
 LOSSES = ("fitted_first", "fitted_last", "held_first", "held_last")
 """Of a fit of the cloud, image by image."""
+SHOWN = 6
+"""Images that are kept for pictures."""
 
 
 def choose_images(crops: CropDataset) -> CropBatch:
@@ -46,14 +51,39 @@ def take_images(crops: CropDataset, places: Any) -> CropBatch:
 
 def fit_poses(hand: RefinedHand, images: CropBatch, look: Look, measure: Measure) -> dict[str, Any]:
     """Each image by itself, from the same network, P fixed (Fig. 3)."""
-    losses = []
+    fits = []
     for row in range(len(images.depth)):
         one = images.take(torch.tensor([row]))
         with torch.no_grad():
             view = look(one)
-        losses.append(fit_pose(hand.network, hand.cloud, one.depth, view, measure, rate=POSE_RATE))
-    told = torch.stack(losses)
-    return {"pose_fits": {"steps": POSE_STEPS, "first": told[:, 0].tolist(), "last": told[:, -1].tolist()}}
+        fits.append(fit_pose(hand.network, hand.cloud, one.depth, view, measure, rate=POSE_RATE))
+    losses = torch.stack([fit.losses for fit in fits])
+    few = look(images.take(torch.arange(min(SHOWN, len(fits)))))
+    first, last = (torch.cat([getattr(fit, end) for fit in fits[:SHOWN]]) for end in ("first", "last"))
+    drawn = (draw_posed(hand.cloud, quaternions, few) for quaternions in (first, last))
+    return {
+        "pose_fits": {"steps": POSE_STEPS, "first": losses[:, 0].tolist(), "last": losses[:, -1].tolist()},
+        "arrays": {"pose_fits_losses": losses.numpy(), **name_pictures("pose_fits", few.image, *drawn)},
+    }
+
+
+@torch.no_grad()
+def draw_posed(
+    cloud: PosedCloud, quaternions: Float[Tensor, "frames 16 4"], view: CropView
+) -> Float[Tensor, "frames size size"]:
+    """The splatted cloud in every frame."""
+    return draw_cloud(pose_in_crop(cloud, quaternions, view).points_mm, view)
+
+
+def name_pictures(
+    fit: str,
+    seen: Float[Tensor, "frames size size"],
+    first: Float[Tensor, "frames size size"],
+    last: Float[Tensor, "frames size size"],
+) -> dict[str, np.ndarray]:
+    """Splatted images of a fit, nearness in [0, 1]: the camera's, and the cloud's before and after."""
+    images = {"seen": seen, "first": first, "last": last}
+    return {f"{fit}_{name}": one.detach().numpy().astype(np.float32) for name, one in images.items()}
 
 
 def fit_clouds(cloud: PosedCloud, crops: CropDataset, truth: Truth, look: Look, measure: Measure) -> dict[str, Any]:
@@ -67,14 +97,17 @@ def fit_clouds(cloud: PosedCloud, crops: CropDataset, truth: Truth, look: Look, 
     places = mine[spread_evenly(len(mine), 2 * CLOUD_IMAGES)]
     fitted, held = (pose_frames(crops, truth, part, look) for part in (places[::2], places[1::2]))
     fit = fit_cloud(cloud, fitted, held, measure)
+    few = pose_frames(crops, truth, places[::2][:SHOWN], look)
     surface_mm, _ = sample_skin(make_skin(find_shape(truth, person)), SURFACE_POINTS, 0)
     before, after = (one.points_mm.detach().numpy() for one in (cloud, fit.cloud))
+    drawn = (draw_posed(one, fitted.quaternions[:SHOWN], few.view) for one in (cloud, fit.cloud))
     return {
         "cloud_fits": {
             **{name: getattr(fit, name).tolist() for name in LOSSES},
             "surface_mm_first": measure_distance_mm(before, surface_mm, aligned=True),
             "surface_mm_last": measure_distance_mm(after, surface_mm, aligned=True),
-        }
+        },
+        "arrays": name_pictures("cloud_fits", few.view.image, *drawn),
     }
 
 

@@ -1,6 +1,11 @@
-"""What is told of a refined hand beside its joints: how like the images its poses look, and how it trembles (RF5)."""
+"""What is told of a refined hand beside its joints.
+
+How like the images its poses look and how it trembles (RF5), the bias of its skeleton (RF6), and how long an update
+takes (RF7).
+"""
 
 from collections.abc import Sequence
+from copy import deepcopy
 
 import numpy as np
 import torch
@@ -8,10 +13,12 @@ from jaxtyping import Float, Float64, Integer
 from torch import Tensor
 
 from handbench.loop.augmentation import CropBatch
-from handbench.loop.crop_data import AT_ONCE
-from handbench.loop.refinement_training import Look
+from handbench.loop.crop_data import AT_ONCE, device_of
+from handbench.loop.refinement_training import Look, Measure
+from handbench.loop.timing import time_call
 from handbench.networks.crop_view import draw_cloud, pose_in_crop
 from handbench.networks.posed_cloud import PosedCloud
+from handbench.networks.refine import RefinedHand
 
 Quaternions = Float[Tensor, "frames 16 4"]
 
@@ -39,3 +46,27 @@ def measure_jitter_mm(
     second = np.linalg.norm(joints_mm[2:].astype(np.float64) - 2 * joints_mm[1:-1] + joints_mm[:-2], axis=-1)
     jitter_mm: np.ndarray = second.mean(axis=1)[follows[1:] & follows[:-1]]
     return jitter_mm
+
+
+def find_smallest_mm(
+    joints: Float[Tensor, "frames joints 3"], labels: Float[Tensor, "frames joints 3"], cube_mm: Float[Tensor, "frames"]
+) -> list[float]:
+    """The smallest error of every joint over frames that are labelled (Sec. 4.5); NaN where none is."""
+    errors_mm = (joints - labels).norm(dim=-1) * (cube_mm / 2)[:, None]
+    smallest_mm = errors_mm.nan_to_num(nan=torch.inf).amin(dim=0)
+    return torch.where(smallest_mm.isinf(), torch.nan, smallest_mm).tolist()
+
+
+def time_update(hand: RefinedHand, measure: Measure, crops: CropBatch) -> dict[str, float]:
+    """Milliseconds of one step on a batch: forward, backward, and Adam on weights and P of a copy (RF7)."""
+    hand, device = deepcopy(hand).train(), device_of(hand)
+    optimizer = torch.optim.Adam(hand.parameters())
+
+    def update() -> None:
+        optimizer.zero_grad()
+        measure(hand, crops)["loss"].backward()
+        optimizer.step()
+
+    with torch.enable_grad():
+        timed = time_call(update, device)
+    return {"milliseconds": 1000 * timed.median_s, "batch": len(crops.depth)}

@@ -47,8 +47,9 @@ def probe(folder: Path, store: Path, learned: Path, out: Path, *, threads: int =
         _check_learned(card, known_crops)
         torch.set_num_threads(threads)
         with torch.no_grad():
-            told = ask(checkpoint.trained, crops, known_crops) | _ask_truth(checkpoint, crops, truth)
-            numbers, arrays = divide_numbers(told)
+            numbers, arrays = divide_numbers(ask(checkpoint.trained, crops, known_crops))
+            of_truth, more_arrays = divide_numbers(_ask_truth(checkpoint, crops, truth))
+            numbers, arrays = numbers | of_truth, arrays | more_arrays
             pictures = _take_pictures(checkpoint.trained, crops, known_crops)
         place = read_place(out)
         content = {key: card[key] for key in _OF_THE_CHECKPOINT} | {
