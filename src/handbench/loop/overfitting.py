@@ -65,15 +65,16 @@ def fit_pose(
     poses: list[Tensor] = []
 
     def loss() -> Tensor:
-        poses.append(own(depth))
-        told = measure(poses[-1], cloud, view)
+        pose = own(depth)
+        poses.append(pose.detach().clone())
+        told = measure(pose, cloud, view)
         losses.append(told["depth_loss"].detach())
         return told["loss"]
 
     descend(own.parameters(), loss, steps, lambda step: rate)
     with torch.no_grad():
         loss()
-    return PoseFit(torch.stack(losses), poses[0].detach(), poses[-1].detach())
+    return PoseFit(torch.stack(losses), poses[0], poses[-1])
 
 
 @dataclass(frozen=True)
