@@ -75,7 +75,7 @@ def _files_behind(path: Path, sources: Path) -> tuple[Path, ...]:
 
 def _files_named_by(tree: ast.AST, path: Path, sources: Path) -> Iterator[Path]:
     """Modules of the package that a tree imports anywhere, and data files of the package that it names."""
-    for node in ast.walk(tree):
+    for node in _walk_statements(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield from _find_module(alias.name, sources)
@@ -84,8 +84,12 @@ def _files_named_by(tree: ast.AST, path: Path, sources: Path) -> Iterator[Path]:
             yield from _find_module(base, sources)
             for alias in node.names:
                 yield from _find_module(f"{base}.{alias.name}", sources)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in _data_files(sources):
-            yield _data_files(sources)[node.value]
+    content, known = path.read_bytes(), _data_files(sources)
+    # Expressions are nine nodes in ten: they are looked into where there is something to find.
+    if any(name.encode() in content for name in known):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in known:
+                yield known[node.value]
 
 
 def _absolute_name(node: ast.ImportFrom, path: Path, sources: Path) -> str:
@@ -117,11 +121,22 @@ def _data_files(sources: Path) -> dict[str, Path]:
 
 def _without_docstrings(tree: ast.AST) -> ast.AST:
     """The tree less its strings that stand alone: docstrings, and the notes below attributes."""
-    for node in ast.walk(tree):
+    for node in _walk_statements(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
             node.body = [line for line in body if not _is_bare_string(line)]  # type: ignore[attr-defined]
     return tree
+
+
+def _walk_statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """The tree and all statements below it, without the expressions in them."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for _, value in ast.iter_fields(node):
+            if isinstance(value, list):
+                waiting.extend(one for one in value if isinstance(one, (ast.stmt, ast.excepthandler, ast.match_case)))
 
 
 def _is_bare_string(line: ast.AST) -> bool:

@@ -151,11 +151,14 @@ class Run:
 
     seed = 3
     poses = None
+    quaternions = None
 
     def __init__(self, needs: tuple[Trained, ...]) -> None:
         self.needs = needs
 
     def log(self, metrics: Any, step: int) -> None: ...
+
+    def remark(self, text: str) -> None: ...
 
     def fit(self, module: Any, data: Any, **counts: Any) -> None: ...
 

@@ -23,12 +23,16 @@ class Listener:
     seed = 0
     needs: tuple[Trained, ...] = ()
     poses = None
+    quaternions = None
 
     def __init__(self) -> None:
         self.told: dict[str, float] = {}
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         self.told.update(metrics)
+
+    def remark(self, text: str) -> None:
+        raise AssertionError("nothing to remark")
 
     def fit(self, module: LightningModule, data: Mapping[str, torch.Tensor], *, epochs: int, batch: int) -> None:
         raise AssertionError("nothing to fit")

@@ -7,6 +7,7 @@ from handbench.conventions import (
     NYU_CONV_JOINT_NAMES,
     NYU_LIE_X_ORDER,
     NYU_SCORED_JOINTS,
+    RECORDED,
     Convention,
 )
 from handbench.errors import BadInput
@@ -72,7 +73,7 @@ def _explain_columns(convention: Convention, columns: int) -> str:
         return " (four a joint: a confidence or visibility besides the position?)"
     if columns in (6 * scored, 6 * every):
         return " (twice as many: decimal commas? write decimal points)"
-    others = [c.name.upper() for c in DATASETS.values() if columns in (3 * len(c.scored), 3 * len(c.joints.names))]
+    others = [c.name.upper() for c in RECORDED.values() if columns in (3 * len(c.scored), 3 * len(c.joints.names))]
     return f" (as {' and '.join(others)} would have: another dataset?)" if others else ""
 
 
