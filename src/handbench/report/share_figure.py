@@ -27,7 +27,7 @@ LEGEND_SHARE = 0.17
 """Of a panel's height."""
 EPOCHS = "epochs"
 ROOM = 1.08
-"""On either side of the shares, on a logarithmic axis."""
+"""On either side of the shares, on a logarithmic axis, and above the largest error."""
 
 
 def draw_shares(errors: pd.DataFrame, out: Path, *, title: str, stamp: str) -> tuple[Path, ...]:
@@ -42,7 +42,8 @@ def draw_shares(errors: pd.DataFrame, out: Path, *, title: str, stamp: str) -> t
             one.set_title(panel, fontsize=9, fontweight="normal", color=FAINT_INK)
             _name_axes(one, "frames with labels (%)", "mean error (mm)" if place == 0 else "")
             one.tick_params(labelleft=place == 0)
-        axes.set_ylim(bottom=0)
+        # Methods of one share may lie within a marker's height of one another.
+        axes.set_ylim(0, ROOM * errors["high_mm"].max())
         _write_legend(above, drawn)
         _finish_panels(figure, title, stamp)
         pictures = _save(figure, out)
