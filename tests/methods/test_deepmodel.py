@@ -15,7 +15,7 @@ from handbench.fitting.pose_file import FittedPoses, load_poses, save_poses
 from handbench.fitting.pose_fit import follow_recordings
 from handbench.hand.keypoints import keypoint_positions, learned_keypoints, scored_keypoints
 from handbench.hand.kinematics import hand_rotation
-from handbench.hand.skeleton import DOFS
+from handbench.hand.skeleton import DOFS, vary_shape
 from handbench.methods.deepmodel import (
     choose_turn,
     find_mean,
@@ -309,7 +309,8 @@ def test_angles_of_own_frames_are_written(place: Path, tmp_path: Path) -> None:
     predict_frames([tmp_path / "hand.png"], model, name_source(model, None, None), tmp_path / "out", pictures=False)
     with (tmp_path / "out" / "angles.csv").open(newline="") as file:
         [row] = csv.DictReader(file)
-    assert list(row) == ["frame", "x_mm", "y_mm", "z_mm", *(f"{name}_deg" for name in DOFS[3:])]
+    assert list(row) == ["frame", "x_mm", "y_mm", "z_mm", *(f"{name}_deg" for name in DOFS[3:]), "hand_scale"]
+    assert float(row["hand_scale"]) == 1.0
     [frame] = json.loads((tmp_path / "out" / "joints.json").read_text())["frames"]
     assert frame["wrist"] == [float(row[key]) for key in ("x_mm", "y_mm", "z_mm")]
     assert {f"{name}_deg": angle for name, angle in frame["angles"].items()} == pytest.approx(
@@ -320,6 +321,15 @@ def test_angles_of_own_frames_are_written(place: Path, tmp_path: Path) -> None:
     joints_mm = keypoint_positions(HAND.keypoints, HAND.shape, pose)
     found_mm = [joint["xyz"] for joint in frame["iterations"][-1]["joints"].values()]
     np.testing.assert_allclose(found_mm, joints_mm, atol=0.05)
+    # A smaller cube is read as of a smaller person, and says so.
+    model = load_model(place / "deepmodel", 200.0)
+    predict_frames([tmp_path / "hand.png"], model, name_source(model, None, None), tmp_path / "small", pictures=False)
+    [frame] = json.loads((tmp_path / "small" / "joints.json").read_text())["frames"]
+    assert frame["hand_scale"] == pytest.approx(200 / 250)
+    pose = np.array([*frame["wrist"], *np.radians(list(frame["angles"].values()))])
+    smaller = vary_shape(HAND.shape, size=frame["hand_scale"])
+    found_mm = [joint["xyz"] for joint in frame["iterations"][-1]["joints"].values()]
+    np.testing.assert_allclose(found_mm, keypoint_positions(HAND.keypoints, smaller, pose), atol=0.05)
 
 
 def test_an_exported_hand_gives_the_same_joints(place: Path, tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ class HandModel(OwnModel):
     """What moves the cube from the centre of mass to where the model expects it; of whole frames alone."""
     read_pose: Callable[[Tensor], Tensor] | None = None
     """Depth to pose parameters (frames, 26), of a model that knows a hand: `methods.Method.pose`."""
+    hand_cube_mm: float = 1.0
+    """With it: the edge of the cubes in which the hand that it knows was seen."""
 
     @property
     def joints(self) -> JointSet:
@@ -73,7 +75,8 @@ class HandModel(OwnModel):
             return Answer(steps_mm)
         with torch.no_grad():
             pose = self.read_pose(stack_depth(crops)).cpu().numpy()
-        return Answer(steps_mm, unnormalise_pose(pose, centre_mm, cube_mm).astype(np.float32))
+        pose_mm = unnormalise_pose(pose, centre_mm, cube_mm).astype(np.float32)
+        return Answer(steps_mm, pose_mm, (cube_mm / self.hand_cube_mm).astype(np.float32))
 
 
 def refine_centre(localizer: TrainedLocalizer, crop: Crop, camera: Camera) -> Float32[np.ndarray, "3"]:
@@ -99,4 +102,5 @@ def load_hand_model(checkpoint: Checkpoint, cube_mm: float | None, localizer: Pa
         fix = "name the localizer of its crops" if centre.startswith(f"{LOCALIZED}-") else "leave --localizer out"
         raise BadInput(folder, expected=f"a model of {loaded.word} crops", found=f"one of {centre} crops", fix=fix)
     iterate, read_pose = partial(method.predict, trained), partial(method.pose, trained) if method.pose else None
-    return HandModel(card["module"], card["dataset"], card["size_px"], cube, iterate, centre, loaded, read_pose)
+    told = card["module"], card["dataset"], card["size_px"], cube, iterate, centre, loaded
+    return HandModel(*told, read_pose, card["poses"]["cube_mm"]) if read_pose else HandModel(*told)

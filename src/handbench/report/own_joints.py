@@ -46,6 +46,8 @@ class OwnJoints:
     """The first estimate, then the joints after each iteration; the last is the result."""
     pose_mm: Float32[np.ndarray, "26"] | None = None
     """Of a model that knows a hand: wrist in camera millimetres, then radians, in the order of DOFS."""
+    hand_scale: float = 1.0
+    """How large the hand of that pose is against the one that the model knows: a smaller cube, a smaller person."""
     corners: Float32[np.ndarray, "steps 8 3"] | None = None
     """Of a model of hand and object: the corners of the object's box at the same steps, camera millimetres."""
 
@@ -98,14 +100,14 @@ def _list_rows(frame: OwnJoints, joints: Sequence[str]) -> Iterator[tuple[Any, .
 
 
 def write_angles_csv(path: Path, frames: Sequence[OwnJoints]) -> None:
-    """One row a frame: the wrist in millimetres, then every angle in degrees, named as in skeleton.DOFS."""
+    """One row a frame: the wrist in millimetres, all angles in degrees by their names in skeleton.DOFS, hand_scale."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("frame", "x_mm", "y_mm", "z_mm", *(f"{name}_deg" for name in ANGLES)))
+    writer.writerow(("frame", "x_mm", "y_mm", "z_mm", *(f"{name}_deg" for name in ANGLES), "hand_scale"))
     for frame in frames:
         if frame.pose_mm is not None:
             numbers = np.concatenate([frame.pose_mm[:3], np.degrees(frame.pose_mm[3:])]).tolist()
-            writer.writerow((frame.name, *(f"{number:.3f}" for number in numbers)))
+            writer.writerow((frame.name, *(f"{number:.3f}" for number in numbers), f"{frame.hand_scale:.4f}"))
     replace_file(path, text.getvalue().encode(errors="backslashreplace"))
 
 
@@ -164,7 +166,9 @@ def _describe_frame(frame: OwnJoints, joints: Sequence[str]) -> dict[str, Any]:
     if frame.pose_mm is None:
         return described
     angles = np.degrees(frame.pose_mm[3:]).round(3).tolist()
-    return described | {"wrist": _round(frame.pose_mm[:3], 3), "angles": dict(zip(ANGLES, angles, strict=True))}
+    named = dict(zip(ANGLES, angles, strict=True))
+    scale = round(frame.hand_scale, 4)
+    return described | {"wrist": _round(frame.pose_mm[:3], 3), "angles": named, "hand_scale": scale}
 
 
 def _describe_object(frame: OwnJoints, step: int) -> dict[str, Any]:

@@ -28,6 +28,8 @@ class Answer:
     steps_mm: Float32[np.ndarray, "steps frames joints 3"]
     pose_mm: Float32[np.ndarray, "frames 26"] | None = None
     """Of a model that knows a hand: the wrist, then radians in the order of skeleton.DOFS."""
+    hand_scale: Float32[np.ndarray, "frames"] | None = None
+    """With it: the size of the hand in each frame against the one that the model knows."""
     corners: Float32[np.ndarray, "steps frames 8 3"] | None = None
     """Of a model of hand and object."""
 

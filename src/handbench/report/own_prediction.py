@@ -123,6 +123,7 @@ def _find_joints(
             Centre(crops[place].centre_mm, crops[place].cube_mm),
             told.steps_mm[:, place],
             None if told.pose_mm is None else told.pose_mm[place],
+            1.0 if told.hand_scale is None else float(told.hand_scale[place]),
             None if told.corners is None else told.corners[:, place],
         )
         for place, (name, file) in enumerate(zip(name_frames(files), files, strict=True))
