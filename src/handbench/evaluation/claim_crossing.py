@@ -19,7 +19,7 @@ from handbench.evaluation.claim_rules import (
     judge_size,
 )
 from handbench.evaluation.claim_shares import ESTIMATOR, choose_estimator, explain_rivals
-from handbench.evaluation.probes import Probe, describe_device
+from handbench.evaluation.probes import Probe, describe_devices
 from handbench.evaluation.results import Result, compare_results
 
 NN_SEARCH = "nn_search"
@@ -160,7 +160,7 @@ def decide_cn6(evidence: Evidence) -> Finding:
     module = choose_estimator(evidence.find_probes, "nyu")
     missing = evidence.explain_missing("nyu", probes=(module,))
     probes = evidence.find_probes(module, "nyu")
-    device = ", ".join(dict.fromkeys(describe_device(one) for one in probes))
+    device = describe_devices(probes)
     if not missing and any(one.read("device") != "CPU" or one.read("threads") > CORES for one in probes):
         missing = f"timed on {device}; the claim is of {CORES} cores of a CPU"
     if missing:

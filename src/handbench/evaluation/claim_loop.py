@@ -16,7 +16,7 @@ from handbench.evaluation.claim_rules import (
     judge_size,
     judge_speed,
 )
-from handbench.evaluation.probes import Probe, describe_device, find_fastest
+from handbench.evaluation.probes import Probe, describe_devices, find_fastest
 from handbench.evaluation.results import Result, compare_results
 
 ITERATIONS = 2
@@ -57,7 +57,7 @@ def decide_speed(evidence: Evidence, loop: str, dataset: str, printed_fps: float
     probes = evidence.find_probes(loop, dataset)
     batch, speed = find_fastest(probes)
     single_ms = float(np.mean([one.read("milliseconds", "1", "loop") for one in probes]))
-    device = ", ".join(dict.fromkeys(describe_device(one) for one in probes))
+    device = describe_devices(probes)
     outcome = judge_speed(speed, printed_fps, unit=f"frames/s in batches of {batch}", device=device)
     return Finding(
         outcome.status,

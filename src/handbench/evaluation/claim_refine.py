@@ -18,7 +18,7 @@ from handbench.evaluation.claim_rules import (
     judge_speed,
 )
 from handbench.evaluation.paper_numbers import REFINE_FORWARD_MS, REFINE_RETRAIN_MINUTES
-from handbench.evaluation.probes import Probe, describe_device
+from handbench.evaluation.probes import Probe, describe_devices
 from handbench.evaluation.results import Result, compare_results
 from handbench.evaluation.skeleton_score import RE_EXPRESSED, REMOVED
 from handbench.evaluation.spread import compare_variances
@@ -291,7 +291,7 @@ def decide_rf7(evidence: Evidence) -> Finding:
         return Finding("not-run", evidence.explain_missing(NOISY, probes=(REFINED,)), figure=figure)
     probes = evidence.find_probes(REFINED, target)
     single_ms = float(np.mean([one.read("milliseconds", "1", "network") for one in probes]))
-    device = ", ".join(dict.fromkeys(describe_device(one) for one in probes))
+    device = describe_devices(probes)
     forward = f"{single_ms:.3g} ms a frame one by one"
     minutes = find_minutes(probes)
     if minutes is None:

@@ -174,6 +174,11 @@ def find_fastest(probes: Sequence[Probe]) -> tuple[str, float]:
     return fastest, speeds[fastest]
 
 
+def describe_devices(probes: Sequence[Probe]) -> str:
+    """Those of several probes, each once."""
+    return ", ".join(dict.fromkeys(describe_device(one) for one in probes))
+
+
 def describe_device(probe: Probe) -> str:
     """What it was timed on; a GPU's calls are replays of CUDA graphs, as far as they could be captured."""
     replayed = probe.numbers.get("cuda_graph")

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from handbench.networks.crop_view import CropView, draw_cloud, pose_in_crop
+from handbench.networks.crop_view import CropView, draw_posed
 from handbench.networks.posed_cloud import PosedCloud, Quaternions
 
 Measure = Callable[[Quaternions, PosedCloud, CropView], dict[str, Tensor]]
@@ -32,8 +32,7 @@ ALIGNMENTS = 30
 @torch.no_grad()
 def measure_depth(cloud: PosedCloud, quaternions: Quaternions, view: CropView) -> Float[Tensor, "frames"]:
     """The depth loss of every frame (Eq. 6)."""
-    drawn = draw_cloud(pose_in_crop(cloud, quaternions, view).points_mm, view)
-    return (drawn - view.image).abs().sum(dim=(1, 2))
+    return (draw_posed(cloud, quaternions, view) - view.image).abs().sum(dim=(1, 2))
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from handbench.datasets.evenly import spread_evenly
 from handbench.datasets.torch_dataset import CropDataset
+from handbench.datasets.true_labels import shape_of_take
 from handbench.datasets.truth import Truth
-from handbench.hand.skeleton import REFERENCE_SHAPE, HandShape
 from handbench.hand.skinning import make_skin
 from handbench.loop.augmentation import CropBatch
 from handbench.loop.crop_data import as_batch, read_crops
@@ -26,7 +26,7 @@ from handbench.loop.overfitting import (
     measure_distance_mm,
 )
 from handbench.loop.refinement_training import Look
-from handbench.networks.crop_view import CropView, draw_cloud, pose_in_crop
+from handbench.networks.crop_view import draw_posed
 from handbench.networks.posed_cloud import PosedCloud, sample_skin
 from handbench.networks.refine import RefinedHand
 
@@ -60,19 +60,12 @@ def fit_poses(hand: RefinedHand, images: CropBatch, look: Look, measure: Measure
     losses = torch.stack([fit.losses for fit in fits])
     few = look(images.take(torch.arange(min(SHOWN, len(fits)))))
     first, last = (torch.cat([getattr(fit, end) for fit in fits[:SHOWN]]) for end in ("first", "last"))
-    drawn = (draw_posed(hand.cloud, quaternions, few) for quaternions in (first, last))
+    with torch.no_grad():
+        drawn = [draw_posed(hand.cloud, quaternions, few) for quaternions in (first, last)]
     return {
         "pose_fits": {"steps": POSE_STEPS, "first": losses[:, 0].tolist(), "last": losses[:, -1].tolist()},
         "arrays": {"pose_fits_losses": losses.numpy(), **name_pictures("pose_fits", few.image, *drawn)},
     }
-
-
-@torch.no_grad()
-def draw_posed(
-    cloud: PosedCloud, quaternions: Float[Tensor, "frames 16 4"], view: CropView
-) -> Float[Tensor, "frames size size"]:
-    """The splatted cloud in every frame."""
-    return draw_cloud(pose_in_crop(cloud, quaternions, view).points_mm, view)
 
 
 def name_pictures(
@@ -98,9 +91,10 @@ def fit_clouds(cloud: PosedCloud, crops: CropDataset, truth: Truth, look: Look, 
     fitted, held = (pose_frames(crops, truth, part, look) for part in (places[::2], places[1::2]))
     fit = fit_cloud(cloud, fitted, held, measure)
     few = pose_frames(crops, truth, places[::2][:SHOWN], look)
-    surface_mm, _ = sample_skin(make_skin(find_shape(truth, person)), SURFACE_POINTS, 0)
+    surface_mm, _ = sample_skin(make_skin(shape_of_take(truth, person)), SURFACE_POINTS, 0)
     before, after = (one.points_mm.detach().numpy() for one in (cloud, fit.cloud))
-    drawn = (draw_posed(one, fitted.quaternions[:SHOWN], few.view) for one in (cloud, fit.cloud))
+    with torch.no_grad():
+        drawn = [draw_posed(one, fitted.quaternions[:SHOWN], few.view) for one in (cloud, fit.cloud)]
     return {
         "cloud_fits": {
             **{name: getattr(fit, name).tolist() for name in LOSSES},
@@ -116,14 +110,3 @@ def pose_frames(crops: CropDataset, truth: Truth, places: Any, look: Look) -> Po
     row = np.asarray(crops.store.row)[crops.places[places]]
     with torch.no_grad():
         return PosedFrames(torch.from_numpy(truth.quaternions[row]), look(take_images(crops, places)))
-
-
-def find_shape(truth: Truth, take: int) -> HandShape:
-    """Whose hand a take shows."""
-    return HandShape(
-        bases_mm=truth.bases_mm[take].astype(np.float64),
-        lengths_mm=truth.lengths_mm[take].astype(np.float64),
-        rest_rotations=REFERENCE_SHAPE.rest_rotations,
-        girths=truth.girths[take].astype(np.float64),
-        palm_stretch=truth.palm_stretch[take].astype(np.float64),
-    )

@@ -16,7 +16,7 @@ from handbench.loop.augmentation import CropBatch
 from handbench.loop.crop_data import AT_ONCE, device_of
 from handbench.loop.refinement_training import Look, Measure
 from handbench.loop.timing import time_call
-from handbench.networks.crop_view import draw_cloud, pose_in_crop
+from handbench.networks.crop_view import draw_posed
 from handbench.networks.posed_cloud import PosedCloud
 from handbench.networks.refine import RefinedHand
 
@@ -32,7 +32,7 @@ def measure_depth_errors(
     for rows in torch.arange(len(quaternions)).split(AT_ONCE):
         part = crops.take(rows)
         view = look(part)
-        drawn = draw_cloud(pose_in_crop(cloud, quaternions[rows], view).points_mm, view)
+        drawn = draw_posed(cloud, quaternions[rows], view)
         errors.append((drawn - view.image).square().mean(dim=(1, 2)))
     return torch.cat(errors)
 

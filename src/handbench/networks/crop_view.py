@@ -99,6 +99,11 @@ def draw_cloud(points_mm: Points, view: CropView) -> Images:
     return splat(mm_to_patch(points_mm, view.frame), view.frame.size_px, view.radius)
 
 
+def draw_posed(cloud: PosedCloud, quaternions: Quaternions, view: CropView) -> Images:
+    """The same of a cloud in a pose, where its crop puts it."""
+    return draw_cloud(pose_in_crop(cloud, quaternions, view).points_mm, view)
+
+
 def find_middle(points_mm: Points, winner: Int32[Tensor, "batch size size"]) -> Places:
     """Mean of the points that are seen, by the pixels that show each; of all points where nothing is seen."""
     shown = winner.flatten(1).long()

@@ -16,11 +16,10 @@ from handbench.datasets.own_hand import Reach, crop_own_block, require_edge
 from handbench.datasets.scored_skeleton import scored_skeleton
 from handbench.geometry.crop import unnormalise_joints
 from handbench.methods import PosedHands, SeenHands, load_method
+from handbench.methods.refine import BLOCK
 from handbench.report.own_model import Answer, OwnModel, place_own_crops, stack_cubes
 from handbench.training.checkpoint import Checkpoint
 
-BLOCK = "block"
-"""The word of crops in a padded block."""
 OWN_PROTOCOL = {"centre": {"strategy": "own", "uses_ground_truth": False}}
 """A block that is told by what is seen is cut by that."""
 

@@ -24,7 +24,7 @@ from handbench.loop.refinement_training import Look, RefinementTraining, divide_
 from handbench.methods import keep_parts
 from handbench.methods.refine import find_radius, weigh_losses
 from handbench.modules import check_settings
-from handbench.networks.crop_view import draw_cloud, pose_in_crop
+from handbench.networks.crop_view import draw_posed
 from handbench.networks.refine import RefinedHand
 from handbench.refine_modules import RefineAdapted
 from handbench.report.own_model import place_own_crops
@@ -168,7 +168,7 @@ def choose_shown(frames: OwnFrames) -> Data:
 def draw(hand: RefinedHand, shown: Data, look: Look) -> Float32[np.ndarray, "two frames size size"]:
     """The frames as they are splatted, and the cloud in the pose that the network sees there."""
     view = look(as_batch(shown))
-    drawn = draw_cloud(pose_in_crop(hand.cloud, apply(hand, shown["depth"]), view).points_mm, view)
+    drawn = draw_posed(hand.cloud, apply(hand, shown["depth"]), view)
     images: np.ndarray = torch.stack([view.image, drawn]).numpy()
     return images
 
