@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -14,32 +13,10 @@ from handbench import __version__
 from handbench.argument_words import LEAST_PX, MOST_PX
 from handbench.cli import main
 from handbench.config import schema
-from handbench.datasets.own_hand import Reach
 from handbench.errors import BadInput
+from tests.stand_in import Recorder, stand_in
 
 SUBCOMMANDS = ("synthesize", "download", "doctor", "render", "crop", "show")
-
-
-class Recorder:
-    """Stands in for a stage's function and keeps what it was called with."""
-
-    def __init__(self, answer: object = None, error: BaseException | None = None) -> None:
-        self.calls: list[tuple] = []
-        self.answer = answer
-        self.error = error
-
-    def __call__(self, *words: object, **options: object) -> object:
-        self.calls.append((words, options))
-        if self.error:
-            raise self.error
-        return self.answer
-
-
-def stand_in(monkeypatch: pytest.MonkeyPatch, module: str, function: str, recorder: Recorder) -> Recorder:
-    fake = ModuleType(module)
-    setattr(fake, function, recorder)
-    monkeypatch.setitem(sys.modules, module, fake)
-    return recorder
 
 
 def test_help_names_every_subcommand(capsys: pytest.CaptureFixture[str]) -> None:
@@ -210,70 +187,6 @@ def test_localized_crops_have_a_function_of_their_own(monkeypatch: pytest.Monkey
     assert made.calls == [(("frames", Path("loc"), Path("com")), told)]
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (
-            ["c", "--store", "s", "--object", "box:60x40x120"],
-            "expected --model with --object, found --store; leave",
-        ),
-        (
-            ["c", "--store", "s", "--left-hand"],
-            "expected --model with --left-hand, found --store",
-        ),
-        (["--model", "m", "--object", "box:60x40x120"], "expected depth images, found none; name them before --camera"),
-        (
-            ["f", "--model", "m", "--object", "sphere:60", "--truth", "t"],
-            "expected --store with --truth, found --model",
-        ),
-    ],
-)
-def test_what_is_held_belongs_to_own_frames(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["predict", *words, "--out", "out"]) == 1
-    [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"handbench: predict: {said}")
-
-
-def test_own_frames_hand_their_words_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    import handbench.report.own_prediction as own
-
-    loaded, made = Recorder(answer="model"), Recorder(answer="done")
-    for name, recorder in (
-        ("load_model", loaded),
-        ("name_source", Recorder(answer="source")),
-        ("predict_frames", made),
-    ):
-        monkeypatch.setattr(own, name, recorder)
-    words = [
-        "predict",
-        "a.png",
-        "--model",
-        "m",
-        "--object",
-        "sphere:60",
-        "--left-hand",
-        "--no-pictures",
-        "--out",
-        "out",
-    ]
-    assert main(words) == 0
-    assert loaded.calls == [((Path("m"), None), {"localizer": None, "held": "sphere:60", "left": True})]
-    told = {"reach": Reach(), "pictures": False}
-    assert made.calls == [(([Path("a.png")], "model", "source", Path("out")), told)]
-
-
-@pytest.mark.parametrize("kind", ["handobject.loop", "handobject.single", "feedback15.updater", "image_search"])
-def test_a_model_that_cannot_be_logged_is_told_before_its_training(
-    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    words = ["train", kind, "--store", str(tmp_path), "--out", str(tmp_path / "out"), "--log-model"]
-    assert main(words) == 1
-    [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith("handbench: --log-model: expected a model of a picture alone: nearest_neighbour, ")
-    assert line.endswith(f"found {kind}; leave --log-model out: the checkpoint holds the whole model")
-    assert not (tmp_path / "out").exists()
-
-
 def test_crop_of_an_empty_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = [
         "crop",
@@ -399,33 +312,3 @@ def test_a_closed_standard_output_is_no_error(tmp_path: Path) -> None:
     )
     assert "Traceback" not in done.stderr
     assert done.returncode == 1, "an empty folder is not usable"
-
-
-def test_render_hands_its_words_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = stand_in(monkeypatch, "handbench.datasets.render", "render", Recorder())
-    words = [
-        "render",
-        "spheres",
-        "--hands",
-        "msra=a b",
-        "msra14=c",
-        "--frames",
-        "semi=3",
-        "--out",
-        "here",
-        "--jobs",
-        "2",
-    ]
-    assert main(words) == 0
-    hands = {"msra": Path("a b"), "msra14": Path("c")}
-    options = {"hands": hands, "frames": {"semi": 3}, "seed": 0, "jobs": 2, "renderer": "auto"}
-    assert made.calls == [(("spheres", Path("here")), options)]
-
-
-@pytest.mark.parametrize("words", [["train", "--hands", "msra"], ["ducks"], ["train", "--frames", "semi"]])
-def test_wrong_words_to_render_are_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main(["render", "--out", "x", "--frames", "full=1", *words])
-    assert stop.value.code == 2
-    said = capsys.readouterr().err
-    assert "expected" in said or "invalid choice" in said

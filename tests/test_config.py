@@ -1,13 +1,12 @@
 """Layers, one-line errors that name the right key, and a schema file that is current."""
 
-import copy
 from pathlib import Path
 
 import pytest
 import yaml
 
 from handbench.config import Config, check_config, lay_over, load_config, schema
-from handbench.conventions import HANDOBJECT, HANDS, SYNTHESIZED
+from handbench.conventions import SYNTHESIZED
 from handbench.errors import BadInput
 from handbench.evaluation.claim_rivals import Training, describe_training, explain_shorter
 from handbench.module_entries import LOCALIZED
@@ -15,11 +14,6 @@ from handbench.module_entries import LOCALIZED
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT = ROOT / "config.yaml"
 OVERLAYS = sorted((ROOT / "config").glob("*.yaml"))
-
-
-@pytest.fixture
-def values() -> dict:
-    return copy.deepcopy(yaml.safe_load(DEFAULT.read_text()))
 
 
 def refuse(values: dict) -> str:
@@ -372,43 +366,7 @@ def test_a_stride_of_a_split_that_is_not_there_is_one_line(values: dict) -> None
         check_config(values)
 
 
-@pytest.mark.parametrize(
-    ("patch", "said"),
-    [
-        ({"hands": ["msra", "nyu"]}, "expected render.hands.1 to be 'msra' or 'msra14', found 'nyu'"),
-        ({"hands": ["msra", "msra"]}, "render.hands: one stands twice in msra, msra"),
-        ({"sets": {"train": {"semi": 1, "full": 1}}}, "render.sets has no 'spheres'"),
-        ({"frames": 3}, "found render.frames"),
-    ],
-)
-def test_wrong_rendered_sets_are_one_line(values: dict, patch: dict, said: str) -> None:
-    values["render"] |= patch
-    with pytest.raises(BadInput, match=said):
-        check_config(values)
-
-
-def test_a_rendered_set_has_frames_of_known_hands(values: dict) -> None:
-    values["render"]["sets"]["spheres"] = {"semi": 0, "full": 0}
-    with pytest.raises(BadInput, match=r"render\.sets\.spheres has neither semi nor full frames"):
-        check_config(values)
-    values["render"]["sets"]["spheres"] = {"semi": 0, "full": 5}
-    del values["datasets"]["msra14"]
-    values["use"].remove("msra14")
-    with pytest.raises(BadInput, match="has no entry under datasets"):
-        check_config(values)
-
-
 @pytest.mark.parametrize("centre", ["com-400", "com-80"])
 def test_a_cube_may_be_named_with_the_centre(values: dict, centre: str) -> None:
     values["datasets"]["dexter"]["centres"] = ["joint", centre]
     assert check_config(values).datasets["dexter"].centres == ["joint", centre]
-
-
-def test_hands_alone_have_no_recorded_ones(values: dict) -> None:
-    values["render"]["sets"]["hands"] = {"semi": 2, "full": 5}
-    with pytest.raises(BadInput, match=r"render\.sets\.hands has full frames alone"):
-        check_config(values)
-
-
-def test_rendered_sets_are_those_of_the_convention(values: dict) -> None:
-    assert list(check_config(values).render.sets) == [*HANDOBJECT.splits, HANDS.name]

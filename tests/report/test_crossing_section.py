@@ -10,6 +10,7 @@ import pytest
 from crossing_fixtures import HEALTH, POINTS, SEEDS, make_walk, write_crossing_run
 from PIL import Image
 from run_fixtures import FRAMES
+from stamped import check_stamped
 
 from handbench.datasets.scored_skeleton import scored_skeleton
 from handbench.evaluation.probes import Probe, read_probes
@@ -55,16 +56,7 @@ def find_table(sources: Sources, name: str) -> Table:
 
 
 def test_everything_is_there_and_stamped(report: Path) -> None:
-    for name in FIGURES:
-        assert (report / "figures" / f"crossing_{name}.png").stat().st_size > 10_000
-        assert (report / "figures" / f"crossing_{name}.pdf").is_file()
-        (stamp,) = pd.read_csv(report / "figures" / f"crossing_{name}.csv")["stamp"].unique()
-        for fact in (f"{FRAMES} frames", " joints", "centre: com", "cube: ", "data: embedded", "commit: abc1234"):
-            assert fact in stamp, name
-    for name in TABLES:
-        (stamp,) = pd.read_csv(report / "tables" / f"crossing_{name}.csv")["stamp"].unique()
-        for fact in ("frames", "joints", "centre", "cube", "data: ", "scale: ", "seeds: ", "commit: ", "config: "):
-            assert fact in stamp, name
+    check_stamped(report, "crossing", FIGURES, TABLES, frames=FRAMES)
     assert (report / "figures" / "crossing_figure_1.gif").is_file()
     page = (report / "index.html").read_text()
     assert "crossing_figure_1.gif" in page

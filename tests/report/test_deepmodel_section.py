@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from deepmodel_fixtures import FRAMES, SEEDS, SHAPES, VARIANTS, make_poses, write_deepmodel_run
+from stamped import check_stamped
 
 from handbench.conventions import DATASETS
 from handbench.datasets.store import seal
@@ -62,16 +63,7 @@ def find_table(sources: Sources, name: str) -> Table:
 
 
 def test_everything_is_there_and_stamped(report: Path) -> None:
-    for name in FIGURES:
-        assert (report / "figures" / f"deepmodel_{name}.png").stat().st_size > 10_000
-        assert (report / "figures" / f"deepmodel_{name}.pdf").is_file()
-        (stamp,) = pd.read_csv(report / "figures" / f"deepmodel_{name}.csv")["stamp"].unique()
-        for fact in (f"{FRAMES} frames", " joints", "centre: com", "cube: ", "data: embedded", "commit: abc1234"):
-            assert fact in stamp, name
-    for name in TABLES:
-        (stamp,) = pd.read_csv(report / "tables" / f"deepmodel_{name}.csv")["stamp"].unique()
-        for fact in ("frames", "joints", "centre", "cube", "data: ", "scale: ", "seeds: ", "commit: ", "config: "):
-            assert fact in stamp, name
+    check_stamped(report, "deepmodel", FIGURES, TABLES, frames=FRAMES)
 
 
 def test_claims_are_decided_and_link_to_what_shows_them(report: Path) -> None:
