@@ -21,7 +21,7 @@ from handbench.loop.latent_walk import Walk, walk_between
 from handbench.networks.crossing import CrossingNets
 from handbench.report.own_prediction import load_model, name_source, read_file
 from handbench.report.walk_pictures import write_walk
-from handbench.training.checkpoint import find_checkpoint, load_checkpoint
+from handbench.training.handed_on import load_any
 from handbench.training.latent_pictures import WITH_LATENTS, show_points
 from handbench.training.picture_file import WalkPictures, as_levels
 from handbench.training.predict import check_store
@@ -96,7 +96,7 @@ def walk_between_rows(folder: Path, store: Path, rows: Sequence[int], out: Path)
 
 def load_networks(folder: Path) -> tuple[CrossingNets, dict[str, Any]]:
     """The networks of a checkpoint that has a latent space, and its card."""
-    checkpoint = load_checkpoint(find_checkpoint(folder))
+    checkpoint = load_any(folder)
     if checkpoint.trained.kind != WITH_LATENTS:
         raise BadInput(
             folder, expected=f"a checkpoint of {WITH_LATENTS}", found=checkpoint.trained.kind, fix="name another folder"
