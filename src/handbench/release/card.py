@@ -120,9 +120,9 @@ def render_card(card: Mapping[str, Any]) -> str:
         f"crops around `{data['centre']}`",
         "scale": f"{data['scale']}, seed {card['training']['seed']}, "
         + (
-            "trained until it stopped getting better"
+            "its validation error had stopped falling"
             if card["training"]["converged"]
-            else "stopped while it still gained"
+            else "its validation error still fell"
         ),
         "licence of the data": data["licence"],
         "licence of the weights": card["licence"],

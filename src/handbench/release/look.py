@@ -66,7 +66,9 @@ def point_out(checkpoint: Checkpoint, path: Path, cube: Centre) -> Float64[np.nd
 
 def look_at_crop(checkpoint: Checkpoint, folder: Path, told: dict[str, Any]) -> Float64[np.ndarray, "points 3"]:
     """The same of the crop that lies beside a model."""
-    return point_out(checkpoint, folder / FRAME, Centre(np.float32(told["centre_mm"]), float(told["cube_mm"])))
+    return point_out(
+        checkpoint, folder / FRAME, Centre(np.array(told["centre_mm"], np.float32), float(told["cube_mm"]))
+    )
 
 
 def measure_real(checkpoint: Checkpoint, real: RealFrame, localizer: Checkpoint | None) -> dict[str, Any] | None:

@@ -50,8 +50,8 @@ class Found:
 
     def in_run(self, path: str) -> Path:
         """A path of a card, which is seen from where the pipeline ran, wherever the run's folder is now."""
-        parts = Path(path).parts
-        return self.run.joinpath(*parts[parts.index(self.run.name) + 1 :]) if self.run.name in parts else Path(path)
+        _, inside, below = Path(path).as_posix().rpartition(f"{self.run.name}/")
+        return self.run / below if inside else Path(path)
 
     def sibling(self, stage: str, dataset: str | None = None) -> Path:
         """The folder of another stage's result of it."""
@@ -99,9 +99,9 @@ def choose_models(runs: Sequence[Path], only: Sequence[str], seed: int) -> dict[
 def list_trained(run: Path, seed: int) -> list[Found]:
     """Everything in a run's folder that can be used by itself: what gives joints, and what finds a hand."""
     if not (run / "train").is_dir():
-        found = "no such folder" if not run.is_dir() else "no folder train/ in it"
-        raise BadInput(run, expected=_RUN, found=found, fix="name one with --from")
-    found = []
+        lacks = "no such folder" if not run.is_dir() else "no folder train/ in it"
+        raise BadInput(run, expected=_RUN, found=lacks, fix="name one with --from")
+    found: list[Found] = []
     for path in sorted(run.glob(f"train/*/*/seed{seed}/{CARD}")):
         place = read_place(path.parent)
         if place is None:
