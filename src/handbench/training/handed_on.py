@@ -98,9 +98,20 @@ def load_handed_on(folder: Path) -> Checkpoint:
     card = read_model_card(folder)
     check_files(folder, {TENSORS: card["files"][TENSORS]})
     try:
-        return Checkpoint(folder, card["checkpoint"], restore(load_file(folder / TENSORS)))
+        checkpoint = Checkpoint(folder, card["checkpoint"], restore(load_file(folder / TENSORS)))
     except (OSError, SafetensorError) as error:
         raise BadInput(folder / TENSORS, expected="tensors", found=str(error), fix=_AGAIN) from None
+    try:
+        checkpoint.trained.build()
+    except (RuntimeError, LookupError) as error:
+        # Networks may have changed since it was packed: unlike results, models travel between releases.
+        raise BadInput(
+            folder,
+            expected=f"the tensors of {card['kind']} as this program builds it",
+            found="others, " + " ".join(str(error).split())[:80],
+            fix=f"fetch a newer one, or use the program that packed it (commit {card['commit']})",
+        ) from None
+    return checkpoint
 
 
 def list_names(place: Path) -> list[str]:
