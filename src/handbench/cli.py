@@ -20,6 +20,7 @@ from handbench.own_commands import (  # noqa: F401 - found by their names
     run_models_fetch,
     run_models_list,
     run_models_pack,
+    run_models_unpack,
     run_models_verify,
     run_walk,
 )

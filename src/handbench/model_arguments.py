@@ -21,6 +21,9 @@ def add_models(commands: argparse._SubParsersAction) -> None:
     _add_source(fetch, "default: the repository's own models")
     fetch.add_argument("--to", type=Path, metavar="DIR", help="folder (default ~/.cache/handbench/models)")
     _add_pack(actions)
+    unpack = _add_action(actions, "unpack", "write a model as a checkpoint, for `predict --store`, `--needs`, `crop`")
+    unpack.add_argument("name", metavar="NAME", help="its name or folder")
+    unpack.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the checkpoint")
 
 
 def _add_pack(actions: argparse._SubParsersAction) -> None:

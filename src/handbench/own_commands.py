@@ -46,6 +46,12 @@ def run_models_fetch(options: argparse.Namespace) -> None:
     print(f"{came} fetched, {there} there already, in {to}")
 
 
+def run_models_unpack(options: argparse.Namespace) -> None:
+    from handbench.release.unpack import unpack_model
+
+    print(unpack_model(options.name, options.out))
+
+
 def run_models_pack(options: argparse.Namespace) -> None:
     from handbench.release.look import read_real_frame
     from handbench.release.pack import pack_models

@@ -166,6 +166,20 @@ def read_joints(path: Path) -> np.ndarray:
         return np.array([[float(row[axis]) for axis in ("x_mm", "y_mm", "z_mm")] for row in csv.DictReader(file)])
 
 
+def test_an_unpacked_model_is_a_checkpoint(
+    packed: Packed, fresh: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It predicts a crop store as the card says it does."""
+    words = ["models", "unpack", packed.models / "loop-icvl", "--out", tmp_path / "loop"]
+    assert say(capsys, *words).endswith(f"feedback_loop in {tmp_path / 'loop'}\n")
+    store = packed.run / "crop" / "icvl" / "joint" / "test"
+    predict([tmp_path / "loop"], store, tmp_path / "out")
+    found = evaluate(tmp_path / "out" / "predictions.npz", "icvl", "loop", ground_truth=store)
+    told = read_model_card(packed.models / "loop-icvl")["error"]["float16"]
+    assert told["mean_mm"] == pytest.approx(found.mean_error_mm, abs=1e-5)
+    assert "expected a folder without a checkpoint, found one with it" in refuse(capsys, *words)
+
+
 def test_what_was_trained_here_goes_first(
     packed: Packed, fresh: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

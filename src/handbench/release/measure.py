@@ -24,13 +24,12 @@ from handbench.loop.crop_data import find_labelled, gather
 from handbench.loop.localization import find_joint_mm, refine_centres, select_joint
 from handbench.modules import KINDS
 from handbench.release.trained import Found
-from handbench.training.checkpoint import Checkpoint, save_checkpoint
+from handbench.release.unpack import write_plain
+from handbench.training.checkpoint import Checkpoint
 from handbench.training.predict import check_store, check_unseen, predict
 
 WITHIN_MM = 0.05
 """So far a measured mean may lie from that of the run: threads and processors change last digits, no more."""
-OF_THE_FILE = ("format", "version", "sha256_of_tensors", "sha256", "parts")
-"""What saving a checkpoint writes on its card anew."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +63,6 @@ def measure_both(one: Found, checkpoint: Checkpoint, halved: dict[str, Tensor], 
 
 def describe(interval: Interval) -> dict[str, Any]:
     return {"mean_mm": plain(interval.mean), "interval_mm": interval_or_none(interval)}
-
-
-def write_plain(checkpoint: Checkpoint, folder: Path) -> None:
-    """A folder as training writes it, of these tensors."""
-    card = {key: value for key, value in checkpoint.card.items() if key not in OF_THE_FILE}
-    parts = [Checkpoint(folder, part, {}) for part in checkpoint.card["parts"]]
-    save_checkpoint(folder, checkpoint.state, card, parts=parts)
 
 
 def _measure_joints(checkpoint: Checkpoint, one: Found, dataset: str, store: Path) -> Errors:
