@@ -19,7 +19,7 @@ ORDER = (
         "refine_modules",
         "modules",
     )
-    + ("module_entries", "argument_words", "own_arguments")
+    + ("module_entries", "argument_words", "own_arguments", "model_arguments")
     + ("config", "provenance"),
     ("geometry",),
     ("hand",),
@@ -32,7 +32,9 @@ ORDER = (
     ("training",),
     ("evaluation",),
     ("report",),
+    ("release",),
     ("arguments",),
+    ("own_commands",),
     ("cli",),
     ("__main__",),
 )

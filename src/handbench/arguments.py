@@ -15,6 +15,7 @@ from handbench.argument_words import (
     parse_size,
 )
 from handbench.conventions import HANDOBJECT, HANDS, RECORDED, SYNTHESIZED
+from handbench.model_arguments import add_models
 from handbench.own_arguments import add_camera, add_predict, add_refine
 
 TRACEBACK = "HANDBENCH_TRACEBACK"
@@ -40,6 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_walk(commands)
     add_refine(commands)
     _add_export(commands)
+    add_models(commands)
     _add_probe(commands)
     _add_evaluate(commands)
     _add_mlflow(commands)

@@ -16,6 +16,14 @@ from pathlib import Path
 from handbench.arguments import TRACEBACK, build_parser
 from handbench.conventions import DATASETS, HANDS, LOCALIZED
 from handbench.errors import BadInput
+from handbench.own_commands import (  # noqa: F401 - found by their names
+    run_models_fetch,
+    run_models_list,
+    run_models_pack,
+    run_models_unpack,
+    run_models_verify,
+    run_walk,
+)
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -276,23 +284,6 @@ def _predict_own(options: argparse.Namespace) -> None:
         raise BadInput("predict", expected="--near and --far, or --centre", found="both", fix=fix)
     reach = choose_reach(options.near, options.far)
     print(predict_frames(options.paths, model, source, options.out, reach=reach, pictures=not options.no_pictures))
-
-
-def run_walk(options: argparse.Namespace) -> None:
-    from handbench.report.own_walk import Between, walk_between_files, walk_between_rows
-
-    if options.store:
-        own = ("camera", "centre", "cube", "near", "far")
-        given = [f"--{name}" for name in own if getattr(options, name) is not None]
-        if given or not options.rows:
-            found = f"{given[0]} with it" if given else "--store alone"
-            raise BadInput("walk", expected="--store with --rows", found=found, fix="name two rows of the store")
-        print(walk_between_rows(options.model, options.store, options.rows, options.out))
-        return
-    if options.rows:
-        raise BadInput("walk", expected="--store with --rows", found="--frames", fix="leave --rows out")
-    words = {name: getattr(options, name) for name in ("camera", "centre", "cube", "near", "far")}
-    print(walk_between_files(options.model, options.frames, options.out, Between(**words)))
 
 
 def run_refine(options: argparse.Namespace) -> None:

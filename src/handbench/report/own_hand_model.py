@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,7 +22,7 @@ from handbench.loop.localization import refine_centres
 from handbench.methods import load_method
 from handbench.report.own_model import Answer, OwnModel, place_own_crops, stack_cubes, stack_depth
 from handbench.training.checkpoint import Checkpoint
-from handbench.training.localize import TrainedLocalizer, load_localizer
+from handbench.training.localize import TrainedLocalizer
 
 Iterate = Callable[[Tensor], Tensor]
 
@@ -86,7 +85,7 @@ def refine_centre(localizer: TrainedLocalizer, crop: Crop, camera: Camera) -> Fl
     return centre_mm
 
 
-def load_hand_model(checkpoint: Checkpoint, cube_mm: float | None, localizer: Path | None) -> HandModel:
+def load_hand_model(checkpoint: Checkpoint, cube_mm: float | None, localizer: TrainedLocalizer | None) -> HandModel:
     """Its cube is that of its dataset where none is given."""
     card, trained, folder = checkpoint.card, checkpoint.trained, checkpoint.folder
     method = load_method(trained.kind)
@@ -97,10 +96,10 @@ def load_hand_model(checkpoint: Checkpoint, cube_mm: float | None, localizer: Pa
     if list(scored_skeleton(card["dataset"]).names) != card["joints"]:
         raise BadInput(folder, expected=f"the scored joints of {card['dataset']}", found="others", fix="train it again")
     cube = DATASETS[card["dataset"]].cube_mm[""] if cube_mm is None else require_edge(cube_mm)
-    centre, loaded = card["centre"]["strategy"], load_localizer(localizer) if localizer else None
-    if loaded and loaded.word != centre:
+    centre = card["centre"]["strategy"]
+    if localizer and localizer.word != centre:
         fix = "name the localizer of its crops" if centre.startswith(f"{LOCALIZED}-") else "leave --localizer out"
-        raise BadInput(folder, expected=f"a model of {loaded.word} crops", found=f"one of {centre} crops", fix=fix)
+        raise BadInput(folder, expected=f"a model of {localizer.word} crops", found=f"one of {centre} crops", fix=fix)
     iterate, read_pose = partial(method.predict, trained), partial(method.pose, trained) if method.pose else None
-    told = card["module"], card["dataset"], card["size_px"], cube, iterate, centre, loaded
+    told = card["module"], card["dataset"], card["size_px"], cube, iterate, centre, localizer
     return HandModel(*told, read_pose, card["poses"]["cube_mm"]) if read_pose else HandModel(*told)

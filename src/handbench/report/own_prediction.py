@@ -26,7 +26,9 @@ from handbench.report.own_joints import (
 )
 from handbench.report.own_model import OwnModel
 from handbench.report.own_posed_model import load_posed_model
-from handbench.training.checkpoint import find_checkpoint, load_checkpoint
+from handbench.training.checkpoint import Checkpoint
+from handbench.training.handed_on import load_any
+from handbench.training.localize import TrainedLocalizer, as_localizer
 
 JOINTS_CSV, JOINTS_JSON, ANGLES_CSV, OBJECTS_CSV = "joints.csv", "joints.json", "angles.csv", "objects.csv"
 
@@ -39,12 +41,12 @@ def load_model(
     held: str | None = None,
     left: bool = False,
 ) -> OwnModel:
-    """The model of a checkpoint; its cube is that of its crops where none is given.
+    """The model of a checkpoint, or of one handed on; its cube is that of its crops where none is given.
 
     `localizer` is the checkpoint that made its crops, if it learned from localized ones. A model of hand and object
     asks for the word of what is `held`, and may be told that the hand is a `left` one.
     """
-    checkpoint = load_checkpoint(find_checkpoint(folder))
+    checkpoint = load_any(folder)
     renders = KINDS[checkpoint.card["kind"]].renders
     unasked = {"--localizer": localizer} if renders else {"--object": held, "--left-hand": left}
     if given := [word for word, value in unasked.items() if value]:
@@ -54,7 +56,20 @@ def load_model(
             found=checkpoint.card["kind"],
             fix=f"leave {given[0]} out, or name another",
         )
-    if renders:
+    loaded = as_localizer(load_any(localizer)) if localizer else None
+    return make_model(checkpoint, cube_mm, localizer=loaded, held=held, left=left)
+
+
+def make_model(
+    checkpoint: Checkpoint,
+    cube_mm: float | None,
+    *,
+    localizer: TrainedLocalizer | None = None,
+    held: str | None = None,
+    left: bool = False,
+) -> OwnModel:
+    """The same of what is loaded already."""
+    if KINDS[checkpoint.card["kind"]].renders:
         return load_held_model(checkpoint, cube_mm, held, left)
     if load_method(checkpoint.trained.kind).pose_bones is not None:
         return load_posed_model(checkpoint, cube_mm)

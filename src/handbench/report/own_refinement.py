@@ -29,8 +29,9 @@ from handbench.networks.refine import RefinedHand
 from handbench.refine_modules import RefineAdapted
 from handbench.report.own_model import place_own_crops
 from handbench.report.refinement_picture import BeforeAfter, draw_before_after
-from handbench.training.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
+from handbench.training.checkpoint import Checkpoint, save_checkpoint
 from handbench.training.fit import Fit
+from handbench.training.handed_on import load_any
 
 KIND, BASE, MODULE = "refine.adapted", "refine.base", "refined"
 FEWEST_FRAMES = 20
@@ -103,7 +104,7 @@ def refine_frames(
 
 def load_base(folder: Path) -> Checkpoint:
     """A base network as it is, or as an earlier refinement has left it."""
-    checkpoint = load_checkpoint(find_checkpoint(folder))
+    checkpoint = load_any(folder)
     kind = checkpoint.card["kind"]
     if kind == BASE:
         return checkpoint

@@ -19,9 +19,10 @@ from handbench.errors import BadInput
 from handbench.geometry.patch_frame import points_to_mm
 from handbench.loop.latent_walk import Walk, walk_between
 from handbench.networks.crossing import CrossingNets
-from handbench.report.own_prediction import load_model, name_source, read_file
+from handbench.report.own_prediction import make_model, name_source, read_file
 from handbench.report.walk_pictures import write_walk
-from handbench.training.checkpoint import find_checkpoint, load_checkpoint
+from handbench.training.checkpoint import Checkpoint
+from handbench.training.handed_on import load_any
 from handbench.training.latent_pictures import WITH_LATENTS, show_points
 from handbench.training.picture_file import WalkPictures, as_levels
 from handbench.training.predict import check_store
@@ -53,8 +54,9 @@ class Ends:
 
 def walk_between_files(folder: Path, files: Sequence[Path], out: Path, told: Between) -> str:
     """From the hand in one file to that in another."""
-    network, card = load_networks(folder)
-    model = load_model(folder, told.cube)
+    checkpoint = load_any(folder)
+    network, card = find_networks(checkpoint), checkpoint.card
+    model = make_model(checkpoint, told.cube)
     source = name_source(model, told.camera, told.centre)
     if told.centre and not told.near == told.far is None:
         fix = "leave --near and --far out: a ready crop holds the hand already"
@@ -78,7 +80,8 @@ def walk_between_files(folder: Path, files: Sequence[Path], out: Path, told: Bet
 
 def walk_between_rows(folder: Path, store: Path, rows: Sequence[int], out: Path) -> str:
     """From one frame of a crop store to another, by their places in the published list."""
-    network, card = load_networks(folder)
+    checkpoint = load_any(folder)
+    network, card = find_networks(checkpoint), checkpoint.card
     crops = open_crops(store=store, joints="scored")
     check_store(card, crops)
     known = np.asarray(crops.store.row)
@@ -94,16 +97,15 @@ def walk_between_rows(folder: Path, store: Path, rows: Sequence[int], out: Path)
     return _write(network, card, Ends(names, (rows[0], rows[1]), **both), out)
 
 
-def load_networks(folder: Path) -> tuple[CrossingNets, dict[str, Any]]:
-    """The networks of a checkpoint that has a latent space, and its card."""
-    checkpoint = load_checkpoint(find_checkpoint(folder))
-    if checkpoint.trained.kind != WITH_LATENTS:
-        raise BadInput(
-            folder, expected=f"a checkpoint of {WITH_LATENTS}", found=checkpoint.trained.kind, fix="name another folder"
-        )
-    network = checkpoint.trained.build()
+def find_networks(checkpoint: Checkpoint) -> CrossingNets:
+    """The networks of a checkpoint that has a latent space."""
+    trained = checkpoint.trained
+    if trained.kind != WITH_LATENTS:
+        fix = "name another folder"
+        raise BadInput(checkpoint.folder, expected=f"a checkpoint of {WITH_LATENTS}", found=trained.kind, fix=fix)
+    network = trained.build()
     assert isinstance(network, CrossingNets), "the networks of this kind"
-    return network, checkpoint.card
+    return network
 
 
 def _write(network: CrossingNets, card: dict[str, Any], ends: Ends, out: Path) -> str:

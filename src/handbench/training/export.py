@@ -15,8 +15,8 @@ from handbench.conventions import DATASETS
 from handbench.datasets.files import replace_file
 from handbench.errors import BadInput
 from handbench.methods import Trained
-from handbench.training.checkpoint import find_checkpoint, load_checkpoint
 from handbench.training.graphs import pick_network, require_exportable
+from handbench.training.handed_on import load_any
 
 HOW_TO_GET = "onnx, onnxscript and onnxruntime: make setup, or pip install -e '.[export]' in the checkout"
 DEPTH, JOINTS = "depth", "joints"
@@ -26,7 +26,7 @@ WITHIN_MM = 1e-3
 
 def export(folder: Path, out: Path) -> str:
     """Write the model with its iterations, for any number of frames, once ONNX Runtime gives torch's joints."""
-    checkpoint = load_checkpoint(find_checkpoint(folder))
+    checkpoint = load_any(folder)
     trained = checkpoint.trained
     require_exportable(folder, trained.kind, [one.kind for one in trained.parts])
     model, examples = pick_network(trained), make_examples(trained)

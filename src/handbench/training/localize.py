@@ -21,7 +21,7 @@ from handbench.errors import BadInput
 from handbench.loop.crop_data import AT_ONCE
 from handbench.loop.localization import Refined, place_crops, refine_centres
 from handbench.modules import KINDS
-from handbench.training.checkpoint import load_checkpoint
+from handbench.training.checkpoint import Checkpoint, load_checkpoint
 from handbench.training.predict import check_store
 
 KEPT = "not localized, as its first crop has a note"
@@ -43,8 +43,12 @@ class TrainedLocalizer:
 
 
 def load_localizer(folder: Path) -> TrainedLocalizer:
-    checkpoint = load_checkpoint(folder)
-    card = checkpoint.card
+    return as_localizer(load_checkpoint(folder))
+
+
+def as_localizer(checkpoint: Checkpoint) -> TrainedLocalizer:
+    """A checkpoint that finds hands, of whatever frames."""
+    card, folder = checkpoint.card, checkpoint.folder
     if KINDS[card["kind"]].gives != "localizer":
         known = ", ".join(kind for kind, one in KINDS.items() if one.gives == "localizer")
         raise BadInput(folder, expected=f"a checkpoint of {known}", found=card["kind"], fix="name a localizer's folder")

@@ -1,0 +1,1 @@
+"""Trained networks handed on: packed from results with a model card each, listed, fetched and verified."""

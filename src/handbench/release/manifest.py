@@ -1,0 +1,64 @@
+"""The list of a folder of models: which they are, with the digest of every file, and a line of each card."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from handbench.datasets.files import digest_file, replace_file
+from handbench.datasets.store import is_sealed, seal
+from handbench.errors import BadInput
+from handbench.training.handed_on import CARD, CONTENT, NAME, list_names, read_model_card
+
+FORMAT, VERSION, MANIFEST = "handbench models", 1, "manifest.json"
+FILES = (CARD, *CONTENT)
+SHOWN = ("kind", "paper", "data", "protocol", "error", "real_frame", "commit")
+"""What a list shows of a card."""
+
+
+def write_manifest(folder: Path) -> None:
+    """Of all models that lie in the folder."""
+    models = {name: _describe(folder / name) for name in list_names(folder)}
+    content = seal({"format": FORMAT, "version": VERSION, "models": models})
+    replace_file(folder / MANIFEST, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def read_manifest(path: Path) -> dict[str, dict[str, Any]]:
+    """Its models, by their names."""
+    again = "fetch it again, or write it anew with `handbench models pack`"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        fix = "name a folder that `handbench models pack` or `fetch` wrote"
+        raise BadInput(path, expected="the manifest of a folder of models", found="no file", fix=fix) from None
+    except (OSError, ValueError, RecursionError) as error:
+        found = f"no JSON ({error})"
+        raise BadInput(path, expected="the manifest of a folder of models", found=found, fix=again) from None
+    if not isinstance(content, dict) or (content.get("format"), content.get("version")) != (FORMAT, VERSION):
+        found = f"{content.get('format')!r}" if isinstance(content, dict) else "no object"
+        raise BadInput(path, expected=f"{FORMAT!r} version {VERSION}", found=found, fix="name another")
+    if not is_sealed(content) or not all(map(_is_safe, content["models"], content["models"].values())):
+        raise BadInput(path, expected="a manifest as packing wrote it", found="a changed one", fix=again)
+    models: dict[str, dict[str, Any]] = content["models"]
+    return models
+
+
+def count_bytes(entry: Mapping[str, Any]) -> int:
+    return sum(int(told["bytes"]) for told in entry["files"].values())
+
+
+def _describe(folder: Path) -> dict[str, Any]:
+    card = read_model_card(folder)
+    own = {CARD: {"bytes": (folder / CARD).stat().st_size, "sha256": digest_file(folder / CARD)}}
+    return {"files": own | card["files"], **{key: card[key] for key in SHOWN}}
+
+
+def _is_safe(name: str, entry: Any) -> bool:
+    """Names of a stranger's manifest become files here: they stay in the model's own folder."""
+    files = entry.get("files") if isinstance(entry, dict) else None
+    return (
+        bool(NAME.fullmatch(name))
+        and isinstance(files, dict)
+        and set(files) == set(FILES)
+        and all(PurePosixPath(file).name == file for file in files)
+    )

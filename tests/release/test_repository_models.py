@@ -1,0 +1,81 @@
+"""The models that are part of the repository: whole, small enough, and as good as their cards say."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from handbench.cli import main
+from handbench.conventions import NYU
+from handbench.geometry.camera import back_project_points
+from handbench.release.look import measure_real, read_real_frame
+from handbench.release.manifest import count_bytes, read_manifest
+from handbench.release.verify import verify_models
+from handbench.training import handed_on
+from handbench.training.handed_on import REPOSITORY, load_handed_on, read_model_card
+
+MOST_BYTES = 40_000_000
+KINDS = {
+    "feedback19_localizer": "feedback19.localizer",
+    "feedback15": "feedback_loop",
+    "deepmodel": "deepmodel.hand",
+    "crossing": "crossing.estimator",
+}
+
+
+def test_all_are_sound() -> None:
+    verdicts = verify_models(REPOSITORY)
+    assert {one.folder.name: one.fault for one in verdicts} == dict.fromkeys(sorted(KINDS))
+
+
+def test_they_are_those_that_were_promised_and_small() -> None:
+    manifest = read_manifest(REPOSITORY / "manifest.json")
+    assert {name: entry["kind"] for name, entry in manifest.items()} == KINDS
+    assert sum(map(count_bytes, manifest.values())) < MOST_BYTES
+    assert sum(path.stat().st_size for path in REPOSITORY.rglob("*") if path.is_file()) < MOST_BYTES
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_their_cards_are_complete(name: str) -> None:
+    card = read_model_card(REPOSITORY / name)
+    assert card["citation"]
+    assert card["commit"]
+    assert card["command"]
+    assert card["data"]["source"] == "embedded"
+    assert card["data"]["licence"].startswith("MIT")
+    assert card["real_frame"]["found_mm"] > 0
+    for precision in ("float32", "float16"):
+        low, high = card["error"][precision]["interval_mm"]
+        assert low < card["error"][precision]["mean_mm"] < high
+    # Half a millimetre would be more than seeds differ by.
+    assert abs(card["error"]["float16_less_float32"]["mean_mm"]) < 0.05
+    assert str(Path.home()) not in json.dumps(card)
+    assert "/tmp" not in json.dumps(card)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_real_frame_gives_the_error_on_the_card(name: str, shared: Path) -> None:
+    real = read_real_frame(shared / "real/nyu/depth_1_0000001.png", shared / "real/nyu/joint_1_uvd_first_frame.csv")
+    found = measure_real(load_handed_on(REPOSITORY / name), real, None)
+    told = read_model_card(REPOSITORY / name)["real_frame"]
+    assert found is not None
+    assert found == pytest.approx({key: value for key, value in told.items() if key in found}, abs=0.05)
+
+
+def test_a_fresh_machine_predicts_without_training(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The line of the README, by hand: from the file that it writes to the error on the card."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    frame = shared / "real/nyu/depth_1_0000001.png"
+    assert main(["predict", "--model", "feedback15", str(frame), "--out", "mine", "--no-pictures"]) == 0
+    assert f"feedback15: taken from {handed_on.REPOSITORY / 'feedback15'}" in capsys.readouterr().out
+    last = json.loads((tmp_path / "mine" / "joints.json").read_text())["frames"][0]["iterations"][-1]["joints"]
+    joints_mm = np.array([joint["xyz"] for joint in last.values()])
+    uvd = np.loadtxt(shared / "real/nyu/joint_1_uvd_first_frame.csv", delimiter=",")[list(NYU.scored)]
+    off_mm = np.linalg.norm(joints_mm - back_project_points(uvd, NYU.camera), axis=1).mean()
+    told = read_model_card(REPOSITORY / "feedback15")["real_frame"]["found_mm"]
+    assert off_mm == pytest.approx(told, abs=0.1)
+    assert off_mm < 25
