@@ -1,6 +1,5 @@
 """The feedback loop as it is used, and a predictor trained from files, against what a user would write down first."""
 
-import copy
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,7 @@ from benchmarks.harness import (
     make_race,
     require_share,
 )
-from benchmarks.networks import BATCH, JOINTS, SIZE_PX, LiteralSynthesizer
+from benchmarks.networks import BATCH, JOINTS, SIZE_PX, LiteralSynthesizer, make_plain
 from benchmarks.recipes import crop_as_deepprior, read_png_as_deepprior
 from benchmarks.rows import Row, SpeedRow
 from handbench.datasets import nyu
@@ -50,7 +49,7 @@ class PlainPredictor(nn.Module):
         super().__init__()
         self.convolution = nn.Conv2d(1, like.convolution.out_channels, 5, padding=like.convolution.padding)
         self.convolution.load_state_dict(like.convolution.state_dict())
-        self.hidden, self.output = copy.deepcopy(like.hidden), copy.deepcopy(like.output)
+        self.hidden, self.output = make_plain(like.hidden), make_plain(like.output)
 
     def forward(self, depth: Tensor) -> Tensor:
         maps = relu(max_pool2d(self.convolution(depth), 4))
@@ -64,7 +63,7 @@ class PlainUpdater2015(nn.Module):
         super().__init__()
         self.path = nn.ModuleList(nn.Conv2d(layer.in_channels, layer.out_channels, 5, 2, 2) for layer in like.path)
         self.path.load_state_dict(like.path.state_dict())
-        self.hidden_1, self.hidden_2, self.output = map(copy.deepcopy, (like.hidden_1, like.hidden_2, like.output))
+        self.hidden_1, self.hidden_2, self.output = map(make_plain, (like.hidden_1, like.hidden_2, like.output))
 
     def forward(self, observed: Tensor, synthesized: Tensor) -> Tensor:
         features = torch.cat([self._see(observed), self._see(synthesized)], 1)

@@ -1,6 +1,5 @@
 """Training steps of the synthesizer and the updater, against the same networks written down plainly."""
 
-import copy
 from collections.abc import Callable
 from functools import partial
 
@@ -21,7 +20,7 @@ class LiteralSynthesizer(nn.Module):
 
     def __init__(self, like: Synthesizer) -> None:
         super().__init__()
-        self.dense = copy.deepcopy(like.dense)
+        self.dense = nn.ModuleList(map(make_plain, like.dense))
         self.convolutions = nn.ModuleList(unmirror(enlarge) for enlarge in like.enlarge)
         self.image = nn.Conv2d(like.filters, 1, 5, padding=2)
         self.image.load_state_dict({"weight": like.images[-1].convolution.weight, "bias": like.images[-1].bias})
@@ -45,7 +44,7 @@ class PlainUpdater2019(nn.Module):
         super().__init__()
         self.path = nn.ModuleList(nn.Conv2d(layer.in_channels, layer.out_channels, 5, 2, 2) for layer in like.path)
         self.path.load_state_dict(like.path.state_dict())
-        self.hidden_1, self.hidden_2, self.output = map(copy.deepcopy, (like.hidden_1, like.hidden_2, like.output))
+        self.hidden_1, self.hidden_2, self.output = map(make_plain, (like.hidden_1, like.hidden_2, like.output))
 
     def forward(self, observed: Tensor, synthesized: Tensor) -> Tensor:
         maps = torch.cat([1 - observed, synthesized - observed], 1)
@@ -53,6 +52,13 @@ class PlainUpdater2019(nn.Module):
             maps = relu(convolution(maps))
         features = relu(self.hidden_2(relu(self.hidden_1(maps.flatten(1)))))
         return self.output(features).unflatten(1, (-1, 3))
+
+
+def make_plain(layer: nn.Linear) -> nn.Linear:
+    """torch's fully connected layer with the same weights."""
+    plain = nn.Linear(layer.in_features, layer.out_features)
+    plain.load_state_dict(layer.state_dict())
+    return plain
 
 
 def unpool(maps: Tensor) -> Tensor:

@@ -31,6 +31,7 @@ from torch.nn.functional import max_pool2d
 
 from handbench.errors import BadInput
 from handbench.hand.skeleton import DOFS
+from handbench.networks.dense import Dense
 from handbench.networks.hand_layer import HandLayer, keep_digits
 from handbench.networks.initialise import initialise_layers
 from handbench.networks.patches import put_channels_last, require_size
@@ -75,10 +76,10 @@ class DeepModel(nn.Module):
         self.convolution_1 = nn.Conv2d(1, channels, 5)
         self.convolution_2 = nn.Conv2d(channels, channels, 5)
         self.convolution_3 = nn.Conv2d(channels, channels, 3)
-        self.hidden_1 = nn.Linear(channels * count_cells(size_px) ** 2, HIDDEN)
-        self.hidden_2 = nn.Linear(HIDDEN, HIDDEN)
+        self.hidden_1 = Dense(channels * count_cells(size_px) ** 2, HIDDEN)
+        self.hidden_2 = Dense(HIDDEN, HIDDEN)
         self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(HIDDEN, 3 * len(layer.bones) if direct else len(DOFS))
+        self.output = Dense(HIDDEN, 3 * len(layer.bones) if direct else len(DOFS))
         self.layer = layer
         self.register_buffer("steps", torch.eye(self.output.out_features))
         initialise_layers(self, last=[self.output], seed=seed, gain=GAIN)

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
+from handbench.networks.dense import Dense
 from handbench.networks.initialise import initialise_layers
 from handbench.networks.patches import put_channels_last, require_size
 from handbench.networks.pose_prior import COMPONENTS, PriorLayer
@@ -32,9 +33,9 @@ class DeepPrior(nn.Module):
         self.convolution_1 = nn.Conv2d(1, filters, 5, padding=2)
         self.convolution_2 = nn.Conv2d(filters, filters, 5, padding=2)
         self.convolution_3 = nn.Conv2d(filters, filters, 3, padding=1)
-        self.hidden_1 = nn.Linear(filters * (size_px // 8) ** 2, hidden)
-        self.hidden_2 = nn.Linear(hidden, hidden)
-        self.coefficients = nn.Linear(hidden, components)
+        self.hidden_1 = Dense(filters * (size_px // 8) ** 2, hidden)
+        self.hidden_2 = Dense(hidden, hidden)
+        self.coefficients = Dense(hidden, components)
         self.prior = PriorLayer(components, joints)
         initialise_layers(self, last=[self.coefficients, self.prior], seed=seed)
 

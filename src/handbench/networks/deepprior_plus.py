@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import dropout, max_pool2d
 
+from handbench.networks.dense import Dense
 from handbench.networks.initialise import initialise_layers
 from handbench.networks.patches import put_channels_last, require_size
 from handbench.networks.pose_prior import COMPONENTS, PriorLayer
@@ -73,9 +74,9 @@ class DeepPriorPlus(nn.Module):
                 self.residual.append(Bottleneck(filters, outputs))
                 filters = outputs
         self.norm = nn.BatchNorm2d(filters)
-        self.hidden_1 = nn.Linear(filters * rows**2, hidden)
-        self.hidden_2 = nn.Linear(hidden, hidden)
-        self.coefficients = nn.Linear(hidden, components)
+        self.hidden_1 = Dense(filters * rows**2, hidden)
+        self.hidden_2 = Dense(hidden, hidden)
+        self.coefficients = Dense(hidden, components)
         self.prior = PriorLayer(components, joints)
         initialise_layers(self, last=[self.coefficients, self.prior], seed=seed)
 

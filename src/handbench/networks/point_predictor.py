@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
+from handbench.networks.dense import Dense
 from handbench.networks.initialise import initialise_layers
 from handbench.networks.patches import put_channels_last, require_size
 
@@ -32,9 +33,9 @@ class PlainNetwork(nn.Module):
         self.convolution_1 = nn.Conv2d(1, filters, 5, padding=2)
         self.convolution_2 = nn.Conv2d(filters, filters, 5, padding=2)
         self.convolution_3 = nn.Conv2d(filters, filters, 3, padding=1)
-        self.hidden_1 = nn.Linear(filters * (size_px // 8) ** 2, hidden)
-        self.hidden_2 = nn.Linear(hidden, hidden)
-        self.output = nn.Linear(hidden, outputs)
+        self.hidden_1 = Dense(filters * (size_px // 8) ** 2, hidden)
+        self.hidden_2 = Dense(hidden, hidden)
+        self.output = Dense(hidden, outputs)
         initialise_layers(self, last=[self.output], seed=seed)
 
     def read_numbers(self, images: Float[Tensor, "batch 1 size size"]) -> Float[Tensor, "batch outputs"]:

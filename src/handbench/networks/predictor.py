@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
+from handbench.networks.dense import Dense
 from handbench.networks.initialise import initialise_layers
 from handbench.networks.patches import put_channels_last, require_size
 
@@ -21,8 +22,8 @@ class SimplePredictor(nn.Module):
         require_size("simple predictor", size_px)
         self.joints = joints
         self.convolution = nn.Conv2d(1, filters, 5, padding=2)
-        self.hidden = nn.Linear(filters * (size_px // 4) ** 2, hidden)
-        self.output = nn.Linear(hidden, 3 * joints)
+        self.hidden = Dense(filters * (size_px // 4) ** 2, hidden)
+        self.output = Dense(hidden, 3 * joints)
         initialise_layers(self, last=[self.output], seed=seed)
 
     def forward(self, images: Float[Tensor, "batch 1 size size"]) -> Float[Tensor, "batch joints 3"]:

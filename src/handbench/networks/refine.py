@@ -25,6 +25,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, normalize
 
+from handbench.networks.dense import Dense
 from handbench.networks.initialise import initialise_layers
 from handbench.networks.patches import put_channels_last, require_size
 from handbench.networks.posed_cloud import PosedCloud
@@ -51,9 +52,9 @@ class BaseNetwork(nn.Module):
         self.convolution_3 = nn.Conv2d(second, third, 3, padding=1)
         self.convolution_4 = nn.Conv2d(third, fourth, 3, padding=1)
         self.convolution_5 = nn.Conv2d(fourth, fifth, 3, padding=1)
-        self.hidden = nn.Linear(fifth * count_cells(size_px) ** 2, HIDDEN)
+        self.hidden = Dense(fifth * count_cells(size_px) ** 2, HIDDEN)
         self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(HIDDEN, 4 * BONES)
+        self.output = Dense(HIDDEN, 4 * BONES)
         initialise_layers(self, last=[self.output], seed=seed)
         with torch.no_grad():
             # Unturned: of a number near 0 no quaternion of length 1 could be made.

@@ -20,11 +20,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad, pixel_shuffle
 
 from handbench.errors import BadInput
+from handbench.networks.dense import Dense
 from handbench.networks.initialise import initialise_layers
 
 FIRST_PX = 8
@@ -56,13 +57,21 @@ class LastConvolution(nn.Module):
         super().__init__()
         self.convolution = nn.Conv2d(filters, 1, 5, bias=False)
         self.bias = nn.Parameter(torch.full((1,), START_DEPTH))
+        self.register_buffer("taps", _list_taps(), persistent=False)
 
     def forward(self, maps: Float[Tensor, "batch filters rows rows"]) -> Float[Tensor, "batch 1 rows rows"]:
-        left, places = BLOCK_PX - 1, range(BLOCK_PX)
-        one = self.convolution.weight
-        filters = [pad(one, (column, left - column, row, left - row)) for row in places for column in places]
-        blocks = conv2d(maps, torch.cat(filters), self.bias.expand(len(filters)), stride=BLOCK_PX, padding=2)
+        weights = pad(self.convolution.weight.flatten(2)[0], (0, 1))
+        filters = weights.index_select(1, self.taps).unflatten(1, (BLOCK_PX**2, BLOCK_PX + 4, BLOCK_PX + 4))
+        blocks = conv2d(maps, filters.transpose(0, 1), self.bias.expand(BLOCK_PX**2), stride=BLOCK_PX, padding=2)
         return pixel_shuffle(blocks, BLOCK_PX)
+
+
+def _list_taps() -> Int64[Tensor, "taps"]:
+    """Which of the 25 weights stands at each place of the 16 filters of 8x8; the 26th is a zero."""
+    weights, places = torch.arange(25).view(1, 1, 5, 5), range(BLOCK_PX)
+    left = BLOCK_PX - 1
+    filters = [pad(weights, (column, left - column, row, left - row), value=25) for row in places for column in places]
+    return torch.cat(filters).flatten()
 
 
 class Synthesizer(nn.Module):
@@ -75,7 +84,7 @@ class Synthesizer(nn.Module):
         self.stages = count_stages(size_px)
         self.tanh, self.filters = tanh, filters
         widths = (3 * joints, hidden, hidden, hidden, filters * FIRST_PX**2)
-        self.dense = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(widths))
+        self.dense = nn.ModuleList(Dense(*pair) for pair in pairwise(widths))
         self.enlarge = nn.ModuleList(Enlarge(filters) for _ in range(self.stages))
         self.images = nn.ModuleList(LastConvolution(filters) for _ in range(self.stages + 1))
         initialise_layers(self, last=list(self.images), seed=seed)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
 from handbench.conventions import BACKGROUND
+from handbench.networks.dense import Dense
 from handbench.networks.initialise import initialise_layers
 from handbench.networks.patches import put_channels_last, require_size
 
@@ -60,9 +61,9 @@ class _Updater(nn.Module):
         require_size("updater", size_px)
         self.joints = joints
         self.path = _make_path(self.images, filters, pooling)
-        self.hidden_1 = nn.Linear(self.paths * filters * count_rows(size_px) ** 2, hidden)
-        self.hidden_2 = nn.Linear(hidden, hidden)
-        self.output = nn.Linear(hidden, 3 * joints)
+        self.hidden_1 = Dense(self.paths * filters * count_rows(size_px) ** 2, hidden)
+        self.hidden_2 = Dense(hidden, hidden)
+        self.output = Dense(hidden, 3 * joints)
         initialise_layers(self, last=[self.output], seed=seed)
 
     def _correct(self, features: Float[Tensor, "batch features"]) -> Float[Tensor, "batch joints 3"]:

@@ -21,6 +21,7 @@ from handbench.modules import KINDS, check_settings, explain_needs, method_file
 from handbench.provenance import read_call, read_commit
 from handbench.training.checkpoint import CARD, Checkpoint, load_checkpoint, save_checkpoint
 from handbench.training.fit import Fit
+from handbench.training.memory import keep_memory
 from handbench.training.tracking import open_run
 
 
@@ -60,6 +61,7 @@ def train(job: Job, store: Path, out: Path, *, call: Path | None = None, log_mod
     _check_needs(job, card, needs)
     with hold_alone(out), _track(job, card, out, call) as tracked:
         torch.set_num_threads(job.threads)
+        keep_memory()
         torch.manual_seed(job.seed)
         parts = tuple(one.trained for one in needs)
         method = load_method(job.kind)
