@@ -96,6 +96,11 @@ class _Module(Strict):
     centre: Centre | None = None
     """Other crops than those of its paper."""
     threads: Annotated[int, Field(ge=1, le=256)] = 1
+    """Of each process of its training."""
+    devices: Annotated[int, Field(ge=1, le=64)] = 1
+    """Of a machine, that train it together: GPUs where torch finds some, else processes."""
+    nodes: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Machines with so many devices each."""
     folds: Annotated[list[Subject], Field(min_length=1), AfterValidator(_check_once)] | None = None
     """MSRA's subjects that are left out, a training each; null for all nine."""
 

@@ -124,5 +124,7 @@ class Kind:
     """Whether its probe asks for points that only embedded data knows."""
     probes_truth: bool = False
     """Whether its probe tells more where the truth of embedded frames is at hand."""
+    spreads: bool = False
+    """Whether several devices can train it together."""
     learns_hands: bool = False
     """Whether it learns from hands rendered alone, with the turns of their bones: one training serves all datasets."""

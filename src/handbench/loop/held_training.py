@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from handbench.geometry.corner_loss import nearest_corners
+from handbench.loop import processes
 from handbench.loop.augmentation import augment
 from handbench.loop.crop_data import AT_ONCE, Data, Division, as_batch
 from handbench.loop.descent import Descent, count_steps
@@ -58,7 +59,7 @@ class HeldTraining(Descent):
             seen = self.view(as_batch(part), held_of(part), 0.0)
             distances.append(measure_points_mm(self.answer(self.network, seen), seen, self.kind))
         self.network.train()
-        self.log("validation_mm", torch.cat(distances).mean())
+        self.log("validation_mm", processes.mean(torch.cat(distances)))
 
 
 def measure_points_mm(points: Float[Tensor, "batch points 3"], seen: Seen, kind: str) -> Float[Tensor, "batch"]:
