@@ -28,6 +28,7 @@ from handbench.held_modules import (
     HeldSingle,
     HeldUpdater,
 )
+from handbench.module_settings import TrainedBy
 from handbench.modules import (
     DeepModelHand,
     DeepModelJoint,
@@ -86,7 +87,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class _Module(Strict):
+class _Module(Strict, TrainedBy):
     """What every trained module says of itself; each kind adds its own settings."""
 
     title: Annotated[str, Field(min_length=1)]
@@ -95,12 +96,6 @@ class _Module(Strict):
     needs: list[str] = []
     centre: Centre | None = None
     """Other crops than those of its paper."""
-    threads: Annotated[int, Field(ge=1, le=256)] = 1
-    """Of each process of its training."""
-    devices: Annotated[int, Field(ge=1, le=64)] = 1
-    """Of a machine, that train it together: GPUs where torch finds some, else processes."""
-    nodes: Annotated[int, Field(ge=1, le=1024)] = 1
-    """Machines with so many devices each."""
     folds: Annotated[list[Subject], Field(min_length=1), AfterValidator(_check_once)] | None = None
     """MSRA's subjects that are left out, a training each; null for all nine."""
 

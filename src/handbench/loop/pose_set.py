@@ -6,8 +6,8 @@ epoch the updater's own outputs, kept for good; the truth with an error drawn fr
 What is kept in memory: for every frame the predictor's output and one output of the updater from each of at most
 `rounds` rounds (where there are more rounds the oldest goes), in half precision. Processes that train together keep all
 of it each: a kilobyte a frame, where a crop has 32. Copies with noise and with errors are drawn anew for every batch.
-Errors are drawn from the frames seen and, as often, from the frames held back: on frames that a network has learned from
-its errors are far smaller than those it makes in use.
+Errors are drawn from the frames seen and, as often, from the frames held back: on frames that a network has learned
+from its errors are far smaller than those it makes in use.
 """
 
 from dataclasses import dataclass

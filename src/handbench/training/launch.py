@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -88,6 +89,8 @@ def stand_together(place: Place, beside: Callable[[Place], None]) -> Iterator[No
         return
     store = _open_store(place)
     place = replace(place, port=store.port)
+    # Torch warns that a training may use all its weights; it reads this as it is loaded.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     # Not forked: neither CUDA nor threads survive that.
     context = multiprocessing.get_context("spawn")
     others: list[BaseProcess] = []
@@ -150,6 +153,7 @@ def _join(place: Place, store: dist.Store) -> None:
 def _run_beside(place: Place, beside: Callable[[Place], None], parent: int) -> None:
     """A process for a further device: it says nothing that the first one says, and ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warnings.simplefilter("ignore")
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
     if os.getppid() != parent:

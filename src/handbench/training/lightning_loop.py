@@ -90,8 +90,9 @@ def run_epochs(
     module.train()
     whole = processes.agree(processes.own() == 0 and _is_whole(saved))
     with warnings.catch_warnings():
-        # Numbers of an epoch are brought together where they are told.
-        warnings.filterwarnings("ignore", message=".*sync_dist=True")
+        # Numbers of an epoch are brought together where they are told; how a gradient lies in memory is no news.
+        for said in (".*sync_dist=True", "Grad strides do not match"):
+            warnings.filterwarnings("ignore", message=said)
         trainer.fit(module, loader, ckpt_path=saved if whole else None, weights_only=True)
     module.eval()
     return ends.history
