@@ -113,7 +113,7 @@ def test_killed_it_goes_on_to_the_same_bytes(place: Path, two: Path, tmp_path: P
     running = subprocess.Popen(command(job, place, out), stderr=subprocess.PIPE, text=True)
     assert running.stderr is not None
     said = ""
-    while "epoch 1 of" not in said:
+    while "epoch 2 of" not in said:
         line = running.stderr.readline()
         assert line, said
         said += line

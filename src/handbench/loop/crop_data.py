@@ -20,7 +20,7 @@ AT_ONCE = 256
 _OF_A_CROP = ("depth", "joints", "centre_mm", "cube_mm", "focal_px", "principal_px")
 
 Data = dict[str, Tensor]
-Rows = Int64[Tensor, "some"]
+SeenRows, HeldRows = Int64[Tensor, "seen"], Int64[Tensor, "held_back"]
 """Places of frames among the crops."""
 
 
@@ -41,7 +41,7 @@ def divide(crops: CropDataset, beside: Data | None = None) -> Division:
     return divide_at(crops, seen, held_back, beside)
 
 
-def divide_rows(crops: CropDataset) -> tuple[Rows, Rows]:
+def divide_rows(crops: CropDataset) -> tuple[SeenRows, HeldRows]:
     """The labelled frames that are learned from, and those held back."""
     labelled = find_labelled(crops).nonzero().flatten()
     frames = len(labelled)
@@ -56,7 +56,7 @@ def divide_rows(crops: CropDataset) -> tuple[Rows, Rows]:
     return labelled[:seen], labelled[seen:]
 
 
-def divide_at(crops: CropDataset, seen: Rows, held_back: Rows, beside: Data | None = None) -> Division:
+def divide_at(crops: CropDataset, seen: SeenRows, held_back: HeldRows, beside: Data | None = None) -> Division:
     """What this process has of the frames to learn from and of those to hold back."""
     if len(held_back) < processes.count():
         raise BadInput(
@@ -68,7 +68,7 @@ def divide_at(crops: CropDataset, seen: Rows, held_back: Rows, beside: Data | No
     return Division(read_own(crops, seen, beside), read_own(crops, held_back, beside))
 
 
-def read_own(crops: CropDataset, rows: Rows, beside: Data | None = None) -> Data:
+def read_own(crops: CropDataset, rows: Int64[Tensor, "rows"], beside: Data | None = None) -> Data:
     """Everything that a batch needs of this process's part of some frames, and what stands beside it."""
     mine = processes.take_own(rows)
     return read_crops(crops.take(mine.numpy())) | {name: values[mine] for name, values in (beside or {}).items()}
