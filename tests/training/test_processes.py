@@ -24,13 +24,23 @@ from handbench.training.train import Job, prepare, train
 from tests.datasets.crop_fixtures import make_listing
 from tests.methods import crossing_fixtures, deepmodel_fixtures
 from tests.methods.chain_fixtures import find_parts, make_job
+from tests.methods.held_fixtures import Held, make_held
 from tests.training.together import CPU, measure_crops, run_pair
 
 NOISE = {"learning_rate": 0.003, "label_noise_mm": 3.0}
-ALIKE = ("localizer", "deepprior", "synthesizer", "direct_joint")
+ALIKE = (
+    "localizer",
+    "deepprior",
+    "synthesizer",
+    "direct_joint",
+    "handobject_hand_localizer",
+    "handobject_object_predictor",
+    "handobject_single",
+)
 """Nothing in their networks knows of a batch, or draws."""
-NEARLY = ("feedback19_predictor", "vae", "posterior")
-"""Batch statistics, which each process has of its own part, and dropout."""
+NEARLY = ("feedback19_predictor", "vae", "posterior", "handobject_hand_predictor")
+"""Batch statistics, which each process has of its own part, dropout, and a prior of poses that were shaken."""
+HELD_PARTS = ("hand_localizer", "object_predictor", "single", "hand_predictor")
 LARGE = 1600
 
 
@@ -45,6 +55,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     deepmodel_fixtures.make_data(folder / "deepmodel")
     crossing_fixtures.make_data(folder / "crossing")
     train(crossing_fixtures.make_job("vae", folder), folder / "crossing/train", folder / "vae")
+    make_held(folder / "held")
     return folder
 
 
@@ -170,7 +181,7 @@ def test_two_machines_train_as_two_devices_of_one(
 
 def list_jobs(place: Path) -> list[tuple[Job, Path]]:
     """Of each way to prepare a training one."""
-    train_store = place / "train"
+    train_store, held = place / "train", Held(place / "held")
     posterior = replace(crossing_fixtures.make_job("posterior", place), needs=(place / "vae",))
     deepprior = {"epochs": 2, "batch": 8, "components": 5, "learning_rate": 0.001}
     return [
@@ -184,6 +195,7 @@ def list_jobs(place: Path) -> list[tuple[Job, Path]]:
         (make_job("predictor", "feedback19"), train_store),
         (crossing_fixtures.make_job("vae", place), place / "crossing/train"),
         (posterior, place / "crossing/train"),
+        *((held.job(part), held.learned) for part in HELD_PARTS),
     ]
 
 

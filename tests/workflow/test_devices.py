@@ -46,9 +46,7 @@ def test_several_machines_are_started_by_slurm(checkout: Checkout) -> None:
         ("feedback15: {nodes: 2}", "modules.feedback15: feedback_loop is trained by one process"),
     ],
 )
-def test_what_cannot_be_shared_out_is_one_line_before_anything_runs(
-    checkout: Checkout, module: str, said: str
-) -> None:
+def test_what_cannot_be_shared_out_is_one_line_before_anything_runs(checkout: Checkout, module: str, said: str) -> None:
     (checkout.root / "mine.yaml").write_text(f"modules:\n  {module}\n")
     done = checkout.snakemake("--dry-run", "--configfile", "mine.yaml")
     assert done.returncode == 1

@@ -82,7 +82,7 @@ def collect_points(data: Data, view: View, seed: int) -> Float[Tensor, "frames p
     """The points of all frames as a network is asked for them; the noise of their places depends on the seed alone."""
     points = []
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        processes.seed(seed)
         for rows in torch.arange(len(data["depth"])).split(AT_ONCE):
             part = {name: values[rows] for name, values in data.items()}
             points.append(view(as_batch(part), held_of(part), 1.0).points)

@@ -98,24 +98,27 @@ def stand_together(place: Place, beside: Callable[[Place], None]) -> Iterator[No
         other = context.Process(target=_run_beside, args=(replace(place, device=device), beside, os.getpid()))
         other.start()
         others.append(other)
-    over = threading.Event()
+    over, ended, environment = threading.Event(), False, dict(os.environ)
     threading.Thread(target=_watch, args=(others, place, over), daemon=True).start()
     try:
         _join(place, store)
         yield
+        ended = True
     except BadInput:
         raise
     except Exception as error:
         # A dead process is told by the one that waits for it in many words, few of which help.
         if (dead := _find_dead(others, GRACE_S)) is not None:
             raise _explain(place, dead, others) from None
-        if isinstance(error, dist.DistError):
-            found = str(error).splitlines()[0]
-            raise BadInput("train", expected=f"{place.count} processes to meet", found=found, fix=AGAIN) from None
+        if isinstance(error, dist.DistError) or "gloo" in str(error):
+            found, fix = str(error).splitlines()[0], f"look at the other machines; {AGAIN.partition('; ')[2]}"
+            raise BadInput("train", expected=f"{place.count} processes until the end", found=found, fix=fix) from None
         raise
     finally:
         over.set()
-        _leave(others, ended=sys.exc_info()[0] is None)
+        _leave(others, ended=ended)
+        os.environ.clear()
+        os.environ.update(environment)
 
 
 def _open_store(place: Place) -> dist.TCPStore:
@@ -204,5 +207,3 @@ def _leave(others: list[BaseProcess], *, ended: bool) -> None:
         other.join()
     if dist.is_initialized():
         dist.destroy_process_group()
-    for name in ("LOCAL_RANK", "NODE_RANK", "LOCAL_WORLD_SIZE", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
-        os.environ.pop(name, None)
