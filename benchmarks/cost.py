@@ -78,9 +78,9 @@ class Prices:
         return crop * self.count_training_frames(job) / 1e9 + float(self.measured["gpu"]["process_gb"])
 
     def _find_word(self, job: DryJob) -> str:
-        """What a job's time depends on: the kind of module, or the dataset."""
-        module = job.wildcards.get("module")
-        return self.config.modules[module].kind if module else job.wildcards.get("dataset", "")
+        """What a job's time depends on: the kind of module, the rendered set, or the dataset."""
+        module, told = job.wildcards.get("module"), job.wildcards
+        return self.config.modules[module].kind if module else told.get("set", told.get("dataset", ""))
 
     def _price_training(self, job: DryJob) -> Job:
         module = self.config.modules[job.wildcards["module"]]
@@ -94,8 +94,7 @@ class Prices:
     def _count_frames(self, job: DryJob) -> int:
         dataset, split = job.wildcards.get("dataset", ""), job.wildcards.get("split", "")
         if job.rule == "render":
-            words = self.config.render.sets[job.name.split("/")[-2]]  # type: ignore[index]
-            return sum(words.model_dump().values())
+            return sum(self.config.render.sets[job.wildcards["set"]].model_dump().values())  # type: ignore[index]
         if dataset in ("handobject", "hands"):
             word = HANDS.name if dataset == HANDS.name else split
             return sum(self.config.render.sets[word].model_dump().values())  # type: ignore[index]

@@ -236,11 +236,12 @@ def test_what_each_has_and_what_all_know(pair: Pair) -> None:
 
 def test_each_process_holds_its_own_crops_and_no_other(place: Path, pair: Pair) -> None:
     """Half of the frames each, and half of the memory that one process takes for all."""
-    whole = measure_crops(place / "large")
-    assert whole["seen"] == 0.9 * LARGE
+    whole, patches = measure_crops(place / "large"), LARGE * 64 * 64 * 2
+    assert (whole["seen"], whole["kept"]) == (0.9 * LARGE, patches)
     for one in pair[1]:
         assert (one["memory"]["seen"], one["memory"]["held_back"]) == (whole["seen"] / 2, whole["held_back"] / 2)
-        assert one["memory"]["grown"] < 0.7 * LARGE * 64 * 64 * 2
+        assert one["memory"]["kept"] == patches / 2
+        assert one["memory"]["grown"] < 0.7 * patches
 
 
 @pytest.mark.parametrize("module", ALIKE)

@@ -47,11 +47,12 @@ class Beside:
 
 
 def measure_crops(store: Path) -> dict[str, int]:
-    """How many frames are at hand, and by how many bytes this process has grown by reading them."""
+    """How many frames are at hand, how large their patches are, and by how much this process has grown."""
     crops, before = open_crops(store=store, joints="scored", verify=False), count_own_bytes()
     data = divide(crops)
     grown = count_own_bytes() - before
-    return {"seen": len(data.seen["depth"]), "held_back": len(data.held_back["depth"]), "grown": grown}
+    kept = sum(part["depth"].untyped_storage().nbytes() for part in (data.seen, data.held_back))
+    return {"seen": len(data.seen["depth"]), "held_back": len(data.held_back["depth"]), "kept": kept, "grown": grown}
 
 
 def count_own_bytes() -> int:

@@ -20,7 +20,8 @@ AT_ONCE = 256
 _OF_A_CROP = ("depth", "joints", "centre_mm", "cube_mm", "focal_px", "principal_px")
 
 Data = dict[str, Tensor]
-SeenRows, HeldRows = Int64[Tensor, "seen"], Int64[Tensor, "held_back"]
+SeenRows = Int64[Tensor, "seen"]
+HeldRows = Int64[Tensor, "held_back"]
 """Places of frames among the crops."""
 
 
