@@ -9,6 +9,7 @@ All of them ask for the same things in the same order. A process by itself asks 
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.distributed as dist
@@ -102,32 +103,26 @@ def rand(frames: int, *shape: int, device: torch.device, whole: bool = False) ->
 
     `whole`: these are all the frames that there are, and every process draws the same.
     """
-    return _draw(torch.rand, frames, shape, device, whole)
+    return _draw(torch.rand, (frames, *shape), device, whole)
 
 
 def randn(frames: int, *shape: int, device: torch.device, whole: bool = False) -> Float[Tensor, "frames *shape"]:
     """The same of normal deviates."""
-    return _draw(torch.randn, frames, shape, device, whole)
+    return _draw(torch.randn, (frames, *shape), device, whole)
 
 
 def randint(below: int, frames: int, *, device: torch.device, whole: bool = False) -> Int64[Tensor, "frames"]:
     """The same of whole numbers."""
-
-    def draw(*shape: int, **where: torch.device | torch.Generator) -> Tensor:
-        drawn: Tensor = torch.randint(below, shape, **where)  # type: ignore[call-overload]
-        return drawn
-
-    return _draw(draw, frames, (), device, whole)
+    return _draw(partial(torch.randint, below), (frames,), device, whole)
 
 
-def _draw(
-    call: Callable[..., Tensor], frames: int, shape: tuple[int, ...], device: torch.device, whole: bool
-) -> Tensor:
+def _draw(call: Callable[..., Tensor], size: tuple[int, ...], device: torch.device, whole: bool) -> Tensor:
     if count() == 1:
-        return call(frames, *shape, device=device)
+        return call(size, device=device)
     if device not in _together:
         _together[device] = torch.Generator(device).manual_seed(_seed)
-    each = call(frames if whole else frames * count(), *shape, device=device, generator=_together[device])
+    frames, *shape = size
+    each = call((frames if whole else frames * count(), *shape), device=device, generator=_together[device])
     return each if whole else each[own() * frames : (own() + 1) * frames]
 
 
