@@ -35,7 +35,7 @@ def read_dag(configs: Sequence[str]) -> list[DryJob]:
 
 
 def parse_dry_run(text: str, results: str) -> list[DryJob]:
-    """Jobs in the order in which they are told; the target rule, which does nothing, is left out."""
+    """Jobs by their names, since Snakemake tells them in any order; the target rule, which does nothing, is left out."""
     blocks = [block for block in _split_blocks(text) if block["output"]]
     makers = {file: block["output"].split(", ")[0] for block in blocks for file in block["output"].split(", ")}
     jobs = []
@@ -44,7 +44,7 @@ def parse_dry_run(text: str, results: str) -> list[DryJob]:
         needed = dict.fromkeys(makers[file] for file in block["input"].split(", ") if file in makers)
         name, *after = (one.removeprefix(results) for one in (block["output"].split(", ")[0], *needed))
         jobs.append(DryJob(name, block["rule"], wildcards, tuple(after)))
-    return jobs
+    return sorted(jobs, key=lambda job: job.name)
 
 
 def _split_blocks(text: str) -> Iterator[dict[str, str]]:
