@@ -35,7 +35,7 @@ def read_dag(configs: Sequence[str]) -> list[DryJob]:
 
 
 def parse_dry_run(text: str, results: str) -> list[DryJob]:
-    """Jobs by their names, since Snakemake tells them in any order; the target rule, which does nothing, is left out."""
+    """Jobs by name, since Snakemake tells them in any order; the target rule, which does nothing, is left out."""
     blocks = [block for block in _split_blocks(text) if block["output"]]
     makers = {file: block["output"].split(", ")[0] for block in blocks for file in block["output"].split(", ")}
     jobs = []
