@@ -259,7 +259,13 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
         type=parse_positive,
         default=1,
         metavar="N",
-        help="their number changes the last digits (default 1)",
+        help="of each process; their number changes the last digits (default 1)",
+    )
+    parser.add_argument(
+        "--devices", type=parse_positive, default=1, metavar="N", help="GPUs, or processes, of a machine (default 1)"
+    )
+    parser.add_argument(
+        "--nodes", type=parse_positive, default=1, metavar="N", help="machines that are given this command (default 1)"
     )
     parser.add_argument(
         "--set", nargs="*", action="extend", default=[], metavar="NAME=VALUE", help="settings of the kind"

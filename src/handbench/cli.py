@@ -217,6 +217,8 @@ def run_train(options: argparse.Namespace) -> None:
         seed=options.seed,
         fold=options.fold,
         threads=options.threads,
+        devices=options.devices,
+        nodes=options.nodes,
         needs=tuple(options.needs),
         poses=options.poses,
         truth=options.truth,

@@ -24,7 +24,7 @@ from handbench.module_entries import (
     Strict,
     find_nearest,
 )
-from handbench.modules import KINDS, explain_needs, method_file
+from handbench.modules import KINDS, explain_needs, explain_spread, method_file
 
 Seed = Annotated[int, Field(ge=0)]
 
@@ -312,6 +312,8 @@ def _check_module(word: str, module: Module, config: Config) -> None:
         if needed not in config.modules:
             near = find_nearest(needed, list(config.modules))
             raise ValueError(f"modules.{word} needs {needed!r}; the nearest module there is {near!r}")
+    if told := explain_spread(module.kind, module.settings, module.devices * module.nodes):
+        raise ValueError(f"modules.{word}: {told}")
     _check_no_circle(word, config.modules, ())
     _check_parts(word, module, config)
     _check_size(word, module, config.crop.size_px)

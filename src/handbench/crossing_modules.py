@@ -87,9 +87,9 @@ class CrossingPosterior(WithLatents):
 
 
 CROSSING_KINDS: dict[str, Kind] = {
-    "crossing.vae": Kind(CrossingVae, "vae", predicts=False),
+    "crossing.vae": Kind(CrossingVae, "vae", predicts=False, spreads=True),
     "crossing.gan": Kind(CrossingGan, "gan", predicts=False),
-    "crossing.alignment": Kind(CrossingAlignment, "alignment", ("vae", "gan"), predicts=False),
+    "crossing.alignment": Kind(CrossingAlignment, "alignment", ("vae", "gan"), predicts=False, spreads=True),
     "crossing.estimator": Kind(CrossingEstimator, "estimator", ("vae", "gan", "alignment"), probes=True),
-    "crossing.posterior": Kind(CrossingPosterior, "estimator", ("vae",), may_need=("gan",)),
+    "crossing.posterior": Kind(CrossingPosterior, "estimator", ("vae",), may_need=("gan",), spreads=True),
 }

@@ -127,15 +127,19 @@ _LOOP = (*_STARTED, "held hand updater", "object updater")
 
 HELD_KINDS: dict[str, Kind] = {
     "handobject.hand_localizer": Kind(
-        HeldLocalizer, "hand localizer", predicts=False, probes=True, renders=True, asks_truth=True
+        HeldLocalizer, "hand localizer", predicts=False, probes=True, renders=True, asks_truth=True, spreads=True
     ),
     "handobject.object_localizer": Kind(
-        HeldLocalizer, "object localizer", predicts=False, probes=True, renders=True, asks_truth=True
+        HeldLocalizer, "object localizer", predicts=False, probes=True, renders=True, asks_truth=True, spreads=True
     ),
-    "handobject.hand_predictor": Kind(HeldHandPredictor, "held hand predictor", predicts=False, renders=True),
-    "handobject.object_predictor": Kind(HeldObjectPredictor, "object predictor", predicts=False, renders=True),
-    "handobject.rotation": Kind(HeldRotation, "held pose", _LOCATED, whole=True, renders=True),
-    "handobject.single": Kind(HeldSingle, "held pose", renders=True),
+    "handobject.hand_predictor": Kind(
+        HeldHandPredictor, "held hand predictor", predicts=False, renders=True, spreads=True
+    ),
+    "handobject.object_predictor": Kind(
+        HeldObjectPredictor, "object predictor", predicts=False, renders=True, spreads=True
+    ),
+    "handobject.rotation": Kind(HeldRotation, "held pose", _LOCATED, whole=True, renders=True, spreads=True),
+    "handobject.single": Kind(HeldSingle, "held pose", renders=True, spreads=True),
     "handobject.hand_synthesizer": Kind(HeldHandSynthesizer, "held hand synthesizer", predicts=False, renders=True),
     "handobject.object_synthesizer": Kind(HeldObjectSynthesizer, "object synthesizer", predicts=False, renders=True),
     "handobject.object_renderer": Kind(

@@ -28,6 +28,7 @@ from handbench.held_modules import (
     HeldSingle,
     HeldUpdater,
 )
+from handbench.module_settings import TrainedBy
 from handbench.modules import (
     DeepModelHand,
     DeepModelJoint,
@@ -86,7 +87,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class _Module(Strict):
+class _Module(Strict, TrainedBy):
     """What every trained module says of itself; each kind adds its own settings."""
 
     title: Annotated[str, Field(min_length=1)]
@@ -95,7 +96,6 @@ class _Module(Strict):
     needs: list[str] = []
     centre: Centre | None = None
     """Other crops than those of its paper."""
-    threads: Annotated[int, Field(ge=1, le=256)] = 1
     folds: Annotated[list[Subject], Field(min_length=1), AfterValidator(_check_once)] | None = None
     """MSRA's subjects that are left out, a training each; null for all nine."""
 

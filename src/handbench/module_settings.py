@@ -14,6 +14,17 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+class TrainedBy(BaseModel):
+    """How many train a module: a process for each device of each node."""
+
+    threads: Annotated[int, Field(ge=1, le=256)] = 1
+    """Of a process."""
+    devices: Annotated[int, Field(ge=1, le=64)] = 1
+    """Of a machine: GPUs where torch finds some."""
+    nodes: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Machines."""
+
+
 class Augmentation(Settings):
     """How far a crop is moved before a network sees it; see `loop.augmentation`."""
 
@@ -124,5 +135,7 @@ class Kind:
     """Whether its probe asks for points that only embedded data knows."""
     probes_truth: bool = False
     """Whether its probe tells more where the truth of embedded frames is at hand."""
+    spreads: bool = False
+    """Whether several devices can train it together."""
     learns_hands: bool = False
     """Whether it learns from hands rendered alone, with the turns of their bones: one training serves all datasets."""

@@ -180,21 +180,21 @@ _LOOP = ("predictor", "synthesizer", "updater")
 
 KINDS: dict[str, Kind] = {
     "nearest_neighbour": Kind(NearestNeighbour, "predictor"),
-    "feedback15.predictor": Kind(Feedback15Predictor, "predictor"),
-    "feedback15.deepprior": Kind(Feedback15DeepPrior, "predictor"),
-    "feedback15.synthesizer": Kind(Feedback15Synthesizer, "synthesizer", predicts=False, probes=True),
-    "feedback15.updater": Kind(Feedback15Updater, "updater", _LOOP[:2], predicts=False),
+    "feedback15.predictor": Kind(Feedback15Predictor, "predictor", spreads=True),
+    "feedback15.deepprior": Kind(Feedback15DeepPrior, "predictor", spreads=True),
+    "feedback15.synthesizer": Kind(Feedback15Synthesizer, "synthesizer", predicts=False, probes=True, spreads=True),
+    "feedback15.updater": Kind(Feedback15Updater, "updater", _LOOP[:2], predicts=False, spreads=True),
     "feedback_loop": Kind(Loop, "loop", _LOOP, whole=True, probes=True),
     "image_search": Kind(ImageSearch, "search", _LOOP[:2], whole=True, probes=True),
     "hand_renderer": Kind(HandRenderer, "synthesizer", predicts=False, learns_images=False),
-    "feedback19.localizer": Kind(Feedback19Localizer, "localizer", predicts=False, probes=True),
-    "feedback19.predictor": Kind(Feedback19Predictor, "predictor"),
-    "feedback19.synthesizer": Kind(Feedback19Synthesizer, "synthesizer", predicts=False, probes=True),
-    "feedback19.updater": Kind(Feedback19Updater, "updater", _LOOP[:2], predicts=False),
-    "feedback19.joint": Kind(Feedback19Joint, "loop", _LOOP, whole=True, probes=True, trains_needs=True),
-    "deepmodel.hand": Kind(DeepModelHand, "predictor", probes=True, fitted=True),
-    "deepmodel.joint": Kind(DeepModelJoint, "predictor", fitted=True),
-    "deepmodel.parameter": Kind(DeepModelParameter, "predictor", fitted=True),
+    "feedback19.localizer": Kind(Feedback19Localizer, "localizer", predicts=False, probes=True, spreads=True),
+    "feedback19.predictor": Kind(Feedback19Predictor, "predictor", spreads=True),
+    "feedback19.synthesizer": Kind(Feedback19Synthesizer, "synthesizer", predicts=False, probes=True, spreads=True),
+    "feedback19.updater": Kind(Feedback19Updater, "updater", _LOOP[:2], predicts=False, spreads=True),
+    "feedback19.joint": Kind(Feedback19Joint, "loop", _LOOP, whole=True, probes=True, trains_needs=True, spreads=True),
+    "deepmodel.hand": Kind(DeepModelHand, "predictor", probes=True, fitted=True, spreads=True),
+    "deepmodel.joint": Kind(DeepModelJoint, "predictor", fitted=True, spreads=True),
+    "deepmodel.parameter": Kind(DeepModelParameter, "predictor", fitted=True, spreads=True),
     **HELD_KINDS,
     **CROSSING_KINDS,
     **REFINE_KINDS,
@@ -221,6 +221,16 @@ def explain_needs(kind: str, needs: Sequence[str]) -> str:
     if one.gives == "search" and drawn:
         return f"{kind} follows the gradient of a synthesizer network, and {drawn[0]} has none"
     return ""
+
+
+def explain_spread(kind: str, settings: Settings, processes: int) -> str:
+    """Why so many processes cannot train a kind together; empty where they can."""
+    if processes == 1:
+        return ""
+    if not KINDS[kind].spreads:
+        return f"{kind} is trained by one process: one device on one node"
+    batch = getattr(settings, "batch", processes)
+    return f"a batch of {batch} cannot be shared evenly by {processes} processes" if batch % processes else ""
 
 
 def check_settings(kind: str, values: Mapping[str, Any]) -> Settings:

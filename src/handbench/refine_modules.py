@@ -66,6 +66,6 @@ class RefineAdapted(Refining):
 
 
 REFINE_KINDS: dict[str, Kind] = {
-    "refine.base": Kind(RefineBase, "refine base", probes=True, probes_truth=True, learns_hands=True),
+    "refine.base": Kind(RefineBase, "refine base", probes=True, probes_truth=True, learns_hands=True, spreads=True),
     "refine.adapted": Kind(RefineAdapted, "refined", ("refine base",), whole=True, probes=True, trains_needs=True),
 }

@@ -72,6 +72,8 @@ DOUBLES = {
             seed: int
             fold: Any
             threads: int
+            devices: int
+            nodes: int
             needs: Any
             poses: Any
             truth: Any

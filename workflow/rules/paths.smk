@@ -312,6 +312,18 @@ def fold_option(fold):
     return f"--fold {fold.partition('-')[2]}" if fold else ""
 
 
+def devices_option(module):
+    """The command line's words for the devices that train a module together, if there are several."""
+    asked = settings.modules[module]
+    return f"--devices {asked.devices} --nodes {asked.nodes}" if asked.devices * asked.nodes > 1 else ""
+
+
+def launch_words(module):
+    """What starts a training on every machine of a Slurm job that has several."""
+    nodes = settings.modules[module].nodes
+    return f"srun --nodes={nodes} --ntasks={nodes} --ntasks-per-node=1 --kill-on-bad-exit " if nodes > 1 else ""
+
+
 def settings_of(module):
     """A module's own settings as the command line takes them."""
     return [f"{name}={json.dumps(value)}" for name, value in settings.modules[module].settings.model_dump().items()]

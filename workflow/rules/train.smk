@@ -14,7 +14,8 @@ rule train:
     conda:
         "../../envs/handbench.yaml"
     # Fixed in the config, not taken from --cores: the number changes the last digits of what is trained.
-    threads: lambda wildcards: settings.modules[wildcards.module].threads
+    # Of a machine: each device has a process.
+    threads: lambda wildcards: settings.modules[wildcards.module].threads * settings.modules[wildcards.module].devices
     resources:
         mem_mb=8000,
         runtime=240,
@@ -29,8 +30,10 @@ rule train:
         settings=lambda wildcards: settings_of(wildcards.module),
         out=subpath(output.card, parent=True),
         threads=lambda wildcards: settings.modules[wildcards.module].threads,
+        devices=lambda wildcards: devices_option(wildcards.module),
+        launch=lambda wildcards: launch_words(wildcards.module),
         call=CALL_FILE,
         sources=lambda wildcards: stage_digest("train", method_file(settings.modules[wildcards.module].kind)),
     shell:
-        "python -m handbench train {params.kind} --module {wildcards.module} --paper {params.paper} --store {params.store:q}"
-        " {params.needs} {params.poses} {params.turns} {params.fold} --seed {wildcards.seed} --threads {params.threads} --set {params.settings:q} --out {params.out:q} --call {params.call:q} > {log} 2>&1"
+        "{params.launch}python -m handbench train {params.kind} --module {wildcards.module} --paper {params.paper} --store {params.store:q}"
+        " {params.needs} {params.poses} {params.turns} {params.fold} --seed {wildcards.seed} --threads {params.threads} {params.devices} --set {params.settings:q} --out {params.out:q} --call {params.call:q} > {log} 2>&1"

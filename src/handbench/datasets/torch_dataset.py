@@ -1,6 +1,7 @@
 """A crop store as a torch Dataset, for people's own training loops."""
 
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,13 @@ class CropDataset(Dataset[dict[str, torch.Tensor]]):
         whole = np.array_equal(self.places, np.arange(len(self.store)))
         depth = np.array(self.store.depth) if whole else self.store.depth[self.places]
         return {"depth": torch.from_numpy(depth)[:, None].to(dtype), **self._labels}
+
+    def take(self, rows: Int64[np.ndarray, "rows"]) -> "CropDataset":
+        """Some of the frames, in this order; nothing of the others is read."""
+        some = copy(self)
+        some.places = self.places[rows]
+        some._labels = {name: values[rows] for name, values in self._labels.items()}
+        return some
 
     @property
     def joints(self) -> torch.Tensor:

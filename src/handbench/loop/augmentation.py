@@ -15,6 +15,7 @@ from torch.nn.functional import grid_sample
 
 from handbench.conventions import BACKGROUND
 from handbench.geometry.patch_frame import PatchFrame, project_points
+from handbench.loop import processes
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,11 @@ class Ranges:
 
 
 def augment(batch: CropBatch, ranges: Ranges) -> CropBatch:
-    """Every crop with a cube of another size and place, turned; draws from torch's own generator."""
+    """Every crop with a cube of another size and place, turned; drawn as processes.py says."""
     number, like = len(batch.depth), batch.centre_mm
-    scale = 1 + ranges.scale * torch.randn(number, device=like.device)
-    shift_mm = ranges.shift_mm * torch.randn(number, 3, device=like.device)
-    turn_rad = ranges.turn_rad * (2 * torch.rand(number, device=like.device) - 1)
+    scale = 1 + ranges.scale * processes.randn(number, device=like.device)
+    shift_mm = ranges.shift_mm * processes.randn(number, 3, device=like.device)
+    turn_rad = ranges.turn_rad * (2 * processes.rand(number, device=like.device) - 1)
     return turn(move_cube(batch, shift_mm, scale.clamp(0.5, 2.0)), turn_rad)
 
 

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from handbench.loop import processes
 from handbench.loop.augmentation import augment
 from handbench.loop.crop_data import Data, apply, as_batch
 from handbench.loop.descent import Descent
@@ -45,5 +46,5 @@ class BaseTraining(Descent):
 
     def on_train_epoch_end(self) -> None:
         told = apply(self.network, self.held_back["depth"])
-        self.log("validation_deg", measure_turns_deg(told, self.held_back[QUATERNIONS]).mean())
+        self.log("validation_deg", processes.mean(measure_turns_deg(told, self.held_back[QUATERNIONS])))
         self.log("validation_mm", self.measure_mm(told, self.held_back))

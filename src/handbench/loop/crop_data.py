@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.errors import BadInput
 from handbench.geometry.patch_frame import make_camera
+from handbench.loop import processes
 from handbench.loop.augmentation import CropBatch
 
 VALIDATION_SHARE = 0.1
@@ -19,11 +20,17 @@ AT_ONCE = 256
 _OF_A_CROP = ("depth", "joints", "centre_mm", "cube_mm", "focal_px", "principal_px")
 
 Data = dict[str, Tensor]
+SeenRows = Int64[Tensor, "seen"]
+HeldRows = Int64[Tensor, "held_back"]
+"""Places of frames among the crops."""
 
 
 @dataclass(frozen=True)
 class Division:
-    """Frames with all their joints labelled, depth in half precision as the store has it."""
+    """Frames with all their joints labelled, depth in half precision as the store has it.
+
+    Where several processes train together each has frames of its own, of both: no other's crops are read.
+    """
 
     seen: Data
     held_back: Data
@@ -31,8 +38,14 @@ class Division:
 
 def divide(crops: CropDataset, beside: Data | None = None) -> Division:
     """Every module of a chain holds back the same frames; `beside` has what else is known of every frame."""
-    data = gather(crops, beside)
-    frames = len(data["depth"])
+    seen, held_back = divide_rows(crops)
+    return divide_at(crops, seen, held_back, beside)
+
+
+def divide_rows(crops: CropDataset) -> tuple[SeenRows, HeldRows]:
+    """The labelled frames that are learned from, and those held back."""
+    labelled = find_labelled(crops).nonzero().flatten()
+    frames = len(labelled)
     if frames < 2:
         raise BadInput(
             crops.store.path,
@@ -41,13 +54,29 @@ def divide(crops: CropDataset, beside: Data | None = None) -> Division:
             fix="train on more frames",
         )
     seen = frames - max(int(VALIDATION_SHARE * frames), 1)
-    return Division(
-        {name: values[:seen] for name, values in data.items()}, {name: values[seen:] for name, values in data.items()}
-    )
+    return labelled[:seen], labelled[seen:]
+
+
+def divide_at(crops: CropDataset, seen: SeenRows, held_back: HeldRows, beside: Data | None = None) -> Division:
+    """What this process has of the frames to learn from and of those to hold back."""
+    if len(held_back) < processes.count():
+        raise BadInput(
+            crops.store.path,
+            expected=f"a frame to hold back for each of {processes.count()} processes",
+            found=str(len(held_back)),
+            fix="train on more frames, or with fewer devices",
+        )
+    return Division(read_own(crops, seen, beside), read_own(crops, held_back, beside))
+
+
+def read_own(crops: CropDataset, rows: Int64[Tensor, "rows"], beside: Data | None = None) -> Data:
+    """Everything that a batch needs of this process's part of some frames, and what stands beside it."""
+    mine = processes.take_own(rows)
+    return read_crops(crops.take(mine.numpy())) | {name: values[mine] for name, values in (beside or {}).items()}
 
 
 def gather(crops: CropDataset, beside: Data | None = None) -> Data:
-    """Everything that a batch needs of the labelled frames, and what stands beside it."""
+    """The same of all labelled frames."""
     labelled, kept = find_labelled(crops), read_crops(crops) | (beside or {})
     return {name: values[labelled] for name, values in kept.items()}
 
@@ -101,8 +130,8 @@ def device_of(network: nn.Module) -> torch.device:
 
 
 def measure_error_mm(joints: Tensor, data: Data) -> float:
-    """Mean joint error of a pose for each frame."""
-    return float(measure_frames_mm(joints, data).mean())
+    """Mean joint error of a pose for each frame, over those of all processes."""
+    return processes.mean(measure_frames_mm(joints, data))
 
 
 def measure_frames_mm(joints: Tensor, data: Data) -> Float[Tensor, "*steps frames"]:

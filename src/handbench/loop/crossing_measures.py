@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from handbench.datasets.torch_dataset import CropDataset
+from handbench.loop import processes
 from handbench.loop.adversarial_training import Health, watch
 from handbench.loop.crop_data import AT_ONCE, Data, apply, choose_evenly, device_of, gather, measure_error_mm
 from handbench.loop.labelled_share import take_all_joints
@@ -55,7 +56,7 @@ def measure_drawing_mm(route: RenderRoute, vae: PoseVae, data: Data) -> float:
     """Mean absolute difference of depth of Gen(Ali(Enc(y))), over all pixels."""
     latents = apply(Centred(vae).eval(), data["joints"])
     off = (apply(route, latents) - data["depth"].float()).abs().mean(dim=(1, 2, 3))
-    return float((off * data["cube_mm"] / 2).mean())
+    return processes.mean(off * data["cube_mm"] / 2)
 
 
 class Centred(nn.Module):

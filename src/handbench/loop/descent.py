@@ -6,6 +6,7 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
+from handbench.loop import processes
 from handbench.loop.augmentation import Ranges
 from handbench.modules import Augmentation, DeepModelFitting, Fitting, RootMeanSquare
 
@@ -48,5 +49,5 @@ def as_ranges(augmentation: Augmentation) -> Ranges:
 
 
 def count_steps(frames: int, epochs: int, batch: int) -> int:
-    """Gradient steps of so many epochs; a last short batch is left out."""
-    return epochs * max(frames // batch, 1)
+    """Gradient steps of so many epochs; a last short batch is left out. `frames`: those of this process."""
+    return epochs * max(processes.total(frames) // batch, 1)

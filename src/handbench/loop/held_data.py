@@ -21,7 +21,7 @@ from handbench.geometry.mesh import Mesh
 from handbench.geometry.solids import make_cuboid, make_cylinder, make_sphere
 from handbench.geometry.symmetry import Symmetry, find_symmetry
 from handbench.loop.augmentation import CropBatch
-from handbench.loop.crop_data import Data, Division, find_labelled, gather, read_crops
+from handbench.loop.crop_data import Data, Division, divide_at, find_labelled, gather, read_crops
 from handbench.loop.held_object import Held
 
 Target = Literal["hand", "object"]
@@ -96,9 +96,14 @@ def find_kind(crops: CropDataset) -> str:
 
 def gather_held(crops: CropDataset, kind: str) -> Data:
     """Everything that a batch needs of the frames with all 29 points, and the solid of each."""
+    return gather(crops, find_held(crops, kind))
+
+
+def find_held(crops: CropDataset, kind: str) -> Data:
+    """The solid of every frame, labelled or not."""
     corners_mm = np.asarray(crops.store.joints_mm)[crops.places][:, CORNER_POINTS]
     held = hold(kind, measure_edges(np.nan_to_num(corners_mm.astype(np.float64), nan=1.0)))
-    return gather(crops, {WHICH: held.which, SIZE: held.size_mm})
+    return {WHICH: held.which, SIZE: held.size_mm}
 
 
 def gather_tested(crops: CropDataset, boxes_mm: Mapping[str, Sequence[float]]) -> Data:
@@ -132,9 +137,9 @@ def held_of(data: Data) -> Held:
 
 def divide_by_person(crops: CropDataset) -> Division:
     """Of recorded hands and of drawn ones each the last persons are held back: whom a network has never seen."""
-    data = gather_held(crops, find_kind(crops))
-    labelled = find_labelled(crops).numpy()
-    apart = torch.from_numpy(choose_persons(crops)[labelled])
+    held = find_held(crops, find_kind(crops))
+    labelled = find_labelled(crops).nonzero().flatten()
+    apart = torch.from_numpy(choose_persons(crops))[labelled]
     if not apart.any() or apart.all():
         raise BadInput(
             crops.store.path,
@@ -142,9 +147,7 @@ def divide_by_person(crops: CropDataset) -> Division:
             found=f"{len(apart)} frames of {len(set(crops.subjects))}",
             fix="render more frames",
         )
-    return Division(
-        {name: values[~apart] for name, values in data.items()}, {name: values[apart] for name, values in data.items()}
-    )
+    return divide_at(crops, labelled[~apart], labelled[apart], held)
 
 
 def choose_persons(crops: CropDataset) -> Bool[np.ndarray, "frames"]:

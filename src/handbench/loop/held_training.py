@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from handbench.geometry.corner_loss import nearest_corners
+from handbench.loop import processes
 from handbench.loop.augmentation import augment
 from handbench.loop.crop_data import AT_ONCE, Data, Division, as_batch
 from handbench.loop.descent import Descent, count_steps
@@ -58,7 +59,7 @@ class HeldTraining(Descent):
             seen = self.view(as_batch(part), held_of(part), 0.0)
             distances.append(measure_points_mm(self.answer(self.network, seen), seen, self.kind))
         self.network.train()
-        self.log("validation_mm", torch.cat(distances).mean())
+        self.log("validation_mm", processes.mean(torch.cat(distances)))
 
 
 def measure_points_mm(points: Float[Tensor, "batch points 3"], seen: Seen, kind: str) -> Float[Tensor, "batch"]:
@@ -81,7 +82,7 @@ def collect_points(data: Data, view: View, seed: int) -> Float[Tensor, "frames p
     """The points of all frames as a network is asked for them; the noise of their places depends on the seed alone."""
     points = []
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        processes.seed(seed)
         for rows in torch.arange(len(data["depth"])).split(AT_ONCE):
             part = {name: values[rows] for name, values in data.items()}
             points.append(view(as_batch(part), held_of(part), 1.0).points)

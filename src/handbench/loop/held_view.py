@@ -17,6 +17,7 @@ from torch import Tensor
 
 from handbench.geometry.patch_frame import PatchFrame, frame_cube, points_to_cube, points_to_mm
 from handbench.geometry.spatial_transformer import resample_depth
+from handbench.loop import processes
 from handbench.loop.augmentation import CropBatch
 from handbench.loop.held_data import CORNER_POINTS, HAND_POINTS, MIDDLE_JOINT
 from handbench.loop.held_object import Held, straighten
@@ -84,6 +85,6 @@ def _cut(
     noise_mm: float,
 ) -> Seen:
     if noise_mm:
-        middle_mm = middle_mm + noise_mm * torch.randn_like(middle_mm)
+        middle_mm = middle_mm + noise_mm * processes.randn(*middle_mm.shape, device=middle_mm.device)
     frame = frame_cube(middle_mm, middle_mm.new_full((len(middle_mm),), cube_mm), size_px)
     return Seen(resample_depth(crops.depth, crops.frame, frame), points_to_cube(points_mm, frame), frame, held)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.errors import BadInput
-from handbench.loop.crop_data import Data, divide
+from handbench.loop.crop_data import Data, divide_at, divide_rows, read_own
 
 ROOTS = ("PALM_1", "wrist", "palm")
 """The joint that a pose is told around: the wrist, or where a dataset has none the palm (the authors' program)."""
@@ -28,10 +28,9 @@ class Shared:
 
 def share_labels(crops: CropDataset, share: float, seed: int) -> Shared:
     """What `divide` holds back is held back; of the rest a share is labelled, the same for all that ask with a seed."""
-    data = divide(crops)
-    frames = len(data.seen["depth"])
-    rows = choose_labelled(frames, share, seed)
-    labelled = {name: values[rows] for name, values in data.seen.items()}
+    seen, held_back = divide_rows(crops)
+    data = divide_at(crops, seen, held_back)
+    labelled = read_own(crops, seen[choose_labelled(len(seen), share, seed)])
     return Shared(labelled, data.seen["depth"], data.held_back)
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from handbench.crossing_modules import CrossingFitting
+from handbench.loop import processes
 from handbench.loop.augmentation import CropBatch, Ranges, augment
 from handbench.loop.crop_data import Data, as_batch
 from handbench.loop.descent import Descent
@@ -61,8 +62,8 @@ def fit_labelled(
     measure: Callable[[], float],
     frames: int | None = None,
 ) -> None:
-    """All epochs; each is as long as all frames make it, labelled or not, or as so many do."""
-    each = count_epoch_steps(frames or len(shared.images), settings)
+    """All epochs; each is as long as all frames make it, labelled or not, or as so many of this process do."""
+    each = count_epoch_steps(processes.total(frames or len(shared.images)), settings)
     training = LabelledTraining(network, settings, settings.epochs * each, loss, measure)
     run.fit(
         training,

@@ -6,6 +6,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from handbench.loop import processes
 from handbench.loop.augmentation import CropBatch
 from handbench.loop.crop_data import Division
 from handbench.loop.localization import find_joint_mm, find_offsets, find_points_mm
@@ -29,7 +30,7 @@ class LocalizerTraining(PredictorTraining):
 
     def measure_mm(self, answers: Tensor) -> float:
         crops = CropBatch(**self.held_back)
-        return float((find_points_mm(answers, crops) - find_joint_mm(crops)).norm(dim=1).mean())
+        return processes.mean((find_points_mm(answers, crops) - find_joint_mm(crops)).norm(dim=1))
 
 
 def fit_localizer(network: nn.Module, settings: Fitting, data: Division, fit: Callable[..., Any]) -> None:

@@ -4,9 +4,10 @@ The papers name: the truth; the predictor's output; copies of all poses with sma
 epoch the updater's own outputs, kept for good; the truth with an error drawn from those that are made at present.
 
 What is kept in memory: for every frame the predictor's output and one output of the updater from each of at most
-`rounds` rounds (where there are more rounds the oldest goes), in half precision. Copies with noise and with errors are
-drawn anew for every batch. Errors are drawn from the frames seen and, as often, from the frames held back: on frames
-that a network has learned from its errors are far smaller than those it makes in use.
+`rounds` rounds (where there are more rounds the oldest goes), in half precision. Processes that train together keep all
+of it each: a kilobyte a frame, where a crop has 32. Copies with noise and with errors are drawn anew for every batch.
+Errors are drawn from the frames seen and, as often, from the frames held back: on frames that a network has learned
+from its errors are far smaller than those it makes in use.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
+
+from handbench.loop import processes
 
 Poses = Float[Tensor, "frames joints 3"]
 Errors = Float[Tensor, "others joints 3"]
@@ -55,23 +58,27 @@ class PoseSet:
                 kept.pop(1)
             kept.append(new.to(self.truth.device).half())
 
-    def draw(self, frames: Int64[Tensor, "batch"], shares: Shares) -> Float[Tensor, "batch joints 3"]:
-        """One pose for each frame, from torch's own generator."""
-        truth, device = self.truth[frames], self.truth.device
-        which = torch.rand(len(frames), device=device)[:, None, None]
-        poses = torch.where(which < shares.errors, truth + self._draw_errors(len(frames)), pick(self.outputs, frames))
+    def draw(
+        self, frames: Int64[Tensor, "batch"], shares: Shares, *, whole: bool = False
+    ) -> Float[Tensor, "batch joints 3"]:
+        """One pose for each frame; `whole`: of all that there are, the same in every process."""
+        truth, device, number = self.truth[frames], self.truth.device, len(frames)
+        which = processes.rand(number, device=device, whole=whole)[:, None, None]
+        errors = truth + self._draw_errors(number, whole)
+        poses = torch.where(which < shares.errors, errors, pick(self.outputs, frames, whole=whole))
         poses = torch.where(which >= 1 - shares.truth, truth, poses)
-        noisy = torch.rand(len(frames), device=device)[:, None, None] < shares.noise
-        return poses + noisy * shares.noise_size * torch.randn(truth.shape, device=device)
+        noisy = processes.rand(number, device=device, whole=whole)[:, None, None] < shares.noise
+        noise = processes.randn(number, *truth.shape[1:], device=device, whole=whole)
+        return poses + noisy * shares.noise_size * noise
 
-    def _draw_errors(self, number: int) -> Float[Tensor, "batch joints 3"]:
+    def _draw_errors(self, number: int, whole: bool) -> Float[Tensor, "batch joints 3"]:
         device = self.truth.device
-        seen = torch.randint(len(self.truth), (number,), device=device)
-        made_there = torch.randint(len(self.errors_held_back[0]), (number,), device=device)
+        seen = processes.randint(len(self.truth), number, device=device, whole=whole)
+        made_there = processes.randint(len(self.errors_held_back[0]), number, device=device, whole=whole)
         return torch.where(
-            torch.rand(number, device=device)[:, None, None] < 0.5,
-            pick(self.outputs, seen) - self.truth[seen],
-            pick(self.errors_held_back, made_there),
+            processes.rand(number, device=device, whole=whole)[:, None, None] < 0.5,
+            pick(self.outputs, seen, whole=whole) - self.truth[seen],
+            pick(self.errors_held_back, made_there, whole=whole),
         )
 
     def state(self) -> dict[str, list[Tensor]]:
@@ -83,9 +90,9 @@ class PoseSet:
         self.to(self.truth.device)
 
 
-def pick(rounds: list[Poses], rows: Int64[Tensor, "batch"]) -> Float[Tensor, "batch joints 3"]:
+def pick(rounds: list[Poses], rows: Int64[Tensor, "batch"], *, whole: bool = False) -> Float[Tensor, "batch joints 3"]:
     """Each of the rows from a round of its own."""
-    slots = torch.randint(len(rounds), (len(rows),), device=rows.device)[:, None, None]
+    slots = processes.randint(len(rounds), len(rows), device=rows.device, whole=whole)[:, None, None]
     chosen = rounds[0][rows]
     for slot in range(1, len(rounds)):
         # Without a mask's rows: a GPU would stop to count them.

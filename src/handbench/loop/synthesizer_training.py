@@ -10,6 +10,7 @@ from torch.nn.functional import avg_pool2d
 
 from handbench.conventions import BACKGROUND
 from handbench.errors import BadInput
+from handbench.loop import processes
 from handbench.loop.augmentation import augment
 from handbench.loop.crop_data import AT_ONCE, Data, Division, as_batch, device_of
 from handbench.loop.descent import Descent, count_steps
@@ -73,7 +74,9 @@ def mislabel(data: Data, noise_mm: float, seed: int) -> Data:
     """The same frames with labels that are off, each joint of a frame always by the same (Fig. 7 of 2015)."""
     if noise_mm == 0:
         return data
-    offsets_mm = noise_mm * torch.randn(data["joints"].shape, generator=torch.Generator().manual_seed(seed))
+    frames, *shape = data["joints"].shape
+    noise = torch.randn(processes.total(frames), *shape, generator=torch.Generator().manual_seed(seed))
+    offsets_mm = noise_mm * processes.take_own(noise)
     return {**data, "joints": data["joints"] + offsets_mm / (data["cube_mm"] / 2)[:, None, None]}
 
 
@@ -94,4 +97,4 @@ def measure_hand_mm(network: Synthesizer, data: Data, stage: int) -> float:
         depth = shrink(whole.float(), image.shape[-1])
         error_mm = (image - depth).abs() * (cube_mm / 2)[:, None, None, None]
         errors.append(error_mm[depth < BACKGROUND])
-    return float(torch.cat(errors).median())
+    return float(processes.chain(torch.cat(errors)).median())

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from handbench.loop import processes
 from handbench.loop.augmentation import CropBatch, Ranges, augment
 from handbench.loop.crop_data import Data, Division, apply, as_batch, measure_error_mm
 from handbench.loop.descent import Descent, count_steps
@@ -39,10 +40,11 @@ class UpdaterTraining(Descent):
         self.crops = crops
         self.start = apply(predictor, crops.held_back["depth"])
         predicted = apply(predictor, crops.seen["depth"])
-        self.poses = PoseSet(
-            crops.seen["joints"], predicted, self.start - crops.held_back["joints"], settings.kept_rounds
-        )
-        half_mm = float(crops.seen["cube_mm"].mean()) / 2
+        # Of the frames of all processes: a batch may hold any of them.
+        every = (crops.seen["joints"], predicted, self.start - crops.held_back["joints"])
+        truth, predicted, errors = (processes.join(one) for one in every)
+        self.poses = PoseSet(truth, predicted, errors, settings.kept_rounds)
+        half_mm = processes.mean(crops.seen["cube_mm"]) / 2
         self.shares = Shares(
             settings.truth_share, settings.error_share, settings.noise_share, settings.noise_mm / half_mm
         )
@@ -71,9 +73,10 @@ class UpdaterTraining(Descent):
 
     def _add_round(self, errors_held_back: Tensor) -> None:
         """p2 = p + updater(D, synth(p)) for one pose of every frame's set (Eq. 9 of 2015, Eq. 10 of 2019)."""
-        seen = self.crops.seen
-        drawn = self.poses.draw(torch.arange(len(seen["joints"]), device=self.device), self.shares)
-        self.poses.add(self._run(seen["depth"], drawn, 1)[1], errors_held_back)
+        every = torch.arange(len(self.poses.truth), device=self.device)
+        mine = processes.take_own(self.poses.draw(every, self.shares, whole=True))
+        outputs = self._run(self.crops.seen["depth"], mine, 1)[1]
+        self.poses.add(processes.join(outputs), processes.join(errors_held_back))
 
     def _run(self, depth: Tensor, start: Tensor, iterations: int) -> Tensor:
         """The loop in the precision of the training: all frames pass here, in float32 for as long as in an epoch."""
@@ -105,5 +108,6 @@ def fit_updater(
     """All epochs, with predictor and synthesizer as they are."""
     steps = count_steps(len(crops.seen["depth"]), settings.epochs, settings.batch)
     training = UpdaterTraining(network, synthesizer, predictor, settings, steps, crops)
-    numbered = {**crops.seen, FRAME: torch.arange(len(crops.seen["joints"]))}
+    frames = torch.arange(processes.total(len(crops.seen["joints"])))
+    numbered = {**crops.seen, FRAME: processes.take_own(frames)}
     fit(training, numbered, epochs=settings.epochs, batch=settings.batch, precision=settings.precision)

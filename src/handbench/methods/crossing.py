@@ -46,6 +46,7 @@ from handbench.crossing_modules import (
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.errors import BadInput
 from handbench.fitting.walk_probe import probe_estimator
+from handbench.loop import processes
 from handbench.loop.adversarial_training import AdversarialTraining, Step, run_adversarial, watch
 from handbench.loop.augmentation import CropBatch
 from handbench.loop.crop_data import apply, divide, find_device
@@ -230,10 +231,10 @@ def train_vae(crops: CropDataset, settings: CrossingVae, run: TrainingRun) -> St
     crops = take_all_joints(crops)
     shared = share_labels(crops, settings.labelled_share, run.seed)
     vae = PoseVae(len(crops.joint_names), find_root(crops), seed=run.seed)
-    vae.start_at(shared.labelled["joints"])
+    vae.start_at(processes.join(shared.labelled["joints"]))
 
     def loss(batch: CropBatch) -> Scalar:
-        decoded, encoded = vae(batch.joints, torch.randn(len(batch.joints), vae.dims, device=batch.joints.device))
+        decoded, encoded = vae(batch.joints, processes.randn(len(batch.joints), vae.dims, device=batch.joints.device))
         return vae_loss(decoded, batch.joints, encoded, settings.spread)
 
     measure = partial(measure_decoding_mm, vae, shared.held_back, told=len(crops.store.scored))
@@ -261,10 +262,8 @@ def train_gan(crops: CropDataset, settings: CrossingGan, run: TrainingRun) -> St
 
 def train_alignment(crops: CropDataset, settings: CrossingAlignment, run: TrainingRun) -> State:
     """Eq. 6, with the pre-trained generator as it is."""
-    shared, vae = (
-        share_labels(take_all_joints(crops), settings.labelled_share, run.seed),
-        build_shared_vae(settings, run),
-    )
+    crops = take_all_joints(crops)
+    shared, vae = share_labels(crops, settings.labelled_share, run.seed), build_shared_vae(settings, run)
     gan = build_gan(run.needs[1]).requires_grad_(False)
     route = RenderRoute(Alignment(seed=run.seed), gan.generator)
 
@@ -355,7 +354,7 @@ def take_latents(vae: PoseVae, batch: CropBatch, noise: float) -> Latents:
     """Z_l = Enc(Y_l), with Gaussian noise (Sec. 4.4)."""
     with torch.no_grad(), keep_digits(batch.joints):
         latents = vae.encode(batch.joints).centre()
-        return latents + noise * torch.randn_like(latents)
+        return latents + noise * processes.randn(*latents.shape, device=latents.device)
 
 
 def build_vae(trained: Trained) -> PoseVae:

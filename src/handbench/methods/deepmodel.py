@@ -39,10 +39,10 @@ from handbench.fitting.pose_file import FittedPoses
 from handbench.fitting.pose_fit import bound_angles, descend
 from handbench.hand.keypoints import Hand
 from handbench.hand.kinematics import unify_turn
+from handbench.loop import processes
 from handbench.loop.augmentation import CropBatch, Ranges, augment
 from handbench.loop.crop_data import (
     Data,
-    Division,
     apply,
     as_batch,
     divide,
@@ -178,13 +178,14 @@ def fit(
     assert run.poses is not None, "checked before"
     told, crops = len(crops.joint_names), take_learned(crops)
     data = divide(crops, {"pose_mm": find_poses(crops, run.poses)})
-    axes = turn_axes(data.seen["pose_mm"][:, 3:PALM])
+    every = {name: processes.join(data.seen[name]) for name in ("joints", "pose_mm", "centre_mm", "cube_mm")}
+    axes = turn_axes(every["pose_mm"][:, 3:PALM])
     layer = HandLayer(run.poses.hand.shape, run.poses.hand.keypoints, run.poses.limits_rad, find_edge(crops), axes)
     network = make_network(layer, crops.size_px, settings, told, seed=run.seed)
     if network.direct:
-        network.start_at(data.seen["joints"].mean(0).flatten())
+        network.start_at(every["joints"].mean(0).flatten())
     else:
-        poses = list_poses(data, layer)
+        poses = list_poses(every, layer)
         some = poses[spread_evenly(len(poses), FOR_STEPS)]
         network.start_at(find_mean(poses), find_steps(layer, some) if through_joints else None)
     steps = count_steps(len(data.seen["depth"]), settings.epochs, settings.batch)
@@ -230,9 +231,8 @@ def find_edge(crops: CropDataset) -> float:
     return float(edges_mm[0])
 
 
-def list_poses(data: Division, layer: HandLayer) -> Poses:
+def list_poses(seen: Data, layer: HandLayer) -> Poses:
     """Theta of the frames that are learned from."""
-    seen = data.seen
     return layer.from_wrist(place_in_crop(seen["pose_mm"], seen["centre_mm"], seen["cube_mm"]))
 
 

@@ -23,6 +23,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from handbench.datasets.torch_dataset import CropDataset
+from handbench.loop import processes
 from handbench.loop.crop_data import Division, apply, divide
 from handbench.loop.predictor_training import fit_predictor
 from handbench.loop.synthesizer_probe import probe_synthesizer
@@ -57,7 +58,7 @@ def train_deepprior(crops: CropDataset, settings: Feedback15DeepPrior, run: Trai
     """The same loss on a network that ends in the pose prior, started from the training poses."""
     data, joints = divide(crops), len(crops.joint_names)
     network = DeepPrior(joints, crops.size_px, components=settings.components, seed=run.seed)
-    network.prior.set_prior(fit_prior(data.seen["joints"], settings.components))
+    network.prior.set_prior(fit_prior(processes.join(data.seen["joints"]), settings.components))
     return fit(network, settings, data, run)
 
 

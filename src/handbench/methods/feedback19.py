@@ -27,6 +27,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from handbench.datasets.torch_dataset import CropDataset
+from handbench.loop import processes
 from handbench.loop.crop_data import Division, apply, divide
 from handbench.loop.iteration import FeedbackLoop, run_whole
 from handbench.loop.localization import select_joint
@@ -96,7 +97,7 @@ def begin_predictor(data: Division, settings: Feedback19Predictor, seed: int) ->
     """Random weights, and behind them the prior of the training poses."""
     joints, size_px = data.seen["joints"].shape[1], data.seen["depth"].shape[-1]
     network = make_predictor(joints, size_px, settings, seed)
-    network.prior.set_prior(fit_prior(data.seen["joints"], settings.components))
+    network.prior.set_prior(fit_prior(processes.join(data.seen["joints"]), settings.components))
     return network
 
 

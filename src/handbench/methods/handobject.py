@@ -45,6 +45,7 @@ from handbench.held_modules import (
     HeldSingle,
     HeldUpdater,
 )
+from handbench.loop import processes
 from handbench.loop.crop_data import find_device
 from handbench.loop.drawn_object import DrawnObject
 from handbench.loop.hand_object_iteration import HandObjectLoop, HandSide, ObjectSide, Parts, Recrop, SynthesizedPatch
@@ -139,7 +140,8 @@ def train_hand_predictor(crops: CropDataset, settings: HeldHandPredictor, run: T
     network = DeepPrior(JOINTS, size_px, components=settings.components, seed=run.seed)
     view = make_hand_view(settings.cube_mm, size_px, settings.place_noise_mm)
     # The prior is one of poses as the network meets them: not quite in the middle of their cubes.
-    network.prior.set_prior(fit_prior(collect_points(data.seen, view, run.seed), settings.components))
+    points = processes.join(collect_points(data.seen, view, run.seed))
+    network.prior.set_prior(fit_prior(points, settings.components))
     fit_held(network, settings, data, view, hand_loss, run.fit, kind=find_kind(crops))
     return keep(network)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from handbench.loop import processes
 from handbench.modules import Precision
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Fit:
         self._stopped: list[bool] = []
         self._folder = folder / RESUME
         self._place = self._folder / key
-        for other in self._folder.glob("*"):
+        for other in self._folder.glob("*") if processes.own() == 0 else ():
             if other != self._place:
                 shutil.rmtree(other)
         self._log = log
@@ -64,7 +65,8 @@ class Fit:
 
     def remark(self, text: str) -> None:
         """Say it at once; at the end it stands in the card and in the line that tells what was done."""
-        print(text, file=sys.stderr, flush=True)
+        if processes.own() == 0:
+            print(text, file=sys.stderr, flush=True)
         self.remarks.append(text)
 
     def fit(

@@ -2,10 +2,15 @@
 
 The order of its batches and every random draw in an epoch start anew from both. So a training that was killed and goes
 on from its last whole epoch ends with the very same numbers.
+
+Several processes train together as one would that had all their frames: the same batches in the same order, each
+process with an even part of them, the gradient the mean of all.
 """
 
 import logging
+import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,10 +19,15 @@ import torch
 from jaxtyping import Int64
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
+from pytorch_lightning.plugins.environments import LightningEnvironment
+from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from handbench.errors import BadInput
+from handbench.loop import processes
 from handbench.modules import Precision
+from handbench.training.exchange import exchange
 
 EPOCH_FILE = "epoch.ckpt"
 Tell = Callable[[Mapping[str, float], int], None]
@@ -40,17 +50,27 @@ def run_epochs(
     """Train on batches of `data` (first axis: frames), each an index into what is already in memory, the GPU's if used.
 
     `place` holds the file to go on from after a kill; `tell` takes the numbers of each epoch. Returned are those of all
-    epochs, whoever trained them.
+    epochs, whoever trained them. Of several processes each has its own frames in `data`; a batch is that of all.
     """
-    order = BatchOrder(len(next(iter(data.values()))), batch, seed, epoch_steps)
+    order = BatchOrder(processes.total(len(next(iter(data.values())))), batch, seed, epoch_steps)
+    _check_even(order.batch)
     # A generator of its own: the loader would draw from the one that dropout and augmentation draw from.
     apart = torch.Generator()
     # Its advertisements and its list of devices would be all that a log holds.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     ends = EpochEnd(tell, place)
+    together = processes.count() > 1
+    devices = int(os.environ["LOCAL_WORLD_SIZE"]) if together else 1
     trainer = Trainer(
         accelerator="auto",
-        devices=1,
+        devices=devices,
+        num_nodes=processes.count() // devices,
+        # Not every weight has a part in every training: of a synthesizer's early stages the last layers have none.
+        strategy=DDPStrategy(find_unused_parameters=True) if together else "auto",
+        # Left to itself, Lightning takes a Slurm job's tasks for its processes.
+        plugins=[LightningEnvironment()],
+        # Torch has none for the CPU: there each process normalises its part of a batch by itself.
+        sync_batchnorm=together and torch.cuda.is_available(),
         max_epochs=epochs,
         precision="bf16-mixed" if precision == "bfloat16" else "32-true",
         callbacks=[EpochSeed(seed), ends],
@@ -68,9 +88,25 @@ def run_epochs(
     saved = place / EPOCH_FILE
     # An earlier fit of the same network has left it in eval mode.
     module.train()
-    trainer.fit(module, loader, ckpt_path=saved if _is_whole(saved) else None, weights_only=True)
+    whole = processes.agree(processes.own() == 0 and _is_whole(saved))
+    with warnings.catch_warnings():
+        # Numbers of an epoch are brought together where they are told; how a gradient lies in memory is no news.
+        for said in (".*sync_dist=True", "Grad strides do not match"):
+            warnings.filterwarnings("ignore", message=said)
+        trainer.fit(module, loader, ckpt_path=saved if whole else None, weights_only=True)
     module.eval()
     return ends.history
+
+
+def _check_even(batch: int) -> None:
+    if batch % processes.count():
+        number = processes.count()
+        raise BadInput(
+            "train",
+            expected=f"a batch that {number} processes can share evenly",
+            found=str(batch),
+            fix="choose another batch or number of devices, or train on more frames than a batch has",
+        )
 
 
 def _is_whole(saved: Path) -> bool:
@@ -87,13 +123,15 @@ def _is_whole(saved: Path) -> bool:
 
 
 class Resident(Dataset[dict[str, Tensor]]):
-    """Tensors in a device's memory; a batch is one index operation on each."""
+    """Tensors in a device's memory; a batch is one index operation on each, or this process's part of it."""
 
     def __init__(self, data: Mapping[str, Tensor], device: torch.device) -> None:
         self.data = {name: values.to(device) for name, values in data.items()}
         self.device = device
 
     def __getitem__(self, rows: Int64[Tensor, "batch"]) -> dict[str, Tensor]:
+        if processes.count() > 1:
+            return exchange(self.data, rows)
         there = rows.to(self.device)
         return {name: values.index_select(0, there) for name, values in self.data.items()}
 
@@ -131,7 +169,7 @@ class EpochSeed(Callback):
         self.seed = seed
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        torch.manual_seed(_mix(self.seed, trainer.current_epoch) + 1)
+        processes.seed(_mix(self.seed, trainer.current_epoch) + 1)
 
 
 class EpochEnd(Checkpoint):
@@ -160,15 +198,19 @@ class EpochEnd(Checkpoint):
             raise ValueError(f"{type(pl_module).__name__}: its learning rate must be scheduled by step, not by epoch")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        numbers = processes.average([float(value) for value in trainer.callback_metrics.values()])
+        metrics = dict(zip(trainer.callback_metrics, numbers, strict=True))
         self.tell(metrics, trainer.current_epoch)
         self.history.append(metrics)
-        said = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-        print(f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}: {said}", file=sys.stderr, flush=True)
-        self.place.mkdir(parents=True, exist_ok=True)
-        partial = self.place / f".{EPOCH_FILE}.part"
+        partial, first = self.place / f".{EPOCH_FILE}.part", processes.own() == 0
+        if first:
+            said = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+            print(f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}: {said}", file=sys.stderr, flush=True)
+            self.place.mkdir(parents=True, exist_ok=True)
+        # All take part in it, and the first one writes.
         trainer.save_checkpoint(partial)
-        partial.replace(self.place / EPOCH_FILE)
+        if first:
+            partial.replace(self.place / EPOCH_FILE)
 
 
 def _mix(seed: int, epoch: int) -> int:

@@ -1,7 +1,8 @@
 """One module trained on one split of crops with one seed: what `handbench train` does."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ from handbench.datasets.torch_dataset import CropDataset, open_crops
 from handbench.digest import stage_digest
 from handbench.errors import BadInput
 from handbench.fitting.pose_file import FittedPoses, load_poses
-from handbench.methods import load_method
-from handbench.modules import KINDS, check_settings, explain_needs, method_file
+from handbench.loop import processes
+from handbench.methods import State, load_method
+from handbench.modules import KINDS, Settings, check_settings, explain_needs, explain_spread, method_file
 from handbench.provenance import read_call, read_commit
 from handbench.training.checkpoint import CARD, Checkpoint, load_checkpoint, save_checkpoint
 from handbench.training.fit import Fit
+from handbench.training.launch import Place, find_place, stand_together
 from handbench.training.memory import keep_memory
 from handbench.training.tracking import open_run
 
@@ -36,6 +39,8 @@ class Job:
     seed: int
     fold: str | None
     threads: int = 1
+    devices: int = 1
+    nodes: int = 1
     needs: tuple[Path, ...] = ()
     """Checkpoints that it starts from, in the order of its kind's needs."""
     poses: Path | None = None
@@ -51,37 +56,85 @@ SAME = ("dataset", "fold", "centre", "size_px", "joints")
 def train(job: Job, store: Path, out: Path, *, call: Path | None = None, log_model: bool = False) -> str:
     """Train, save the checkpoint in `out`, track the run; returns one line that says what was done.
 
-    `log_model` tracks the whole model with its signature beside it.
+    With several devices this process starts the others and is the only one that writes. `log_model` tracks the whole
+    model with its signature beside it.
     """
-    settings = check_settings(job.kind, job.settings)
-    crops = open_crops(store=store, split="train" if job.fold else None, fold=job.fold, joints="scored")
-    needs = [load_checkpoint(folder) for folder in job.needs]
-    poses, quaternions = _load_poses(job, crops), _load_quaternions(job, crops)
-    card = _describe(job, settings.model_dump(), crops, needs) | {"poses": _describe_poses(job, poses, crops)}
-    _check_needs(job, card, needs)
-    with hold_alone(out), _track(job, card, out, call) as tracked:
-        torch.set_num_threads(job.threads)
-        keep_memory()
-        torch.manual_seed(job.seed)
-        parts = tuple(one.trained for one in needs)
-        method = load_method(job.kind)
-        fit = Fit(job.seed, out, tracked.log, needs=parts, poses=poses, quaternions=quaternions, key=_digest(card))
-        state = method.train(crops, settings, fit)
+    task, place = prepare(job, store), find_place(job.devices, job.nodes)
+    beside = partial(train_beside, job, store, out)
+    if place.rank:
+        with stand_together(place, beside):
+            task.learn(out)
+        return f"{job.module}: node {place.node} has trained it with the others; the first one writes"
+    with hold_alone(out), _track(job, task.card, out, call) as tracked:
+        with stand_together(place, beside):
+            state, fit = task.learn(out, tracked.log)
         _check_finite(state, job)
-        held = needs if KINDS[job.kind].whole else []
+        held = task.needs if KINDS[job.kind].whole else []
         # Of what is only put together, every part must have come to its end.
         converged = fit.converged if fit.shown else all(one.card["converged"] is True for one in held)
-        save_checkpoint(out, state, card | {"converged": converged, "remarks": fit.remarks}, parts=held)
+        save_checkpoint(out, state, task.card | {"converged": converged, "remarks": fit.remarks}, parts=held)
         tracked.log_file(out / CARD)
         fit.forget()
         if log_model:
             # Two frames: of one alone the number would be taken for fixed.
-            example = torch.stack([crops[min(place, len(crops) - 1)]["depth"] for place in (0, 1)])
+            example = torch.stack([task.crops[min(row, len(task.crops) - 1)]["depth"] for row in (0, 1)])
             tracked.log_model(load_checkpoint(out).trained.build().cpu(), example.numpy())
     if not fit.shown:
-        return f"{job.module} put together from {', '.join(one.card['module'] for one in needs)}"
+        return f"{job.module} put together from {', '.join(one.card['module'] for one in task.needs)}"
     shown = ", ".join(f"{name} {value:.4g}" for name, value in fit.shown.items())
-    return "; ".join([f"{job.module} trained on {len(crops):,} frames: {shown}", *fit.remarks])
+    return "; ".join([f"{job.module} trained on {len(task.crops):,} frames: {shown}", *fit.remarks])
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that a training starts from, checked."""
+
+    job: Job
+    settings: Settings
+    crops: CropDataset
+    needs: list[Checkpoint]
+    poses: FittedPoses | None
+    quaternions: torch.Tensor | None
+    card: dict[str, Any]
+
+    def learn(self, out: Path, log: Callable[[Mapping[str, float], int], None] | None = None) -> tuple[State, Fit]:
+        """What is learned and how it went; a process that `log` nothing trains with others."""
+        torch.set_num_threads(self.job.threads)
+        keep_memory()
+        processes.seed(self.job.seed)
+        fit = Fit(
+            self.job.seed,
+            out,
+            log or _keep_quiet,
+            needs=tuple(one.trained for one in self.needs),
+            poses=self.poses,
+            quaternions=self.quaternions,
+            key=_digest(self.card),
+        )
+        return load_method(self.job.kind).train(self.crops, self.settings, fit), fit
+
+
+def prepare(job: Job, store: Path, *, verify: bool = True) -> Task:
+    """Read what is needed, or say what is wrong with it; `verify` reads all crops to see that they are whole."""
+    settings = check_settings(job.kind, job.settings)
+    if told := explain_spread(job.kind, settings, job.devices * job.nodes):
+        fix = "leave --devices and --nodes out, or change them or the batch"
+        raise BadInput(job.module, expected="processes that can train it together", found=told, fix=fix)
+    crops = open_crops(store=store, split="train" if job.fold else None, fold=job.fold, joints="scored", verify=verify)
+    needs = [load_checkpoint(folder) for folder in job.needs]
+    poses, quaternions = _load_poses(job, crops), _load_quaternions(job, crops)
+    card = _describe(job, settings.model_dump(), crops, needs) | {"poses": _describe_poses(job, poses, crops)}
+    _check_needs(job, card, needs)
+    return Task(job, settings, crops, needs, poses, quaternions, card)
+
+
+def train_beside(job: Job, store: Path, out: Path, place: Place) -> None:
+    """What a process for a further device does: the first one has looked whether the crops are whole."""
+    prepare(job, store, verify=False).learn(out)
+
+
+def _keep_quiet(metrics: Mapping[str, float], step: int) -> None:
+    """The first process tells the numbers of all."""
 
 
 def _describe(job: Job, settings: dict[str, Any], crops: CropDataset, needs: Sequence[Checkpoint]) -> dict[str, Any]:
@@ -94,6 +147,8 @@ def _describe(job: Job, settings: dict[str, Any], crops: CropDataset, needs: Seq
         "seed": job.seed,
         "fold": job.fold,
         "threads": job.threads,
+        "devices": job.devices,
+        "nodes": job.nodes,
         "dataset": protocol["dataset"],
         "centre": protocol["centre"],
         "size_px": protocol["size_px"],

@@ -1,0 +1,140 @@
+"""What a run costs: the arithmetic of schedules on graphs small enough to do by hand, and the page that tells it."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks import cost, growth
+from benchmarks.dag import DryJob, parse_dry_run
+from benchmarks.schedule import Job, count_use, find_critical_path, measure_makespan, schedule
+from handbench.config import load_config
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = (ROOT / "docs/scaling.md").read_text(encoding="utf-8")
+MEASURED = json.loads(cost.MEASURED.read_text())
+GIGAFLOPS = json.loads(cost.COUNTED.read_text())
+
+CORE = {"cores": 1.0}
+DIAMOND = [
+    Job("a", 2, (), CORE),
+    Job("b", 3, ("a",), CORE),
+    Job("c", 5, ("a",), CORE),
+    Job("d", 1, ("b", "c"), CORE),
+]
+DRY_RUN = """
+[Fri Jan  1 00:00:00 2027]
+rule crop:
+    input: /r/paper/synthesize/nyu/manifest.json
+    output: /r/paper/crop/nyu/com/train/store.json
+    jobid: 2
+    wildcards: dataset=nyu, centre=com, larger=, split=train
+    threads: 2
+Shell command: python -m handbench crop nyu
+
+[Fri Jan  1 00:00:00 2027]
+rule synthesize:
+    output: /r/paper/synthesize/nyu/manifest.json, /r/paper/synthesize/nyu/truth.npz
+    jobid: 1
+    wildcards: dataset=nyu
+Shell command: python -m handbench synthesize nyu
+
+[Fri Jan  1 00:00:00 2027]
+rule all:
+    input: /r/paper/crop/nyu/com/train/store.json
+    jobid: 0
+
+Job stats:
+"""
+
+
+def test_the_longest_path_and_the_sum() -> None:
+    assert find_critical_path(DIAMOND) == (8, ["a", "c", "d"])
+    assert count_use(DIAMOND, "cores") == 11
+
+
+@pytest.mark.parametrize(("cores", "makespan"), [(1, 11), (2, 8), (64, 8)])
+def test_a_diamond_on_few_and_many_cores(cores: int, makespan: float) -> None:
+    assert measure_makespan(DIAMOND, {"cores": cores}) == makespan
+
+
+def test_what_has_the_longest_way_ahead_goes_first() -> None:
+    """Four alone of 3 s, and a chain of 4 and 5: begun first, the chain fills one of two cores and a half."""
+    jobs = [Job(name, 3, (), CORE) for name in "pqrs"] + [Job("x", 4, (), CORE), Job("y", 5, ("x",), CORE)]
+    assert schedule(jobs, {"cores": 2}) == {"x": 0, "p": 0, "q": 3, "y": 4, "r": 6, "s": 9}
+    assert measure_makespan(jobs, {"cores": 2}) == 12
+
+
+def test_several_resources_hold_a_job_back() -> None:
+    """Three trainings of 40 GB have slots, but two do not fit in 78 GB together."""
+    jobs = [Job(name, 10, (), {"slots": 1, "gigabytes": 40}) for name in "abc"]
+    capacity = {"slots": 7, "gigabytes": 78}
+    assert measure_makespan(jobs, capacity) == 30
+    assert measure_makespan(jobs, {name: 2 * amount for name, amount in capacity.items()}) == 10
+
+
+def test_what_never_fits_and_what_waits_for_itself_are_told() -> None:
+    with pytest.raises(ValueError, match="a asks for 1 cores, of which there are fewer"):
+        schedule(DIAMOND, {"cores": 0.5})
+    with pytest.raises(ValueError, match="in a circle"):
+        find_critical_path([Job("s", 1), Job("a", 1, ("b",)), Job("b", 1, ("a",))])
+
+
+def test_a_dry_run_is_read() -> None:
+    crop, synthesize = parse_dry_run(DRY_RUN, "/r/paper/")
+    assert synthesize == DryJob("synthesize/nyu/manifest.json", "synthesize", {"dataset": "nyu"}, ())
+    assert (crop.name, crop.after) == ("crop/nyu/com/train/store.json", ("synthesize/nyu/manifest.json",))
+    assert crop.wildcards == {"dataset": "nyu", "centre": "com", "larger": "", "split": "train"}
+
+
+def train_job(module: str, dataset: str) -> DryJob:
+    return DryJob("t", "train", {"module": module, "dataset": dataset, "seed": "0"}, ())
+
+
+def test_a_training_by_hand() -> None:
+    """100 epochs of 65,481 frames in batches of 64 at the mean step of seven side by side, 180 s / 115,000 x 7."""
+    config = load_config([ROOT / "config.yaml", ROOT / "config/paper.yaml"])
+    prices = cost.Prices(config, MEASURED, GIGAFLOPS)
+    job = train_job("feedback15_predictor", "nyu")
+    assert prices.count_steps(job) == 100 * (65481 // 64)
+    priced = prices.price(job)
+    assert priced.seconds == pytest.approx(10 + 102300 * 7 * 180 / 115000)
+    assert priced.uses["gigabytes"] == pytest.approx(72757 * (2 * 128 * 128 + 512) / 1e9 + 1)
+    assert prices.count_steps(train_job("refine_base", "nyu")) == 30 * 900
+    factor = 200 * GIGAFLOPS["refine.base"] / (64 * sum(GIGAFLOPS[kind] for kind in MEASURED["gpu"]["kinds"]) / 7)
+    assert prices.price(train_job("refine_base", "nyu")).seconds == pytest.approx(
+        10 + 27000 * factor * 7 * 180 / 115000
+    )
+    assert prices.price(train_job("feedback15", "nyu")).uses == {"cores": 1}, "put together, not trained"
+
+
+def test_operations_are_those_that_torch_counts() -> None:
+    from benchmarks.flops import count_kinds
+
+    assert count_kinds() == pytest.approx(GIGAFLOPS, rel=1e-3)
+
+
+def test_extrapolation_is_a_straight_line() -> None:
+    def row(frames: int, value: float) -> dict:
+        one = {"cpu_s": value, "wall_s": value, "peak_mb": value, "disk_mb": value}
+        return {"frames": frames, **dict.fromkeys(growth.STAGES, one)}
+
+    made = growth.extrapolate([row(10, 99.0), row(1000, 11.0), row(4000, 41.0)], 10000)
+    assert made["train"]["cpu_s"] == pytest.approx(101.0)
+    assert growth.describe([row(1000, 11.0), row(4000, 41.0)]).splitlines()[-1].startswith("| *1,000,000* | *10,001* |")
+
+
+def read_block(name: str) -> str:
+    found = re.search(rf"<!-- {name} -->\n(.*?)\n<!-- end -->", PAGE, re.DOTALL)
+    assert found, name
+    return found.group(1).strip()
+
+
+def test_the_page_has_what_growth_was_measured() -> None:
+    assert read_block("python -m benchmarks.growth") == growth.describe(json.loads(growth.MEASURED.read_text())["rows"])
+
+
+def test_the_page_has_what_the_program_prints_of_the_graph_as_it_is() -> None:
+    jobs = cost.price_all(cost.CONFIGS, MEASURED, GIGAFLOPS)
+    assert read_block("python -m benchmarks.cost") == cost.describe(jobs, MEASURED, MEASURED["gpu"]["price"])
