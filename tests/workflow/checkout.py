@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -199,6 +200,17 @@ def copy_checkout(to: Path, root: Path = ROOT) -> Checkout:
         shutil.copytree(root / name, to / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     (to / "profiles").symlink_to("workflow/profiles")
     return Checkout(to)
+
+
+def double_stages(checkout: Checkout) -> Checkout:
+    """Put doubles in the place of its stages, and a config of two datasets with a few frames beside it."""
+    for name, text in DOUBLES.items():
+        (checkout.root / "src" / "handbench" / name).write_text(textwrap.dedent(text).lstrip())
+    (checkout.root / "tiny.yaml").write_text(
+        "scale: smoke\nuse: [msra, icvl]\n"
+        "datasets:\n  msra: {frames: {all: 3}}\n  icvl: {frames: {train: 2, test: 1}}\n"
+    )
+    return checkout
 
 
 SMOKE_RUN = Path("results/smoke-embedded")
