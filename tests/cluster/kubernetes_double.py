@@ -1,7 +1,7 @@
 """A double of Kubernetes' interface: jobs that are handed in run on this machine at once, and are remembered.
 
-It proves that the profile's words arrive in what a job asks for and that jobs find their files; that a cluster would take
-them it does not prove.
+It proves that the profile's words arrive in what a job asks for and that jobs find their files; that a cluster would
+take them it does not prove.
 """
 
 import json

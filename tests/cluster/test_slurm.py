@@ -5,6 +5,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -131,7 +132,9 @@ def test_the_whole_pipeline_ends_in_the_bytes_of_a_local_run(
 
 def test_what_a_failed_job_said_is_shown(slurm: OwnSlurm, tmp_path: Path) -> None:
     checkout = copy_checkout(tmp_path)
-    checkout.replace("datasets/synthesize.py", "def synthesize(", "raise SystemExit('the light went out')\ndef synthesize(")
+    checkout.replace(
+        "datasets/synthesize.py", "def synthesize(", "raise SystemExit('the light went out')\ndef synthesize("
+    )
     made = f"{SMOKE_RUN}/synthesize/msra14/manifest.json"
     done = subprocess.run(
         on_cluster(checkout, made, *SMOKE, "--retries", "1"),
@@ -156,17 +159,19 @@ use: [nyu]
 seeds: [0, 1]
 modules: {{feedback15_predictor: {{settings: {{epochs: {EPOCHS}}}}}}}
 """
-CARDS_TO_BE = [Path(f"{SMOKE_RUN}/train/nyu/feedback15_predictor/seed{seed}/checkpoint.json") for seed in (0, 1)]
+TO_BE_TRAINED = [Path(f"{SMOKE_RUN}/train/nyu/feedback15_predictor/seed{seed}/checkpoint.json") for seed in (0, 1)]
 TOLD = re.compile(rf"^epoch (\d+) of {EPOCHS}:", re.MULTILINE)
 
 
 @pytest.mark.slow
 def test_a_stopped_training_goes_on_where_it_was(slurm: OwnSlurm, tmp_path: Path) -> None:
     """One is put back into the queue, as after a failed node; the other reaches its time limit and is sent again."""
-    local, checkout = (copy_checkout(make_folder(tmp_path / name)) for name in ("local", "slurm"))
-    for one in (local, checkout):
-        (one.root / "long.yaml").write_text(LONG)
-    words = (*map(str, CARDS_TO_BE), *SMOKE, "long.yaml")
+    local = copy_checkout(make_folder(tmp_path / "local"))
+    (local.root / "long.yaml").write_text(LONG)
+    words = (*SMOKE, "long.yaml")
+    assert local.snakemake(f"{SMOKE_RUN}/crop/nyu/com/train/store.json", *words).returncode == 0
+    checkout = Checkout(shutil.copytree(local.root, tmp_path / "slurm", symlinks=True))
+    words = (*map(str, TO_BE_TRAINED), *words)
     assert local.snakemake(*words).returncode == 0
     said = tmp_path / "said"
     with said.open("w") as file:
@@ -174,7 +179,7 @@ def test_a_stopped_training_goes_on_where_it_was(slurm: OwnSlurm, tmp_path: Path
             on_cluster(checkout, *words), cwd=checkout.root, env=checkout.environment(), stdout=file, stderr=file
         )
     try:
-        for card in CARDS_TO_BE:
+        for card in TO_BE_TRAINED:
             stand_still_after_an_epoch(checkout.root, card.parent)
         requeued, limited = (
             re.findall(rf"jobid (\d+) \(log: .*/rule_train/nyu_feedback15_predictor_{seed}_/", said.read_text())[0]
@@ -190,9 +195,9 @@ def test_a_stopped_training_goes_on_where_it_was(slurm: OwnSlurm, tmp_path: Path
     assert (jobs[requeued]["JobState"], jobs[limited]["JobState"]) == ("COMPLETED", "TIMEOUT")
     trainings = [job for job, rule in list_submitted(said.read_text()).items() if rule == "train"]
     assert sorted(jobs[job]["JobState"] for job in trainings) == ["COMPLETED", "COMPLETED", "TIMEOUT"]
-    for seed, card in enumerate(CARDS_TO_BE):
-        log = (checkout.root / SMOKE_RUN / "logs" / "train" / "nyu" / "feedback15_predictor" / f"seed{seed}.log").read_text()
-        told = [int(epoch) for epoch in TOLD.findall(log)]
+    for seed, card in enumerate(TO_BE_TRAINED):
+        log = checkout.root / SMOKE_RUN / f"logs/train/nyu/feedback15_predictor/seed{seed}.log"
+        told = [int(epoch) for epoch in TOLD.findall(log.read_text())]
         assert told == list(range(told[0], EPOCHS + 1))
         assert told[0] > 1, "what was trained before the stop was not trained again"
         for name in ("checkpoint.json", "checkpoint.safetensors"):

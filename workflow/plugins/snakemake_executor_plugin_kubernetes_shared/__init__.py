@@ -1,7 +1,8 @@
 """The Kubernetes plugin for pods that mount one volume: jobs read and write where the workflow itself does.
 
-The plugin as it comes takes it that pods share nothing, and moves the files that rules name. A job of this workflow writes
-a folder and names one file of it, so that the rest would stay in a pod that is gone. Everything else is the plugin's own.
+The plugin as it comes takes it that pods share nothing, and moves the files that rules name. A job of this workflow
+writes a folder and names one file of it, so that the rest would stay in a pod that is gone. Everything else is the
+plugin's own.
 """
 
 import shlex
