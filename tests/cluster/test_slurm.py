@@ -80,15 +80,13 @@ def count_at_once(jobs: list[dict[str, str]]) -> int:
 
 
 def check_cards(slurm: OwnSlurm, submitted: dict[str, str]) -> None:
-    """Trainings had one card each, of those that are there; what needs none saw none."""
-    granted = dict(slurm.read_granted())
-    asking = {"train", "network_predict_evaluate", "network_evaluate_predict"}
-    for job, rule in submitted.items():
-        card = granted[job]
-        if rule in asking:
-            assert card in {str(number) for number in range(CARDS)}, f"{rule} saw the cards {card!r}"
-        elif not rule.startswith("network"):
-            assert card == "", f"{rule} saw the cards {card!r}"
+    """What runs networks had one card each, never the one of another at the same time; what needs none saw none."""
+    seen, jobs = dict(slurm.read_granted()), slurm.read_jobs()
+    asking = [job for job, rule in submitted.items() if rule.startswith(("train", "network", "crop_localized"))]
+    assert {seen[job] for job in asking} <= {str(number) for number in range(CARDS)}
+    assert {seen[job] for job in submitted if job not in asking} == {""}
+    for card in {seen[job] for job in asking}:
+        assert count_at_once([jobs[job] for job in asking if seen[job] == card]) == 1, f"card {card} was given twice"
 
 
 def test_a_part_of_the_pipeline_ends_in_the_bytes_of_a_local_run(
