@@ -10,17 +10,22 @@ CONFIG ?=
 
 # Whose claims `make reference` runs: feedback15, feedback19, crossing
 PAPER ?= feedback15
+# A results folder with a local run of config/smoke.yaml that `make cluster` is held against; without one it makes its own
+AGAINST ?=
+# Which tests of tests/cluster it runs; "not slow" leaves out the whole pipeline and trainings that are stopped
+CLUSTER ?= cluster
 
 BIN := .venv/bin
 STAMP := .venv/.installed
 BENCH_STAMP := .venv/.installed-bench
+CLUSTER_STAMP := .venv/.installed-cluster
 # Targets stand before --configfile, which takes every word behind it for a file.
 SNAKEMAKE := $(BIN)/snakemake
 SETTINGS := --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 RECORD := $(if $(wildcard results/download/published/raw),--record results/download/published/raw)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help setup demo test check schema trust report reference dashboard bench clean
+.PHONY: help setup demo test check schema trust report reference dashboard bench cluster clean
 
 help:  ## list these verbs
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  \1\t\2/' | expand -t 14
@@ -31,7 +36,7 @@ demo: $(STAMP)  ## set up, then run the pipeline on the embedded default
 	$(SNAKEMAKE) $(SETTINGS)
 
 test: $(STAMP)  ## set up, then run the tests (minutes)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not cluster"
 
 check: $(STAMP)  ## formatting, lint, types, the workflow's lint, the schema
 	$(BIN)/ruff format --check .
@@ -45,7 +50,7 @@ schema: $(STAMP)
 	$(BIN)/python -c 'from pathlib import Path; from handbench.config import write_schema; write_schema(Path("workflow/schemas/config.schema.yaml"))'
 
 trust: $(STAMP)  ## the slow proofs: kills, whole pipelines, conda's wiring
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "slow and not cluster"
 
 report: $(STAMP)  ## tables, figures and claims of a run: results/report/index.html opens offline
 	$(SNAKEMAKE) report $(SETTINGS)
@@ -68,6 +73,9 @@ dashboard: $(STAMP)  ## serve what training has tracked, on this machine only
 bench: $(BENCH_STAMP)  ## time the fast paths against their peers
 	$(BIN)/python -m benchmarks
 
+cluster: $(CLUSTER_STAMP)  ## the workflow on a Slurm of its own, which it starts and ends (root, slurm-wlm, munge)
+	AGAINST="$(AGAINST)" $(BIN)/python -m pytest tests/cluster -m "$(CLUSTER)"
+
 clean:  ## remove the virtual environment and caches; results/ stays, it may hold days of work
 	rm -rf .venv .snakemake/conda .pytest_cache .mypy_cache .ruff_cache .hypothesis build src/*.egg-info
 	find src tests benchmarks -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
@@ -78,4 +86,8 @@ $(STAMP): pyproject.toml $(wildcard $(CONSTRAINTS)) envs/setup.sh
 
 $(BENCH_STAMP): $(STAMP)
 	PYTHON=$(PYTHON) CONSTRAINTS=$(CONSTRAINTS) bash envs/setup.sh dev,bench
+	@touch $@
+
+$(CLUSTER_STAMP): $(STAMP)
+	PYTHON=$(PYTHON) CONSTRAINTS=$(CONSTRAINTS) bash envs/setup.sh dev,slurm,kubernetes
 	@touch $@

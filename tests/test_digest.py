@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from handbench.digest import stage_digest, stage_files
+from handbench import digest
+from handbench.digest import TOLD, stage_digest, stage_files, told_digest
 
 STAGES = ("synthesize", "download", "crop", "show", "train", "predict", "evaluate", "report")
 
@@ -165,3 +166,15 @@ def test_the_digests_of_all_stages_take_under_a_second() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert float(done.stdout) < 1.0
+
+
+def test_a_job_is_told_what_the_planning_process_has_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(TOLD, "{}")
+    found = told_digest("show", planning=True)
+    other = told_digest("train", "methods/deepmodel.py", planning=True)
+    assert (found, other) == (stage_digest("show"), stage_digest("train", "methods/deepmodel.py"))
+    monkeypatch.setattr(digest, "stage_digest", lambda *words, **options: "found again")
+    assert told_digest("show", planning=False) == found
+    assert told_digest("train", "methods/deepmodel.py", planning=False) == other
+    assert told_digest("fit", planning=False) == "found again", "nobody told it"
+    assert told_digest("show", planning=True) == "found again", "who plans looks at the sources, whatever it was told"

@@ -1,6 +1,5 @@
 """The smoke pipeline with the real stages: whole, and killed on the way."""
 
-import hashlib
 import os
 import shutil
 import signal
@@ -10,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from checkout import ROOT, Checkout, copy_checkout
+from checkout import ROOT, SMOKE_RUN, Checkout, copy_checkout, digest_results
 
 from handbench.config import load_config
 from handbench.conventions import DATASETS
@@ -20,7 +19,6 @@ from handbench.evaluation.tracked import read_tracked_results
 from handbench.modules import KINDS
 
 SMOKE = ("--configfile", "config/smoke.yaml")
-RUN = Path("results/smoke-embedded")
 
 
 @pytest.fixture(scope="module")
@@ -32,37 +30,20 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     return checkout
 
 
-ONLOOKERS = ("call.json", "calls.jsonl", "tracking.jsonl", "tracking.sent.json", "probe.json", "fit.json")
-"""What tells when, how often and how long something ran; the poses of a fit and the pictures of a probe are no such."""
-
-
-def digest_results(checkout: Checkout) -> dict[str, str]:
-    """Every file of a run but its logs, timings and what tracks it; and every file of the report but its pages."""
-    run, report = checkout.root / RUN, checkout.root / "results" / "report"
-    found = [path for path in run.rglob("*") if path.relative_to(run).parts[0] not in ("logs", "benchmarks")]
-    # The pages and the stamps of tables name the time of the call.
-    found += [path for path in report.rglob("*") if path.suffix == ".png"]
-    return {
-        path.relative_to(checkout.root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(found)
-        if path.is_file() and path.name not in ONLOOKERS
-    }
-
-
 @pytest.mark.slow
 def test_every_store_opens_and_holds_the_frames_that_were_asked_for(whole: Checkout) -> None:
     config = load_config([ROOT / "config.yaml", ROOT / "config" / "smoke.yaml"])
     for dataset in config.use:
         for centre in config.datasets[dataset].centres:
             for split in DATASETS[dataset].splits:
-                store = open_store(whole.root / RUN / "crop" / dataset / centre / split)
+                store = open_store(whole.root / SMOKE_RUN / "crop" / dataset / centre / split)
                 assert len(store) == config.datasets[dataset].frames[split]
                 assert store.depth.shape[1:] == (config.crop.size_px, config.crop.size_px)
 
 
 @pytest.mark.slow
 def test_every_split_has_its_picture_log_and_timing(whole: Checkout) -> None:
-    run = whole.root / RUN
+    run = whole.root / SMOKE_RUN
     for sheet in run.glob("show/*/*.png"):
         assert sheet.read_bytes().startswith(b"\x89PNG")
     assert len(list(run.glob("show/*/*.png"))) == 7
@@ -76,7 +57,7 @@ def test_every_split_has_its_picture_log_and_timing(whole: Checkout) -> None:
 
 @pytest.mark.slow
 def test_every_module_is_evaluated_and_reported(whole: Checkout) -> None:
-    results = read_results(whole.root / RUN)
+    results = read_results(whole.root / SMOKE_RUN)
     config = load_config([ROOT / "config.yaml", ROOT / "config" / "smoke.yaml"])
     asked = {
         (dataset, name)
@@ -90,7 +71,7 @@ def test_every_module_is_evaluated_and_reported(whole: Checkout) -> None:
     page = (whole.root / "results" / "report" / "index.html").read_text()
     assert "NN search (PCA 512)" in page
     # What the tracking store holds is what the files hold.
-    tracked = read_tracked_results(whole.root / RUN)
+    tracked = read_tracked_results(whole.root / SMOKE_RUN)
     for ours, theirs in zip(results, tracked, strict=True):
         assert ours.mean_error_mm == theirs.mean_error_mm
         assert ours.block_sums_mm.tolist() == theirs.block_sums_mm.tolist()
@@ -108,7 +89,7 @@ def test_a_download_takes_the_same_road_to_the_same_crops(whole: Checkout, tmp_p
     mirror.mkdir()
     for folder in ("Training", "Testing"):
         with tarfile.open(mirror / f"{folder}.tar.gz", "w:gz") as archive:
-            archive.add(whole.root / RUN / "synthesize" / "icvl" / "raw" / folder, arcname=folder)
+            archive.add(whole.root / SMOKE_RUN / "synthesize" / "icvl" / "raw" / folder, arcname=folder)
     mine = f"source: real\nuse: [icvl]\ndatasets: {{icvl: {{mirrors: ['{mirror.as_uri()}']}}}}\n"
     (tmp_path / "mine.yaml").write_text(mine)
     words = (*SMOKE, "mine.yaml")
@@ -118,7 +99,7 @@ def test_a_download_takes_the_same_road_to_the_same_crops(whole: Checkout, tmp_p
         for split in DATASETS["icvl"].splits:
             place = Path("crop", "icvl", "joint", split, name)
             downloaded = (tmp_path / "results" / "smoke-real" / place).read_bytes()
-            assert downloaded == (whole.root / RUN / place).read_bytes()
+            assert downloaded == (whole.root / SMOKE_RUN / place).read_bytes()
     # A forced download finds that all is there: the archives are not fetched again.
     shutil.rmtree(mirror)
     assert checkout.snakemake(*words, "--forcerun", "download").returncode == 0
@@ -144,4 +125,4 @@ def test_a_killed_run_ends_in_the_same_files(whole: Checkout, tmp_path: Path) ->
     done = checkout.snakemake(*SMOKE)
     assert done.returncode == 0, done.stdout + done.stderr
     # No file names the folder it lies in, so two checkouts hold the same bytes.
-    assert digest_results(checkout) == digest_results(whole)
+    assert digest_results(checkout.root) == digest_results(whole.root)

@@ -4,6 +4,7 @@ import os
 import shlex
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 from snakemake.settings.types import DeploymentMethod
@@ -22,7 +23,7 @@ from handbench.conventions import (
     SYNTHESIZED,
     WRISTBAND,
 )
-from handbench.digest import stage_digest
+from handbench.digest import told_digest
 from handbench.errors import BadInput
 from handbench.modules import KINDS, method_file
 from handbench.provenance import CALL, digest_settings, write_call
@@ -41,6 +42,8 @@ except BadInput as error:
     # Snakemake prints an exception with the lines that led to it; this is one line.
     sys.exit(str(error))
 
+# What a cluster's job reads of the workflow it is told of the process that submits it.
+stage_digest = partial(told_digest, planning=workflow.is_main_process)
 PAPERS = tuple(settings.papers)
 RESULTS = settings.results
 RUN = str(settings.run_folder)

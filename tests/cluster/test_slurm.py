@@ -1,0 +1,229 @@
+"""The workflow on a Slurm of its own: the results of a local run, one card a training, and trainings that are stopped.
+
+`make cluster` runs them all as root; AGAINST=results takes a local run of config/smoke.yaml that is there already.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.own_slurm import CARDS, OwnSlurm, find_obstacle, start_slurm
+from tests.workflow.checkout import SMOKE_RUN, SNAKEMAKE, Checkout, copy_checkout, digest_results
+
+pytestmark = pytest.mark.cluster
+
+PROFILE = "workflow/profiles/slurm"
+SMOKE = ("--configfile", "config/smoke.yaml")
+# This Slurm keeps no accounts, and its one node shows every file at once.
+HERE = ("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10")
+PART = [
+    # Nine folds side by side; a chain of trainings that wait for one another; a group of three rules and one of sheets.
+    f"{SMOKE_RUN}/evaluate/msra/nn_search/seed0/evaluation.json",
+    f"{SMOKE_RUN}/evaluate/nyu/feedback15/seed0/evaluation.json",
+    f"{SMOKE_RUN}/show/msra/all.png",
+    f"{SMOKE_RUN}/show/nyu/test.png",
+]
+SUBMITTED = re.compile(r"has been submitted with SLURM jobid (\d+) \(log: .*/slurm/(?:rule|group)_([a-z_]+)/")
+LONG_SECONDS = 900
+
+
+@pytest.fixture(scope="module")
+def slurm() -> Iterator[OwnSlurm]:
+    obstacle = find_obstacle()
+    if obstacle:
+        pytest.skip(f"no Slurm of its own: {obstacle}")
+    with start_slurm() as started:
+        yield started
+
+
+def on_cluster(checkout: Checkout, *words: str) -> list[str]:
+    return [str(SNAKEMAKE), *words, "--profile", PROFILE, *HERE]
+
+
+def run_on_cluster(checkout: Checkout, *words: str) -> str:
+    """What the workflow has said on Slurm."""
+    done = subprocess.run(
+        on_cluster(checkout, *words), cwd=checkout.root, env=checkout.environment(), text=True, capture_output=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def find_local_run(folder: Path, *words: str) -> Path:
+    """A checkout whose results were made without a cluster: the one that AGAINST names, or one that is made here."""
+    against = os.environ.get("AGAINST")
+    if against:
+        return Path(against).resolve().parent
+    checkout = copy_checkout(folder)
+    done = checkout.snakemake(*words, *SMOKE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return checkout.root
+
+
+def list_submitted(said: str) -> dict[str, str]:
+    """The rule, or the group, of every Slurm job of a call."""
+    return dict(SUBMITTED.findall(said))
+
+
+def count_at_once(jobs: list[dict[str, str]]) -> int:
+    """How many of the jobs have run side by side, at most."""
+    times = [[datetime.fromisoformat(job[word]) for word in ("StartTime", "EndTime")] for job in jobs]
+    return max(sum(start <= moment < end for start, end in times) for moment, _ in times)
+
+
+def check_cards(slurm: OwnSlurm, submitted: dict[str, str]) -> None:
+    """What runs networks had one card each, never the one of another at the same time; what needs none saw none."""
+    seen, jobs = dict(slurm.read_granted()), slurm.read_jobs()
+    asking = [job for job, rule in submitted.items() if rule.startswith(("train", "network", "crop_localized"))]
+    assert {seen[job] for job in asking} <= {str(number) for number in range(CARDS)}
+    assert {seen[job] for job in submitted if job not in asking} == {""}
+    for card in {seen[job] for job in asking}:
+        assert count_at_once([jobs[job] for job in asking if seen[job] == card]) == 1, f"card {card} was given twice"
+
+
+def test_a_part_of_the_pipeline_ends_in_the_bytes_of_a_local_run(
+    slurm: OwnSlurm, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    checkout = copy_checkout(tmp_path_factory.mktemp("slurm"))
+    said = run_on_cluster(checkout, *PART, *SMOKE)
+    submitted = list_submitted(said)
+    assert sorted(submitted.values()).count("train") == 13
+    local = digest_results(find_local_run(tmp_path_factory.mktemp("local"), *PART))
+    ours = digest_results(checkout.root)
+    assert len(ours) > 50
+    assert ours == {name: local.get(name) for name in ours}
+
+    jobs = slurm.read_jobs()
+    assert {jobs[job]["JobState"] for job in submitted} == {"COMPLETED"}
+    check_cards(slurm, submitted)
+    trainings = [jobs[job] for job, rule in submitted.items() if rule == "train"]
+    assert {job["Partition"] for job in trainings} == {"gpu"}
+    assert {job["TimeLimit"] for job in trainings} == {"480"}
+    assert 2 <= count_at_once(trainings) <= CARDS
+    # One Slurm job for what is done with a network, and one for all sheets.
+    assert len(submitted) < said.count("Shell command: ")
+    assert sum(rule.startswith("sheets") for rule in submitted.values()) == 1
+    assert len(list((checkout.root / SMOKE_RUN / "logs" / "train").rglob("*.log"))) == 13
+    assert checkout.planned(*PART, *SMOKE) == {}, "a local call finds nothing left to do"
+
+
+@pytest.mark.slow
+def test_the_whole_pipeline_ends_in_the_bytes_of_a_local_run(
+    slurm: OwnSlurm, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    checkout = copy_checkout(tmp_path_factory.mktemp("slurm"))
+    started = time.monotonic()
+    submitted = list_submitted(run_on_cluster(checkout, *SMOKE))
+    seconds = time.monotonic() - started
+    assert digest_results(checkout.root) == digest_results(find_local_run(tmp_path_factory.mktemp("local")))
+    check_cards(slurm, submitted)
+    print(f"{len(submitted)} Slurm jobs in {seconds:.0f} s")
+
+
+def test_what_a_failed_job_said_is_shown(slurm: OwnSlurm, tmp_path: Path) -> None:
+    checkout = copy_checkout(tmp_path)
+    checkout.replace(
+        "datasets/synthesize.py", "def synthesize(", "raise SystemExit('the light went out')\ndef synthesize("
+    )
+    made = f"{SMOKE_RUN}/synthesize/msra14/manifest.json"
+    done = subprocess.run(
+        on_cluster(checkout, made, *SMOKE, "--retries", "1"),
+        cwd=tmp_path,
+        env=checkout.environment(),
+        text=True,
+        capture_output=True,
+    )
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    assert "the light went out" in said
+    submitted = list_submitted(said)
+    assert list(submitted.values()) == ["synthesize", "synthesize"], "sent again once"
+    assert {slurm.read_jobs()[job]["JobState"] for job in submitted} == {"FAILED"}
+    kept = {path.stem for path in (tmp_path / "results" / "slurm").rglob("*.log")}
+    assert kept == set(submitted), "Slurm's own words of a failed job stay"
+
+
+EPOCHS = 24
+LONG = f"""
+use: [nyu]
+seeds: [0, 1]
+modules: {{feedback15_predictor: {{settings: {{epochs: {EPOCHS}}}}}}}
+"""
+TO_BE_TRAINED = [Path(f"{SMOKE_RUN}/train/nyu/feedback15_predictor/seed{seed}/checkpoint.json") for seed in (0, 1)]
+TOLD = re.compile(rf"^epoch (\d+) of {EPOCHS}:", re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_a_stopped_training_goes_on_where_it_was(slurm: OwnSlurm, tmp_path: Path) -> None:
+    """One is put back into the queue, as after a failed node; the other reaches its time limit and is sent again."""
+    local = copy_checkout(make_folder(tmp_path / "local"))
+    (local.root / "long.yaml").write_text(LONG)
+    words = (*SMOKE, "long.yaml")
+    assert local.snakemake(f"{SMOKE_RUN}/crop/nyu/com/train/store.json", *words).returncode == 0
+    checkout = Checkout(shutil.copytree(local.root, tmp_path / "slurm", symlinks=True))
+    words = (*map(str, TO_BE_TRAINED), *words)
+    assert local.snakemake(*words).returncode == 0
+    said = tmp_path / "said"
+    with said.open("w") as file:
+        running = subprocess.Popen(
+            on_cluster(checkout, *words), cwd=checkout.root, env=checkout.environment(), stdout=file, stderr=file
+        )
+    try:
+        for card in TO_BE_TRAINED:
+            stand_still_after_an_epoch(checkout.root, card.parent)
+        requeued, limited = (
+            re.findall(rf"jobid (\d+) \(log: .*/rule_train/nyu_feedback15_predictor_{seed}_/", said.read_text())[0]
+            for seed in (0, 1)
+        )
+        slurm.ask("scontrol", "requeue", requeued)
+        slurm.ask("scontrol", "update", f"JobId={limited}", "TimeLimit=1")
+        assert running.wait(timeout=LONG_SECONDS) == 0, said.read_text()
+    finally:
+        running.kill()
+        running.wait()
+    jobs = slurm.read_jobs()
+    assert (jobs[requeued]["JobState"], jobs[limited]["JobState"]) == ("COMPLETED", "TIMEOUT")
+    trainings = [job for job, rule in list_submitted(said.read_text()).items() if rule == "train"]
+    assert sorted(jobs[job]["JobState"] for job in trainings) == ["COMPLETED", "COMPLETED", "TIMEOUT"]
+    for seed, card in enumerate(TO_BE_TRAINED):
+        log = checkout.root / SMOKE_RUN / f"logs/train/nyu/feedback15_predictor/seed{seed}.log"
+        told = [int(epoch) for epoch in TOLD.findall(log.read_text())]
+        assert told == list(range(told[0], EPOCHS + 1))
+        assert told[0] > 1, "what was trained before the stop was not trained again"
+        for name in ("checkpoint.json", "checkpoint.safetensors"):
+            place = card.with_name(name)
+            assert (checkout.root / place).read_bytes() == (local.root / place).read_bytes()
+
+
+def make_folder(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def stand_still_after_an_epoch(root: Path, out: Path) -> None:
+    """Halt a training, without ending it, as soon as there is an epoch to go on from."""
+    until = time.monotonic() + LONG_SECONDS
+    while not list((root / out).glob("resume/**/epoch.ckpt")):
+        assert time.monotonic() < until, f"no epoch in {out}"
+        time.sleep(0.005)
+    [training] = [number for number, words in list_python(root) if {"train", str(out)} <= set(words)]
+    os.kill(training, signal.SIGSTOP)
+
+
+def list_python(root: Path) -> Iterator[tuple[int, list[str]]]:
+    """Number and words of every Python process that runs in a folder."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            if (process / "cwd").resolve() == root and "python" in words[0]:
+                yield int(process.name), words
+        except OSError:  # it has just ended
+            continue
