@@ -10,7 +10,8 @@ from crop_fixtures import make_listing
 
 from handbench.datasets.crops import build_crops
 from handbench.datasets.row_file import RowFile
-from handbench.datasets.store import open_store, seal
+from handbench.datasets.sealed import seal
+from handbench.datasets.store import open_store
 from handbench.errors import BadInput
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from claim_fixtures import BLOCKS, decide, level, make_probe, make_result
 
-from handbench.datasets.store import seal
+from handbench.datasets.sealed import seal
 from handbench.errors import BadInput
 from handbench.evaluation.angle_score import AngleResult
 from handbench.evaluation.blocks import Blocks

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from handbench.datasets.store import seal
+from handbench.datasets.sealed import seal
 from handbench.errors import BadInput
 from handbench.evaluation.skeleton_score import (
     parse_skeleton,

@@ -1,8 +1,8 @@
 """`python -m tests.mutation`: a table of readers and what became of their mutants, or one mutant again.
 
-    python -m tests.mutation                                  a thousand mutants of every reader
-    python -m tests.mutation "NYU depth" --count 100 --seed 3
-    python -m tests.mutation "NYU depth" --seed 3 --mutant 17 --keep FOLDER     leaves the damaged files there
+python -m tests.mutation                                  a thousand mutants of every reader
+python -m tests.mutation "NYU depth" --count 100 --seed 3
+python -m tests.mutation "NYU depth" --seed 3 --mutant 17 --keep FOLDER     leaves the damaged files there
 """
 
 import argparse

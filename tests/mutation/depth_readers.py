@@ -218,7 +218,9 @@ DEPTH_READERS = (
         BYTES,
         say_bare,
     ),
-    Reader("own depth, .png", write_own_picture, ("a.png",), lambda f: read_own_depth(f / "a.png"), PNG, say_own_picture),
+    Reader(
+        "own depth, .png", write_own_picture, ("a.png",), lambda f: read_own_depth(f / "a.png"), PNG, say_own_picture
+    ),
     Reader("own depth, .npy", write_own_array, ("a.npy",), lambda f: read_own_depth(f / "a.npy"), NPY, say_own_array),
     Reader("own crop, .png", write_crop_picture, ("a.png",), _read_crop("a.png"), PNG, say_crop_picture),
     Reader("own crop, .npy", write_crop_array, ("a.npy",), _read_crop("a.npy"), NPY, say_crop_array),

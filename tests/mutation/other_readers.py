@@ -63,9 +63,7 @@ def _unpack(name: str) -> Any:
         try:
             unpack([(folder / name, "")], into, most_bytes=ROOM_BYTES)
             assert sorted(path.name for path in into.parent.iterdir()) == ["raw"], "something beside the folder"
-            return {
-                path.relative_to(into).as_posix(): path.read_bytes() for path in into.rglob("*") if path.is_file()
-            }
+            return {path.relative_to(into).as_posix(): path.read_bytes() for path in into.rglob("*") if path.is_file()}
         except BadInput:
             assert list(into.parent.iterdir()) == [], "something left of a refused archive"
             raise
@@ -129,7 +127,9 @@ def write_config(folder: Path) -> None:
     whole["modules"] = {name: whole["modules"][name] for name in kept if name in whole["modules"]}
     whole["use"] = ["nyu", "icvl"]
     (folder / "config.yaml").write_text(yaml.safe_dump(whole, sort_keys=False))
-    (folder / "above.yaml").write_text("seeds: [0, 1]\ncrop: {size_px: 32}\nmodules:\n  nn_search:\n    datasets: [nyu]\n")
+    (folder / "above.yaml").write_text(
+        "seeds: [0, 1]\ncrop: {size_px: 32}\nmodules:\n  nn_search:\n    datasets: [nyu]\n"
+    )
 
 
 class _Once(yaml.SafeLoader):

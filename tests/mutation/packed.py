@@ -12,7 +12,14 @@ from random import Random
 from tests.mutation.damage import Damage
 
 ESCAPES = (
-    *("../escaped.txt", "../../escaped.txt", "/escaped.txt", "a/../../escaped.txt", "..\\escaped.txt", "C:\\escaped.txt"),
+    *(
+        "../escaped.txt",
+        "../../escaped.txt",
+        "/escaped.txt",
+        "a/../../escaped.txt",
+        "..\\escaped.txt",
+        "C:\\escaped.txt",
+    ),
     *("\\\\host\\escaped.txt", "a/./../../escaped.txt", "~/escaped.txt", ".", "..", "", "a\0b", "x" * 300, "x/" * 3000),
     *("new\nline.txt", "\x1b[31m.txt", "é.txt", "CON", " ", "a//b.txt", "./a.txt"),
 )
@@ -72,8 +79,10 @@ def change_tar(random: Random, content: bytes) -> bytes:
     packed = buffer.getvalue()
     if random.random() < 0.2:  # a header that lies about its size; the sum of the header is wrong with it
         at = 512 * random.randrange(max(1, len(packed) // 512)) + 124
-        packed = packed[:at] + random.choice((b"77777777777\0", b"-0000000001\0", b"\x80" + bytes(10) + b"\xff")) + (
-            packed[at + 12 :]
+        packed = (
+            packed[:at]
+            + random.choice((b"77777777777\0", b"-0000000001\0", b"\x80" + bytes(10) + b"\xff"))
+            + (packed[at + 12 :])
         )
     return gzip.compress(packed, mtime=0) if zipped else packed
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from handbench.conventions import DATASETS
 from handbench.datasets.files import digest_file
-from handbench.datasets.store import SEAL, seal
+from handbench.datasets.sealed import SEAL, seal
 from handbench.evaluation.predictions import Predictions, read_ground_truth, read_predictions
 from handbench.geometry.camera import back_project_points
 from handbench.training import prediction_file

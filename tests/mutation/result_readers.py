@@ -12,7 +12,8 @@ from handbench.datasets.drawn_object import REASONS
 from handbench.datasets.files import digest_file
 from handbench.datasets.hands import read_quaternions
 from handbench.datasets.render_truth import read_render_truth
-from handbench.datasets.store import CARD, INDEX, SEAL, array_layout, open_store, seal
+from handbench.datasets.sealed import SEAL, seal
+from handbench.datasets.store import CARD, INDEX, array_layout, open_store
 from handbench.datasets.synthesize import synthesize
 from handbench.datasets.truth import read_truth, unpack_forearm
 from handbench.evaluation.fits import read_fits
@@ -99,7 +100,13 @@ def write_fit(folder: Path) -> None:
         {},
     )
     left = {"mean_mm": 2.5, "variance_mm2": 1.2, "worst_mm": {"a.png": 9.0}, "frames": FRAMES, "seconds": 12.0}
-    told = {"dataset": "nyu", "split": "test", "source": "embedded", "lbfgs": left, "truth": {"mean_angle_error_deg": 3}}
+    told = {
+        "dataset": "nyu",
+        "split": "test",
+        "source": "embedded",
+        "lbfgs": left,
+        "truth": {"mean_angle_error_deg": 3},
+    }
     pose_file.save_poses(folder / "fit/nyu/test", poses, told)
 
 

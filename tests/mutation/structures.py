@@ -281,7 +281,9 @@ def change_settings(random: Random, content: bytes) -> bytes:
     elif kind == 4:
         lines[at] = random.choice((" ", "  ", "\t")) + lines[at]
     else:
-        lines.insert(0, random.choice((BOMB, "[" * 3000, "---", "--- x\n---", "%YAML 9.9\n---", "{" * 500, "- " * 2000)))
+        lines.insert(
+            0, random.choice((BOMB, "[" * 3000, "---", "--- x\n---", "%YAML 9.9\n---", "{" * 500, "- " * 2000))
+        )
     return "\n".join(lines).encode()
 
 

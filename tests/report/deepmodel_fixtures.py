@@ -15,7 +15,8 @@ from handbench.conventions import DATASETS
 from handbench.datasets.crops import build_crops
 from handbench.datasets.listing import Listing
 from handbench.datasets.pose_ranges import POSE_RANGES
-from handbench.datasets.store import CropStore, open_store, seal
+from handbench.datasets.sealed import seal
+from handbench.datasets.store import CropStore, open_store
 from handbench.evaluation.evaluate import evaluate
 from handbench.evaluation.evaluation_files import save_evaluation
 from handbench.fitting.pose_file import FittedPoses, save_poses

@@ -12,7 +12,7 @@ from deepmodel_fixtures import FRAMES, SEEDS, SHAPES, VARIANTS, make_poses, writ
 from stamped import check_stamped
 
 from handbench.conventions import DATASETS
-from handbench.datasets.store import seal
+from handbench.datasets.sealed import seal
 from handbench.errors import BadInput
 from handbench.evaluation.fits import Fit, read_fits
 from handbench.evaluation.metrics import THRESHOLDS_MM

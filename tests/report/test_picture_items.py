@@ -14,7 +14,7 @@ import pytest
 from loop_fixtures import SEEDS, write_loop_run
 from picture_fixtures import SIZE_PX, make_pictures
 
-from handbench.datasets.store import seal
+from handbench.datasets.sealed import seal
 from handbench.evaluation.probes import read_probes
 from handbench.evaluation.results import read_results
 from handbench.report.contact_sheet import LAST_SLATE

@@ -11,7 +11,8 @@ import pytest
 from refine_fixtures import FRAMES, SEEDS, write_refine_run
 
 from handbench.datasets.array_file import read_arrays, write_arrays
-from handbench.datasets.store import open_store, seal
+from handbench.datasets.sealed import seal
+from handbench.datasets.store import open_store
 from handbench.errors import BadInput
 from handbench.evaluation.claim_refine import NAMES
 from handbench.evaluation.evaluate import evaluate

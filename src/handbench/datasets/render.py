@@ -36,8 +36,8 @@ from handbench.datasets.object_catalogue import CATALOGUES
 from handbench.datasets.progress import Progress
 from handbench.datasets.render_truth import RenderTruth, describe_frames, summarise
 from handbench.datasets.rendered_files import LABELS, depth_name, write_labels
+from handbench.datasets.sealed import seal
 from handbench.datasets.source import explain_source, name_source
-from handbench.datasets.store import seal
 from handbench.digest import stage_digest
 from handbench.errors import BadInput
 from handbench.rendering.renderer import choose_renderer, settle_renderer

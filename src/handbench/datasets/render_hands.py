@@ -28,7 +28,7 @@ from handbench.datasets.lock import hold_alone
 from handbench.datasets.pose_ranges import POSE_RANGES
 from handbench.datasets.progress import Progress
 from handbench.datasets.rendered_files import LABELS, depth_name, write_labels
-from handbench.datasets.store import seal
+from handbench.datasets.sealed import seal
 from handbench.digest import stage_digest
 from handbench.errors import BadInput
 from handbench.geometry.camera import project_points

@@ -15,7 +15,7 @@ from handbench.datasets.frame_crop import Crop
 from handbench.datasets.lock import hold_alone
 from handbench.datasets.own_frames import Intrinsics, list_own_files, read_own_frame
 from handbench.datasets.own_hand import Reach, crop_own_block
-from handbench.datasets.store import SEAL, seal
+from handbench.datasets.sealed import SEAL, seal
 from handbench.digest import stage_digest
 from handbench.errors import BadInput
 from handbench.loop.crop_data import Data, Division, apply, as_batch

@@ -11,7 +11,7 @@ import torch
 from handbench.conventions import HANDS
 from handbench.datasets.hands import read_quaternions
 from handbench.datasets.lock import hold_alone
-from handbench.datasets.store import SEAL, seal
+from handbench.datasets.sealed import SEAL, seal
 from handbench.datasets.torch_dataset import CropDataset, open_crops
 from handbench.digest import stage_digest
 from handbench.errors import BadInput
