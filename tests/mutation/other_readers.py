@@ -24,7 +24,7 @@ from handbench.training.lightning_loop import EPOCH_FILE, _is_whole
 from handbench.training.tracking_log import LOG, SENT, Outbox, Progress, read_log, read_progress, write_progress
 from handbench.training.tracking_store import ENDS, STORE, find_store, keep_end, read_end
 from tests.datasets import miniature
-from tests.mutation.damage import TEXT, odd_word
+from tests.mutation.damage import TEXT
 from tests.mutation.packed import TAR, ZIP
 from tests.mutation.reader import Reader
 from tests.mutation.structures import JSON, YAML
@@ -187,7 +187,36 @@ def read_words(folder: Path) -> Any:
         (folder / name).read_bytes().decode("utf-8", "surrogateescape").replace("\0", "").split("\n")
         for name in ("camera", "object", "settings", "command")
     )
-    return parse_intrinsics(camera), parse_object("\n".join(held)).word, parse_settings(settings), _parse(command)
+    known = parse_intrinsics(camera)
+    numbers = [known.fx, known.fy, known.cx, known.cy]
+    return numbers, parse_object("\n".join(held)).word, parse_settings(settings), _parse(command)
+
+
+def say_words(folder: Path) -> Any:
+    """Word for word; what a setting means is its kind's to say."""
+    camera, held, settings, command = (
+        (folder / name).read_text().split("\n") for name in ("camera", "object", "settings", "command")
+    )
+    known = {"nyu": [588.036865, 587.075073, 320.0, 240.0]}
+    numbers = known[camera[0]] if len(camera) == 1 else [_plain(word) for word in camera]
+    assert all(number > 0 for number in numbers[:2]), "no focal length"
+    edges = [_plain(edge) for edge in held[0].removeprefix("box:").split("x")]
+    assert len(edges) == 3, "no box"
+    assert all(10 <= edge <= 300 for edge in edges), "no box for a hand"
+    pairs = dict(word.split("=", 1) for word in settings)
+    return numbers, held[0], {name: _as_json(text) for name, text in pairs.items()}, _parse(command)
+
+
+def _plain(word: str) -> float:
+    assert set(word) <= set("0123456789.eE+- "), word
+    return float(word)
+
+
+def _as_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _parse(words: list[str]) -> dict[str, Any]:
@@ -260,7 +289,15 @@ OTHER_READERS = (
         command=lambda folder: ["download", "nyu", "--to", str(folder)],
     ),
     Reader("config", write_config, ("config.yaml", "above.yaml"), read_config, (*YAML, *YAML, *TEXT), say_config),
-    Reader("words", write_words, ("camera", "object", "settings", "command"), read_words, (*TEXT, odd_word)),
+    Reader(
+        "words",
+        write_words,
+        ("camera", "object", "settings", "command"),
+        read_words,
+        TEXT,
+        say_words,
+        cut_is_told=False,
+    ),
     Reader(
         "tracking files",
         write_tracked,

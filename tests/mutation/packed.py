@@ -1,4 +1,4 @@
-"""Archives that somebody has built to do harm, or that lie about themselves: members rewritten in zip, tar and tar.gz."""
+"""Archives that somebody has built to do harm, or that lie about themselves: zip, tar and tar.gz rewritten."""
 
 import gzip
 import io

@@ -191,6 +191,7 @@ PREDICTION_READERS = (
         _read("mine.csv"),
         TEXT,
         _say("mine.csv"),
+        cut_is_told=False,
         command=_evaluate("mine.csv"),
     ),
     Reader(

@@ -61,6 +61,7 @@ class Specimen:
         self.reader, self.folder = reader, folder
         folder.mkdir(parents=True, exist_ok=True)
         reader.write(folder)
+        self._folders = {path for path in folder.rglob("*") if path.is_dir()}
         self._whole = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
     def damage(self, seed: int, number: int) -> Mutant:
@@ -88,7 +89,10 @@ class Specimen:
     def mend(self) -> None:
         """Everything as `write` left it, whatever was put in its place or beside it."""
         for path in sorted(self.folder.rglob("*"), reverse=True):
-            if path not in self._whole and (path.is_symlink() or not path.is_dir()):
+            if path.is_dir() and not path.is_symlink():
+                if path not in self._folders and path not in self._whole:
+                    path.rmdir()
+            elif path not in self._whole:
                 path.unlink()
         for path, content in self._whole.items():
             if path.is_symlink() or (path.exists() and not path.is_file()):

@@ -127,11 +127,8 @@ def odd_array_header(random: Random, content: bytes) -> bytes:
     end = at + 10 + length
     types = ("'<f8'", "'>f4'", "'|O'", "'<f2'", "'|V4'", "'<M8[s]'", "[('a', '<f4')]", "'|S0'", "'x'", "None")
     shapes = ("(10000000000,)", "(-1,)", "(0,)", "()", "(1, 2)", "(4294967296, 4294967296)", "(3.5,)", "('x',)")
-    header = "{'descr': %s, 'fortran_order': %s, 'shape': %s, }" % (
-        random.choice(types),
-        random.choice(("False", "True", "1", "None")),
-        random.choice(shapes),
-    )
+    order = random.choice(("False", "True", "1", "None"))
+    header = f"{{'descr': {random.choice(types)}, 'fortran_order': {order}, 'shape': {random.choice(shapes)}, }}"
     text = random.choice((header, header * 2, "{", "(" * 3000, "__import__('os')", header + "\n# more")).encode()
     return content[: at + 8] + struct.pack("<H", len(text)) + text + content[end:]
 

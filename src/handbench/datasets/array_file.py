@@ -102,6 +102,11 @@ def claim_bytes(stream: Any) -> int:
     return int(stream.tell()) + math.prod(shape) * dtype.itemsize
 
 
+def _fits(shape: tuple[int, ...], wanted: tuple[int | str, ...]) -> bool:
+    """A word that stands for no length yet fits any."""
+    return len(shape) == len(wanted) and all(isinstance(w, str) or w == n for w, n in zip(wanted, shape, strict=True))
+
+
 def check_layout(
     path: Path,
     arrays: Mapping[str, np.ndarray],
@@ -118,17 +123,9 @@ def check_layout(
             raise BadInput(path, expected=holds, found=f"no {name} in it", fix=fix)
         array = arrays[name]
         wanted = tuple(lengths.get(one, one) if isinstance(one, str) else one for one in shape)
-        fits = array.ndim == len(shape) and all(
-            isinstance(w, str) or w == n for w, n in zip(wanted, array.shape, strict=True)
-        )
-        if not fits or array.dtype.kind not in kinds:
-            size = f"({', '.join(map(str, wanted))})"
-            raise BadInput(
-                path,
-                expected=f"{holds}, with {name} of shape {size}",
-                found=f"{array.dtype} of shape {array.shape}",
-                fix=fix,
-            )
+        if array.dtype.kind not in kinds or not _fits(array.shape, wanted):
+            expected = f"{holds}, with {name} of shape ({', '.join(map(str, wanted))})"
+            raise BadInput(path, expected=expected, found=f"{array.dtype} of shape {array.shape}", fix=fix)
         lengths |= {word: n for word, n in zip(shape, array.shape, strict=True) if isinstance(word, str)}
         if array.dtype.kind == "f" and (finite is None or name in finite) and not np.isfinite(array).all():
             raise BadInput(path, expected=f"{holds}, with finite {name}", found="NaN or infinity", fix=fix)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from handbench.datasets.files import read_if_plain, replace_file
-from handbench.datasets.json_file import read_if_plaind_object
+from handbench.datasets.json_file import read_noted_object
 from handbench.errors import BadInput
 
 MANIFEST, TRUTH, RAW, PARTIAL = "manifest.json", "truth.npz", "raw", ".partial"
@@ -26,7 +26,7 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS
 
 def is_made(out: Path, request: dict[str, Any]) -> bool:
     """Whether a finished run of the same request lies there."""
-    return bool(read_if_plaind_object(out / MANIFEST).get("request") == request)
+    return bool(read_noted_object(out / MANIFEST).get("request") == request)
 
 
 def start_or_carry_on(out: Path, request: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ def read_object(path: Path, *, holds: str, fix: str) -> dict[str, Any]:
     return found
 
 
-def read_if_plaind_object(path: Path) -> dict[str, Any]:
+def read_noted_object(path: Path) -> dict[str, Any]:
     """The object in a file that nobody depends on; empty where there is none that can be read."""
     try:
         return parse_object(read_if_plain(path) or b"{}") or {}

@@ -15,8 +15,8 @@ from handbench.datasets.array_file import Layout, check_layout, read_arrays, wri
 from handbench.datasets.files import digest_file, replace_file
 from handbench.datasets.sealed import check_digest, read_sealed, seal
 from handbench.errors import BadInput
-from handbench.hand.keypoints import Hand, learned_keypoints
-from handbench.hand.skeleton import SHAPE_FIELDS, HandShape
+from handbench.hand.keypoints import KEYPOINTS, Hand, Keypoints, learned_keypoints
+from handbench.hand.skeleton import REFERENCE_SHAPE, SHAPE_FIELDS, HandShape
 
 FORMAT = "handbench fitted poses"
 VERSION = 3

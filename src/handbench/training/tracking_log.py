@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, SupportsFloat
 
 from handbench.datasets.files import digest_file, read_if_plain, replace_file
-from handbench.datasets.json_file import parse_object, read_if_plaind_object
+from handbench.datasets.json_file import parse_object, read_noted_object
 
 SUM = "crc32"
 """The last entry of a line: over the line without it."""
@@ -153,7 +153,7 @@ def write_progress(folder: Path, uuid: str, progress: Progress) -> None:
 
 
 def _read_table(folder: Path) -> dict[str, Any]:
-    return read_if_plaind_object(folder / SENT)
+    return read_noted_object(folder / SENT)
 
 
 @contextmanager
