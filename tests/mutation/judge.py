@@ -16,17 +16,19 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from handbench.cli import main
 from handbench.errors import BadInput
-from tests.mutation.catalogue import READERS
 from tests.mutation.reader import Mutant, Reader, Specimen, agree, list_facts
 
-SECONDS, PATIENCE_S = 5, 30
-"""Of one mutant: when Python is interrupted, and when its process is killed because it does not listen."""
+CPU_S, WAIT_S, PATIENCE_S = 5, 30, 90
+"""Of one mutant: the work it may take, how long it may wait for anything, and when its process is killed because it
+listens to neither clock. A busy machine is slow, which is nobody's fault."""
+CATALOGUE = "tests.mutation.catalogue"
 ROOM_BYTES = 1 << 30
 """Beyond what the process holds before the first mutant."""
 LONGEST = 700
@@ -50,19 +52,19 @@ class _TooLong(BaseException):
     """Not an Exception: no reader may take it for damage."""
 
 
-def judge(name: str, seed: int, numbers: Sequence[int]) -> Iterator[Verdict]:
-    """The verdict on each mutant, in order."""
+def judge(name: str, seed: int, numbers: Sequence[int], *, catalogue: str = CATALOGUE) -> Iterator[Verdict]:
+    """The verdict on each mutant, in order; `catalogue` is the module whose READERS know the name."""
     left = list(numbers)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.mutation.catalogue"])
+    context.set_forkserver_preload([CATALOGUE])
     while left:
         ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=_work, args=(theirs, name, seed, tuple(left)))
+        process = context.Process(target=_work, args=(theirs, catalogue, name, seed, tuple(left)))
         process.start()
         theirs.close()
         try:
             while left:
-                if not ours.poll(PATIENCE_S + (60 if left[0] == numbers[0] else 0)):
+                if not ours.poll(PATIENCE_S * (1 + (left[0] == numbers[0]))):
                     process.kill()
                     yield Verdict(f"mutant {left.pop(0)}", "hang", "does not listen")
                     break
@@ -94,14 +96,14 @@ def tell_failures(name: str, seed: int, verdicts: Sequence[Verdict], most: int =
     return "\n".join(lines)
 
 
-def _work(pipe: Connection, name: str, seed: int, numbers: Sequence[int]) -> None:
+def _work(pipe: Connection, catalogue: str, name: str, seed: int, numbers: Sequence[int]) -> None:
     """In the process of its own."""
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)  # so that nothing of a checkout is taken for the reader's own
-        specimen = Specimen(READERS[name], Path(folder, "specimen"))
+        specimen = Specimen(import_module(catalogue).READERS[name], Path(folder, "specimen"))
         whole = specimen.reader.read(specimen.folder)
         with limited():
             for number in numbers:
@@ -116,7 +118,8 @@ def limited() -> Iterator[None]:
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     before = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (size + ROOM_BYTES, before[1]))
-    signal.signal(signal.SIGALRM, _interrupt)
+    for number in (signal.SIGALRM, signal.SIGPROF):
+        signal.signal(number, _interrupt)
     try:
         with warnings.catch_warnings():
             for kind in (RuntimeWarning, UserWarning):
@@ -130,10 +133,10 @@ def judge_one(specimen: Specimen, mutant: Mutant, whole: Any) -> Verdict:
     """Read the damaged files and compare with what was read of the whole ones."""
     reader = specimen.reader
     try:
-        signal.setitimer(signal.ITIMER_REAL, SECONDS)
+        _set_clocks(CPU_S, WAIT_S)
         outcome, told = _read(reader, specimen.folder, mutant, whole)
     except _TooLong:
-        outcome, told = "hang", f"more than {SECONDS} s"
+        outcome, told = "hang", f"more than {CPU_S} s of work or {WAIT_S} s of waiting"
     except MemoryError as error:
         outcome, told = "memory", str(error)
     except Exception as error:
@@ -142,7 +145,7 @@ def judge_one(specimen: Specimen, mutant: Mutant, whole: Any) -> Verdict:
         outcome = "traceback"
         told = f"{type(error).__name__}: {str(error)[:300]} at {ours[-1].filename}:{ours[-1].lineno}"
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        _set_clocks(0, 0)
     return Verdict(str(mutant), outcome, told)
 
 
@@ -179,6 +182,11 @@ def _judge_refusal(reader: Reader, folder: Path, mutant: Mutant, refusal: BadInp
         if status != 1 or len(lines) != 1 or not lines[0].startswith("handbench: "):
             return "unclear", f"the command ended with {status} and told {lines[:5]}"
     return REFUSED, line
+
+
+def _set_clocks(cpu_s: float, wait_s: float) -> None:
+    signal.setitimer(signal.ITIMER_PROF, cpu_s)
+    signal.setitimer(signal.ITIMER_REAL, wait_s)
 
 
 def _interrupt(number: int, frame: object) -> None:

@@ -36,6 +36,8 @@ class Reader:
     """Whether a file that has lost its end is known for one; not so where any number of lines is lawful."""
     command: Callable[[Path], Sequence[str]] | None = None
     """The words of `handbench` that read these files."""
+    words_alone: bool = False
+    """Whether the file only carries words that a shell hands on, so that nothing else can lie in its place."""
     optional: bool = False
     """Whether a reader may do without the file, and tells so by other data: lost, damaged and absent are the same."""
 
@@ -69,7 +71,7 @@ class Specimen:
         reader, random = self.reader, Random(f"{self.reader.name} {seed} {number}")
         file = random.choice(reader.files)
         path = self.folder / file
-        if random.random() < SHARE_OF_PLACES:
+        if random.random() < SHARE_OF_PLACES and not reader.words_alone:
             placing = choose_placing(random)
             placing(path)
             return Mutant(number, file, (placing.__name__,), False)
