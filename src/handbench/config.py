@@ -13,7 +13,6 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from handbench.conventions import DATASETS, DEXTER, HANDOBJECT, HANDS, LOCALIZED, ONE_HAND, WRISTBAND
-from handbench.datasets.files import read_file
 from handbench.errors import BadInput
 from handbench.module_entries import (
     Centre,
@@ -27,6 +26,7 @@ from handbench.module_entries import (
     find_nearest,
 )
 from handbench.modules import KINDS, explain_needs, method_file
+from handbench.plain_file import read_plain
 
 Seed = Annotated[int, Field(ge=0)]
 
@@ -189,7 +189,7 @@ def read_yaml(path: Path) -> dict[Any, Any]:
     """The keys and values of one file."""
     holds, fix = "a readable YAML file", "check its path"
     try:
-        text = read_file(path, holds=holds, fix=fix).decode("utf-8")
+        text = read_plain(path, holds=holds, fix=fix).decode("utf-8")
     except UnicodeDecodeError as error:
         raise BadInput(path, expected=holds, found=f"bytes that are not UTF-8 ({error})", fix=fix) from None
     try:

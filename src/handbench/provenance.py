@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from handbench.datasets.json_file import read_object
-from handbench.datasets.sealed import SEAL, check_seal, seal
+from handbench.json_file import read_object
+from handbench.sealed import SEAL, check_seal, seal
 
 CALL = "call.json"
 PLACES = ("results", "renderer", "path", "mirrors")

@@ -42,6 +42,7 @@ def main() -> int:
 def show(name: str, seed: int, number: int, keep: Path) -> int:
     specimen = Specimen(READERS[name], keep)
     whole = READERS[name].read(keep)
+    specimen.mend()
     mutant = specimen.damage(seed, number)
     with limited():
         verdict = judge_one(specimen, mutant, whole)

@@ -105,6 +105,7 @@ def _work(pipe: Connection, catalogue: str, name: str, seed: int, numbers: Seque
         os.chdir(folder)  # so that nothing of a checkout is taken for the reader's own
         specimen = Specimen(import_module(catalogue).READERS[name], Path(folder, "specimen"))
         whole = specimen.reader.read(specimen.folder)
+        specimen.mend()
         with limited():
             for number in numbers:
                 mutant = specimen.damage(seed, number)

@@ -180,21 +180,21 @@ def write_words(folder: Path) -> None:
 
 
 def read_words(folder: Path) -> Any:
-    """Words as a shell hands them on: bytes that are no UTF-8 among them."""
-    camera, held, settings, command = (
-        (folder / name).read_bytes().decode("utf-8", "surrogateescape").replace("\0", "").split("\n")
-        for name in ("camera", "object", "settings", "command")
-    )
+    """Words as a shell hands them on: bytes that are no UTF-8 among them, but none that is 0."""
+    camera, held, settings, command = _split_words(folder)
     known = parse_intrinsics(camera)
     numbers = [known.fx, known.fy, known.cx, known.cy]
     return numbers, parse_object("\n".join(held)).word, parse_settings(settings), _parse(command)
 
 
+def _split_words(folder: Path) -> list[list[str]]:
+    contents = [(folder / name).read_bytes() for name in ("camera", "object", "settings", "command")]
+    return [content.decode("utf-8", "surrogateescape").replace("\0", "").split("\n") for content in contents]
+
+
 def say_words(folder: Path) -> Any:
     """Word for word; what a setting means is its kind's to say."""
-    camera, held, settings, command = (
-        (folder / name).read_text().split("\n") for name in ("camera", "object", "settings", "command")
-    )
+    camera, held, settings, command = _split_words(folder)
     known = {"nyu": [588.036865, 587.075073, 320.0, 240.0]}
     numbers = known[camera[0]] if len(camera) == 1 else [_plain(word) for word in camera]
     assert all(number > 0 for number in numbers[:2]), "no focal length"

@@ -10,9 +10,9 @@ import numpy as np
 
 from handbench.conventions import DATASETS
 from handbench.datasets.files import digest_file
-from handbench.datasets.sealed import SEAL, seal
 from handbench.evaluation.predictions import Predictions, read_ground_truth, read_predictions
 from handbench.geometry.camera import back_project_points
+from handbench.sealed import SEAL, seal
 from handbench.training import prediction_file
 from tests.evaluation.record_fixtures import as_uvd, make_joints, write_text
 from tests.mutation.damage import TEXT

@@ -134,7 +134,9 @@ def agree(one: Any, other: Any) -> bool:
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(agree(one[key], other[key]) for key in one)
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
-        one, other = np.asarray(one, np.float64), np.asarray(other, np.float64)
+        one, other = np.asarray(one), np.asarray(other)
+        if {one.dtype.kind, other.dtype.kind} - set("fiub"):
+            return one.shape == other.shape and bool((one == other).all())
         return one.shape == other.shape and np.allclose(one, other, rtol=1e-5, atol=1e-3, equal_nan=True)
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return len(one) == len(other) and all(agree(*pair) for pair in zip(one, other, strict=True))

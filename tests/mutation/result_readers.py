@@ -12,7 +12,6 @@ from handbench.datasets.drawn_object import REASONS
 from handbench.datasets.files import digest_file
 from handbench.datasets.hands import read_quaternions
 from handbench.datasets.render_truth import read_render_truth
-from handbench.datasets.sealed import SEAL, seal
 from handbench.datasets.store import CARD, INDEX, array_layout, open_store
 from handbench.datasets.synthesize import synthesize
 from handbench.datasets.truth import read_truth, unpack_forearm
@@ -26,6 +25,7 @@ from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE
 from handbench.networks.predictor import SimplePredictor
 from handbench.report.frame_data import open_frames
 from handbench.report.run_card import read_run_card
+from handbench.sealed import SEAL, seal
 from handbench.training import checkpoint
 from handbench.training.probe_file import ARRAYS, FILE, save_probe
 from tests.datasets.crop_fixtures import make_listing

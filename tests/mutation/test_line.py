@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays, scalar_dtypes
 
 from handbench.datasets.array_file import check_layout, parse_array, read_arrays, write_arrays
-from handbench.datasets.json_file import parse_object, read_noted_object, read_object
-from handbench.datasets.sealed import is_sealed, seal
 from handbench.errors import BadInput
+from handbench.json_file import parse_object, read_noted_object, read_object
+from handbench.sealed import is_sealed, seal
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

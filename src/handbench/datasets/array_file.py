@@ -9,12 +9,13 @@ import math
 import zipfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
-from handbench.datasets.files import check_plain, replace_file
+from handbench.datasets.files import replace_file
 from handbench.errors import BadInput
+from handbench.plain_file import check_plain
 
 MOST_BYTES = 1 << 36
 """Of all arrays unpacked; the largest truth of a set has a few gigabytes."""
@@ -49,7 +50,9 @@ def read_arrays(
         raise BadInput(path, expected=holds, found=f"a damaged one ({found})", fix=fix) from None
 
 
-def unpack_arrays(source: Path | BinaryIO, *, names: Collection[str] | None, most_bytes: int) -> dict[str, np.ndarray]:
+def unpack_arrays(
+    source: Path | io.BytesIO, *, names: Collection[str] | None, most_bytes: int
+) -> dict[str, np.ndarray]:
     """The same of an open archive; whatever is wrong with it is an exception of some kind."""
     arrays: dict[str, np.ndarray] = {}
     with zipfile.ZipFile(source) as archive:

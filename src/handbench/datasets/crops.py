@@ -22,16 +22,16 @@ import numpy as np
 from handbench.datasets.centres import CentreStrategy, choose_strategy
 from handbench.datasets.files import digest_file
 from handbench.datasets.frame_crop import Crop, crop_frame, read_hand
-from handbench.datasets.json_file import read_noted_object
 from handbench.datasets.listing import Listing
 from handbench.datasets.lock import hold_alone
 from handbench.datasets.progress import Progress
 from handbench.datasets.row_file import RowFile
-from handbench.datasets.sealed import SEAL, is_sealed, seal
 from handbench.datasets.source import explain_source, name_source
 from handbench.datasets.store import CARD, FORMAT, INDEX, INDEX_COLUMNS, VERSION, array_layout
 from handbench.digest import stage_digest
 from handbench.errors import BadInput
+from handbench.json_file import read_noted_object
+from handbench.sealed import SEAL, is_sealed, seal
 
 CHUNK_FRAMES = 256
 PROGRESS = "progress.json"

@@ -18,11 +18,11 @@ from handbench.datasets.doctor import recognise
 from handbench.datasets.doctor.diagnosis import name_some, to_printable
 from handbench.datasets.fetch import DeadAddress, Expected, check_disk, check_file, fetch, held_bytes
 from handbench.datasets.files import replace_file
-from handbench.datasets.json_file import read_object
 from handbench.datasets.lock import hold_alone
 from handbench.datasets.published import PUBLISHED
 from handbench.datasets.registry import RELEASES, Archive, Release
 from handbench.errors import BadInput
+from handbench.json_file import read_object
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,9 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from handbench.datasets.byte_progress import ByteProgress
-from handbench.datasets.files import check_plain
-from handbench.datasets.json_file import read_noted_object
 from handbench.errors import BadInput
+from handbench.json_file import read_noted_object
+from handbench.plain_file import check_plain
 
 _CHUNK_BYTES = 1 << 20
 _HEAD_BYTES = 512

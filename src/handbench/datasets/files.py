@@ -2,43 +2,22 @@
 
 import hashlib
 import os
-import stat
 from pathlib import Path
 
 from handbench.errors import BadInput
+from handbench.plain_file import check_plain, read_plain
 
 
 def read_file(path: Path, *, holds: str, fix: str = "extract or download it again; `handbench doctor` counts") -> bytes:
-    """The bytes of a file; `holds` says in an error what it should have been."""
+    """The bytes of a dataset's file; `holds` says in an error what the file should have been."""
+    return read_plain(path, holds=holds, fix=fix)
+
+
+def check_digest(path: Path, sha256: object, *, holds: str, by: str, fix: str) -> None:
+    """Refuse a file that is not the one of this digest; `by` is who has named it."""
     check_plain(path, holds=holds, fix=fix)
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        found = f"an unreadable file ({error.strerror})"
-    raise BadInput(path, expected=holds, found=found, fix=fix)
-
-
-def check_plain(path: Path, *, holds: str, fix: str) -> None:
-    """Refuse what is no file before it is opened: a pipe or a device would be waited for without end."""
-    try:
-        kind = path.stat().st_mode
-    except FileNotFoundError:
-        raise BadInput(path, expected=holds, found="no such file", fix=fix) from None
-    except (OSError, ValueError) as error:  # a link that leads round, a name that cannot be
-        found = f"an unreadable file ({getattr(error, 'strerror', None) or error})"
-        raise BadInput(path, expected=holds, found=found, fix=fix) from None
-    if stat.S_ISDIR(kind):
-        raise BadInput(path, expected=holds, found="an unreadable file (Is a directory)", fix=fix)
-    if not stat.S_ISREG(kind):
-        raise BadInput(path, expected=holds, found="something that is not a plain file", fix=fix)
-
-
-def read_if_plain(path: Path) -> bytes | None:
-    """The bytes of a file that nobody depends on; None where there is none that can be read."""
-    try:
-        return path.read_bytes() if path.is_file() else None
-    except OSError:
-        return None
+    if digest_file(path) != sha256:
+        raise BadInput(path, expected=holds, found=f"a file that {by} does not describe", fix=fix)
 
 
 def digest_file(path: Path) -> str:

@@ -16,9 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from handbench.datasets.files import read_if_plain, replace_file
-from handbench.datasets.json_file import read_noted_object
+from handbench.datasets.files import replace_file
 from handbench.errors import BadInput
+from handbench.json_file import read_noted_object
+from handbench.plain_file import read_if_plain
 
 MANIFEST, TRUTH, RAW, PARTIAL = "manifest.json", "truth.npz", "raw", ".partial"
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")

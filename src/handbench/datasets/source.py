@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from handbench.datasets.json_file import read_noted_object
+from handbench.json_file import read_noted_object
 
 TRUTH = "truth.npz"
 MANIFEST = "manifest.json"

@@ -10,8 +10,8 @@ from jaxtyping import Float16, Float32, Float64, Int32
 
 from handbench.conventions import Camera
 from handbench.datasets.files import digest_file
-from handbench.datasets.sealed import read_sealed
 from handbench.errors import BadInput
+from handbench.sealed import read_sealed
 
 FORMAT = "handbench crop store"
 VERSION = 2
@@ -112,7 +112,8 @@ def _read_card(path: Path) -> dict[str, Any]:
             found="an unfinished build beside it" if unfinished else "no store.json",
             fix="run `handbench crop DATASET --root DIR --split SPLIT --centre CENTRE --out` with this folder",
         )
-    card = read_sealed(path / CARD, FORMAT, VERSION, holds=HOLDS, fix=FIX)
+    older = "run the crop again with this release"
+    card = read_sealed(path / CARD, FORMAT, VERSION, holds=HOLDS, fix=FIX, older=older)
     wrong = _find_fault(card)
     if wrong:
         raise _damaged(path / CARD, "the card of a crop store", wrong)

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from handbench.datasets.files import replace_file
-from handbench.datasets.sealed import seal
 from handbench.errors import BadInput
 from handbench.evaluation.evaluate import Evaluation
 from handbench.evaluation.evaluation_text import render_text
 from handbench.evaluation.metrics import THRESHOLDS_MM
 from handbench.evaluation.results import SHA256_OF_ERRORS
+from handbench.sealed import seal
 
 
 def default_folder(dataset: str, method: str) -> Path:

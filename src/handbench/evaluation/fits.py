@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from handbench.datasets.json_file import read_object
-from handbench.datasets.sealed import check_seal
 from handbench.errors import BadInput
 from handbench.fitting.pose_file import CARD, PUBLISHED
+from handbench.json_file import read_object
+from handbench.sealed import check_seal
 
 HOLDS, FIX = "a fit as `handbench fit` left it", "fit again"
 

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from handbench.datasets.json_file import read_object
-from handbench.datasets.sealed import check_seal
 from handbench.errors import BadInput
 from handbench.evaluation.angle_score import AngleResult, parse_angles
 from handbench.evaluation.bootstrap import Comparison, Interval, bootstrap_blocks
 from handbench.evaluation.hand_object_score import HandObjectResult, parse_hand_object
 from handbench.evaluation.metrics import Curve
 from handbench.evaluation.skeleton_score import SkeletonResult, parse_skeleton
+from handbench.json_file import read_object
+from handbench.sealed import check_seal
 
 CURVES = ("frames", "joints", "frame_means")
 SHA256_OF_ERRORS = "sha256_of_errors"

@@ -1,6 +1,7 @@
 """One table of numbers from a text, CSV, .npy or .npz file, with the frame names of its first column if it has them."""
 
 import io
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,15 +123,18 @@ def _read_named(path: Path, content: bytes, skipped: int) -> Table:
 def _read_npz(path: Path, content: bytes) -> Table:
     try:
         # Compressed arrays may unpack to far more than they weigh; no prediction file is that large.
-        arrays = unpack_arrays(io.BytesIO(content), names=None, most_bytes=_MOST_BYTES)
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            held = [member.removesuffix(".npy") for member in archive.namelist()]
+        known = held if len(held) == 1 else (*_ARRAY_NAMES, "names")
+        arrays = unpack_arrays(io.BytesIO(content), names=known, most_bytes=_MOST_BYTES)
     except Exception as error:  # a damaged archive fails in the reader in a dozen ways, all of which mean the same
         raise BadInput(path, expected="an .npz file of plain arrays", found=_first_line(error), fix=_AGAIN) from None
-    found = [name for name in _ARRAY_NAMES if name in arrays] or (list(arrays) if len(arrays) == 1 else [])
+    found = [name for name in _ARRAY_NAMES if name in arrays] or (held if len(held) == 1 else [])
     if not found:
         raise BadInput(
             path,
             expected=f"an array named {', '.join(_ARRAY_NAMES[:-1])}",
-            found=", ".join(arrays) or "no array",
+            found=", ".join(held) or "no array",
             fix="save the joints under one of these names",
         )
     numbers = _to_rows(path, arrays[found[0]])

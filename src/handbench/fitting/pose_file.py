@@ -12,11 +12,11 @@ import numpy as np
 from jaxtyping import Float, Float32, Int, Int64
 
 from handbench.datasets.array_file import Layout, check_layout, read_arrays, write_arrays
-from handbench.datasets.files import digest_file, replace_file
-from handbench.datasets.sealed import check_digest, read_sealed, seal
+from handbench.datasets.files import check_digest, digest_file, replace_file
 from handbench.errors import BadInput
 from handbench.hand.keypoints import KEYPOINTS, Hand, Keypoints, learned_keypoints
 from handbench.hand.skeleton import REFERENCE_SHAPE, SHAPE_FIELDS, HandShape
+from handbench.sealed import read_sealed, seal
 
 FORMAT = "handbench fitted poses"
 VERSION = 3

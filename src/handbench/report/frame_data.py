@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float, Float32, Int64
 
 from handbench.datasets.array_file import read_arrays
+from handbench.datasets.files import check_digest
 from handbench.datasets.scored_skeleton import scored_skeleton
-from handbench.datasets.sealed import check_digest
 from handbench.datasets.store import CropStore, open_store
 from handbench.errors import BadInput
 from handbench.evaluation.results import Result

@@ -10,11 +10,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from handbench.datasets.files import digest_file, replace_file
-from handbench.datasets.sealed import check_digest, read_sealed, seal
+from handbench.datasets.files import check_digest, digest_file, replace_file
 from handbench.errors import BadInput
 from handbench.methods import Trained
 from handbench.modules import check_settings
+from handbench.sealed import read_sealed, seal
 
 MOST_PX = 4096
 """Edge of a patch: a card that claims more would have a network built that no memory holds."""
@@ -112,7 +112,7 @@ def _read_card(path: Path) -> dict[str, Any]:
     holds = "the card of a checkpoint"
     if not path.exists():
         raise BadInput(path, expected=holds, found="no file", fix="run `handbench train`")
-    card = read_sealed(path, FORMAT, VERSION, holds=holds, fix=_AGAIN)
+    card = read_sealed(path, FORMAT, VERSION, holds=holds, fix=_AGAIN, older="train with this release")
     wrong = _find_fault(card)
     if wrong:
         raise BadInput(path, expected=holds, found=wrong, fix=_AGAIN)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int64, UInt8
 
 from handbench.datasets.array_file import Layout, check_layout, read_arrays, write_arrays
-from handbench.datasets.sealed import check_digest
+from handbench.datasets.files import check_digest
 
 FILE = "pictures.npz"
 LEVELS = 255

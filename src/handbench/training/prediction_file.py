@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float, Float32, Int
 
 from handbench.datasets.array_file import Layout, check_layout, read_arrays, write_arrays
-from handbench.datasets.files import digest_file, replace_file
-from handbench.datasets.sealed import check_digest, read_sealed, seal
+from handbench.datasets.files import check_digest, digest_file, replace_file
 from handbench.errors import BadInput
+from handbench.sealed import read_sealed, seal
 
 FORMAT = "handbench predictions"
 VERSION = 1

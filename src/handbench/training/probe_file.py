@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from handbench.datasets.array_file import read_arrays, write_arrays
-from handbench.datasets.files import digest_file, replace_file
-from handbench.datasets.sealed import check_digest, read_sealed, seal
+from handbench.datasets.files import check_digest, digest_file, replace_file
+from handbench.sealed import read_sealed, seal
 from handbench.training import picture_file
 from handbench.training.picture_file import Pictures, save_pictures
 

@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, SupportsFloat
 
-from handbench.datasets.files import digest_file, read_if_plain, replace_file
-from handbench.datasets.json_file import parse_object, read_noted_object
+from handbench.datasets.files import digest_file, replace_file
+from handbench.json_file import parse_object, read_noted_object
+from handbench.plain_file import read_if_plain
 
 SUM = "crc32"
 """The last entry of a line: over the line without it."""

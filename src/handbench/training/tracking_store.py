@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from handbench.datasets.files import read_if_plain, replace_file
-from handbench.datasets.json_file import parse_object, read_noted_object
+from handbench.datasets.files import replace_file
+from handbench.json_file import parse_object, read_noted_object
+from handbench.plain_file import read_if_plain
 from handbench.provenance import read_call, read_place
 
 FOLDER, STORE, CALLS, ARTIFACTS = "mlflow", "store.json", "calls", "artifacts"

@@ -11,7 +11,6 @@ import torch
 from handbench.conventions import HANDS
 from handbench.datasets.hands import read_quaternions
 from handbench.datasets.lock import hold_alone
-from handbench.datasets.sealed import SEAL, seal
 from handbench.datasets.torch_dataset import CropDataset, open_crops
 from handbench.digest import stage_digest
 from handbench.errors import BadInput
@@ -19,6 +18,7 @@ from handbench.fitting.pose_file import FittedPoses, load_poses
 from handbench.methods import load_method
 from handbench.modules import KINDS, check_settings, explain_needs, method_file
 from handbench.provenance import read_call, read_commit
+from handbench.sealed import SEAL, seal
 from handbench.training.checkpoint import CARD, Checkpoint, load_checkpoint, save_checkpoint
 from handbench.training.fit import Fit
 from handbench.training.tracking import open_run

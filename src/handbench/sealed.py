@@ -1,13 +1,12 @@
-"""JSON that notices its own changes, and vouches for the files beside it by their digests."""
+"""JSON that notices its own changes."""
 
 import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
-from handbench.datasets.files import check_plain, digest_file
-from handbench.datasets.json_file import read_object
 from handbench.errors import BadInput
+from handbench.json_file import read_object
 
 SEAL = "sha256"
 
@@ -25,12 +24,12 @@ def _digest_json(content: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def read_sealed(path: Path, form: str, version: int, *, holds: str, fix: str) -> dict[str, Any]:
-    """The object of a file of this format, as it was sealed."""
+def read_sealed(path: Path, form: str, version: int, *, holds: str, fix: str, older: str = "") -> dict[str, Any]:
+    """The object of a file of this format, as it was sealed; `older` is what mends one of another release."""
     content = read_object(path, holds=holds, fix=fix)
     if (content.get("format"), content.get("version")) != (form, version):
         found = f"{content.get('format')!r} version {content.get('version')!r}"
-        raise BadInput(path, expected=f"{form!r} version {version}", found=f"another format ({found})", fix=fix)
+        raise BadInput(path, expected=f"{form!r} version {version}", found=found, fix=older or fix)
     check_seal(path, content, holds=holds, fix=fix)
     return content
 
@@ -38,10 +37,3 @@ def read_sealed(path: Path, form: str, version: int, *, holds: str, fix: str) ->
 def check_seal(path: Path, content: dict[str, Any], *, holds: str, fix: str) -> None:
     if not is_sealed(content):
         raise BadInput(path, expected=holds, found="a changed one (its own sha256 differs)", fix=fix)
-
-
-def check_digest(path: Path, sha256: object, *, holds: str, by: str, fix: str) -> None:
-    """Refuse a file that is not the one of this digest; `by` is who has named it."""
-    check_plain(path, holds=holds, fix=fix)
-    if digest_file(path) != sha256:
-        raise BadInput(path, expected=holds, found=f"a file that {by} does not describe", fix=fix)

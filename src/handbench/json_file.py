@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from handbench.datasets.files import read_file, read_if_plain
 from handbench.errors import BadInput
+from handbench.plain_file import read_if_plain, read_plain
 
 
 def read_object(path: Path, *, holds: str, fix: str) -> dict[str, Any]:
     """The object in a file; `holds` and `fix` are for the error."""
-    content = read_file(path, holds=holds, fix=fix)
+    content = read_plain(path, holds=holds, fix=fix)
     try:
         found = parse_object(content)
     except (ValueError, RecursionError) as error:
