@@ -36,4 +36,7 @@ def read_sealed(path: Path, form: str, version: int, *, holds: str, fix: str, ol
 
 def check_seal(path: Path, content: dict[str, Any], *, holds: str, fix: str) -> None:
     if not is_sealed(content):
-        raise BadInput(path, expected=holds, found="a changed one (its own sha256 differs)", fix=fix)
+        found = (
+            "a changed one (its own sha256 differs)" if SEAL in content else "an older or damaged one without a seal"
+        )
+        raise BadInput(path, expected=holds, found=found, fix=fix)
