@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-_LONGEST = 240
+_LONGEST = 600
 """Letters of what was found: a damaged file may hold a word of any length."""
 
 

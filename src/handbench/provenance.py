@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from handbench.errors import BadInput
 from handbench.json_file import read_object
 from handbench.sealed import SEAL, check_seal, seal
 
@@ -98,9 +99,17 @@ def write_call(run: Path, settings: Mapping[str, Any], command: Sequence[str]) -
 def read_call(path: Path | None) -> dict[str, Any]:
     """What a call left; empty where there is none, as for a command that a person gives by hand.
 
-    One that is damaged is refused: what a run was asked for must not be guessed from it.
+    A damaged one counts as none: no job of hours ends for a note.
     """
-    if path is None or not (path.exists() or path.is_symlink()):
+    try:
+        return read_asked_call(path) if path is not None else {}
+    except BadInput:
+        return {}
+
+
+def read_asked_call(path: Path) -> dict[str, Any]:
+    """The same for a report: a damaged one is refused, since what was asked for must not be guessed."""
+    if not (path.exists() or path.is_symlink()):
         return {}
     holds, fix = "the note of a workflow call", "delete it; the next call of snakemake writes it anew"
     call = read_object(path, holds=holds, fix=fix)

@@ -31,7 +31,7 @@ listens to neither clock. A busy machine is slow, which is nobody's fault."""
 CATALOGUE = "tests.mutation.catalogue"
 ROOM_BYTES = 1 << 30
 """Beyond what the process holds before the first mutant."""
-LONGEST = 700
+LONGEST = 900
 """Letters of a line that a person still reads."""
 COMMAND_EVERY = 10
 """So many refused mutants are a command's to refuse as well: one in so many."""
@@ -68,7 +68,10 @@ def judge(name: str, seed: int, numbers: Sequence[int], *, catalogue: str = CATA
                     process.kill()
                     yield Verdict(f"mutant {left.pop(0)}", "hang", "does not listen")
                     break
-                yield ours.recv()
+                verdict = ours.recv()
+                if isinstance(verdict, str):
+                    raise RuntimeError(f"{name}: its whole files cannot be read: {verdict}")
+                yield verdict
                 left.pop(0)
         except EOFError:
             process.join()
@@ -103,8 +106,12 @@ def _work(pipe: Connection, catalogue: str, name: str, seed: int, numbers: Seque
     os.dup2(quiet, 2)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)  # so that nothing of a checkout is taken for the reader's own
-        specimen = Specimen(import_module(catalogue).READERS[name], Path(folder, "specimen"))
-        whole = specimen.reader.read(specimen.folder)
+        try:
+            specimen = Specimen(import_module(catalogue).READERS[name], Path(folder, "specimen"))
+            whole = specimen.reader.read(specimen.folder)
+        except Exception:
+            pipe.send(traceback.format_exc())
+            return
         specimen.mend()
         with limited():
             for number in numbers:
@@ -175,7 +182,7 @@ def _judge_refusal(reader: Reader, folder: Path, mutant: Mutant, refusal: BadInp
     line = str(refusal)
     if len(line.splitlines()) != 1 or not line.isprintable() or len(line) > LONGEST:
         return "unclear", f"{len(line):,} letters, {len(line.splitlines())} lines: {line[:300]!r}"
-    if reader.command and mutant.number % COMMAND_EVERY == 0:
+    if reader.command and mutant.file not in reader.told_elsewhere and mutant.number % COMMAND_EVERY == 0:
         said = io.StringIO()
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
             status = main([*reader.command(folder)])

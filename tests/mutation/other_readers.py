@@ -123,7 +123,7 @@ def read_download(folder: Path) -> str:
 def write_config(folder: Path) -> None:
     """A small part of config.yaml; all of it would take the parser a quarter of a second."""
     whole = yaml.safe_load(Path(__file__).resolve().parents[2].joinpath("config.yaml").read_text())
-    whole |= {"use": ["nyu"], "datasets": {"nyu": whole["datasets"]["nyu"]}}
+    whole |= {"use": ["nyu"], "datasets": {name: whole["datasets"][name] for name in ("nyu", "msra", "msra14")}}
     whole["modules"] = {"nn_search": whole["modules"]["nn_search"] | {"datasets": ["nyu"]}}
     whole["papers"] = {"crossing": whole["papers"]["crossing"]}
     (folder / "config.yaml").write_text(yaml.safe_dump(whole, sort_keys=False))

@@ -36,6 +36,8 @@ class Reader:
     """Whether a file that has lost its end is known for one; not so where any number of lines is lawful."""
     command: Callable[[Path], Sequence[str]] | None = None
     """The words of `handbench` that read these files."""
+    told_elsewhere: tuple[str, ...] = ()
+    """Files whose damage that command does not stop for, but tells in what it makes."""
     words_alone: bool = False
     """Whether the file only carries words that a shell hands on, so that nothing else can lie in its place."""
     optional: bool = False

@@ -140,7 +140,8 @@ EVALUATED = "demo-embedded/evaluate/nyu/nn_search/seed0"
 
 
 def write_evaluation(folder: Path) -> None:
-    write_run(folder / "demo-embedded", datasets=("nyu",), seeds=(0,))
+    run = write_run(folder / "demo-embedded", datasets=("nyu",), seeds=(0,))
+    (run / "call.json").write_text(json.dumps(seal(json.loads((run / "call.json").read_text()))))
 
 
 def read_evaluation(folder: Path) -> Any:
@@ -244,6 +245,7 @@ RESULT_READERS = (
         read_evaluation,
         (*JSON, *NPZ),
         command=lambda folder: ["report", str(folder / "demo-embedded"), "--out", str(folder / "report")],
+        told_elsewhere=(f"{EVALUATED}/errors.npz",),
     ),
     Reader("truth.npz", write_truth, ("truth.npz",), read_truths, NPZ, say_arrays(read_truths)),
     Reader("truth.npz, rendered", write_rendered, ("truth.npz",), read_rendered, NPZ, say_arrays(read_rendered)),
