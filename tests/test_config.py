@@ -180,7 +180,7 @@ def test_nobody_publishes_a_recording_of_ones_own(values: dict) -> None:
 
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="No such file"):
+    with pytest.raises(BadInput, match="found no such file"):
         load_config([tmp_path / "my.yaml"])
 
 

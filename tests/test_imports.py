@@ -11,6 +11,9 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ORDER = (
     (
         "errors",
+        "plain_file",
+        "json_file",
+        "sealed",
         "conventions",
         "digest",
         "module_settings",

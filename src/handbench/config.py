@@ -4,6 +4,7 @@ The JSON schema of these models is workflow/schemas/config.schema.yaml; config.y
 """
 
 import difflib
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -25,6 +26,7 @@ from handbench.module_entries import (
     find_nearest,
 )
 from handbench.modules import KINDS, explain_needs, explain_spread, method_file
+from handbench.plain_file import read_plain
 
 Seed = Annotated[int, Field(ge=0)]
 
@@ -150,7 +152,7 @@ def load_config(paths: Sequence[Path]) -> Config:
     """Read YAML files, each laid over the ones before it, and check the result."""
     layers: dict[Any, Any] = {}
     for path in paths:
-        layers = lay_over(layers, _read_yaml(path))
+        layers = lay_over(layers, read_yaml(path))
     return check_config(layers, where=" + ".join(str(path) for path in paths))
 
 
@@ -183,14 +185,16 @@ def write_schema(path: Path) -> None:
     path.write_text(head + yaml.safe_dump(schema(), sort_keys=False, width=120), encoding="utf-8")
 
 
-def _read_yaml(path: Path) -> dict[Any, Any]:
+def read_yaml(path: Path) -> dict[Any, Any]:
+    """The keys and values of one file."""
+    holds, fix = "a readable YAML file", "check its path"
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(path, expected="a readable YAML file", found=_reason(error), fix="check its path") from None
+        text = read_plain(path, holds=holds, fix=fix).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadInput(path, expected=holds, found=f"bytes that are not UTF-8 ({error})", fix=fix) from None
     try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        values = yaml.load(text, _OnceLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         found = " ".join(str(error).split())
         raise BadInput(path, expected="YAML", found=found, fix="mend the line it names") from None
     if values is None:
@@ -200,8 +204,16 @@ def _read_yaml(path: Path) -> dict[Any, Any]:
     return values
 
 
-def _reason(error: OSError | UnicodeDecodeError) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else f"bytes that are not UTF-8 ({error})"
+class _OnceLoader(yaml.SafeLoader):
+    """YAML as Snakemake reads it, but for a key that stands twice: of that it would silently take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 def _explain(errors: Sequence[Any], where: str) -> BadInput:
@@ -214,16 +226,21 @@ def _explain(errors: Sequence[Any], where: str) -> BadInput:
         return _unknown_key(whole, path, where)
     if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
         given = first["input"].get("kind") if isinstance(first["input"], dict) else first["input"]
-        return BadInput(where, expected=f"{path}.kind to be {_join(KINDS)}", found=repr(given), fix="see config.yaml")
+        return BadInput(where, expected=f"{path}.kind to be {_join(KINDS)}", found=_show(given), fix="see config.yaml")
     if first["type"] == "missing":
         return BadInput(where, expected=f"a value for {path}", found="none", fix="add it; config.yaml explains it")
     if first["type"] == "value_error":
         return BadInput(where, expected="settings that agree", found=str(first["ctx"]["error"]), fix="see config.yaml")
     if first["type"] == "invalid_key":
-        return BadInput(where, expected="keys that are words", found=repr(first["input"]), fix="see config.yaml")
+        return BadInput(where, expected="keys that are words", found=_show(first["input"]), fix="see config.yaml")
     expected = first["msg"].removeprefix("Input should be ").split(" or instance of ")[0]
     expected = expected.replace("a valid integer", "an integer").replace("a valid ", "a ")
-    return BadInput(where, expected=f"{path} to be {expected}", found=repr(first["input"]), fix="see config.yaml")
+    return BadInput(where, expected=f"{path} to be {expected}", found=_show(first["input"]), fix="see config.yaml")
+
+
+def _show(given: Any) -> str:
+    """What stands there, shortened: aliases make trees of a few lines that no memory could print."""
+    return reprlib.repr(given)
 
 
 def _join(words: Iterable[str]) -> str:

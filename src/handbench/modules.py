@@ -5,6 +5,7 @@ and not in that file because the workflow reads them, and it must not load torch
 """
 
 import json
+import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -249,8 +250,8 @@ def check_settings(kind: str, values: Mapping[str, Any]) -> Settings:
             raise BadInput(kind, expected="settings that agree", found=found, fix="mend them") from None
         if first["type"] == "extra_forbidden":
             raise BadInput(kind, expected=f"settings among {known}", found=name, fix="mend the name") from None
-        expected = first["msg"].removeprefix("Input should be ")
-        raise BadInput(kind, expected=f"{name} to be {expected}", found=repr(first["input"]), fix="mend it") from None
+        expected, found = first["msg"].removeprefix("Input should be "), reprlib.repr(first["input"])
+        raise BadInput(kind, expected=f"{name} to be {expected}", found=found, fix="mend it") from None
 
 
 def parse_settings(words: Sequence[str]) -> dict[str, Any]:

@@ -15,6 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from handbench.errors import BadInput
+from handbench.json_file import read_object
+from handbench.sealed import SEAL, check_seal, seal
+
 CALL = "call.json"
 PLACES = ("results", "renderer", "path", "mirrors")
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -88,16 +92,27 @@ def write_call(run: Path, settings: Mapping[str, Any], command: Sequence[str]) -
     }
     run.mkdir(parents=True, exist_ok=True)
     partial = run / f".{CALL}.part"
-    partial.write_text(json.dumps(call, indent=1) + "\n", encoding="utf-8")
+    partial.write_text(json.dumps(seal(call), indent=1) + "\n", encoding="utf-8")
     partial.replace(run / CALL)
 
 
 def read_call(path: Path | None) -> dict[str, Any]:
-    """What a call left; empty where there is none, as for a command that a person gives by hand."""
-    if path is None:
-        return {}
+    """What a call left; empty where there is none, as for a command that a person gives by hand.
+
+    A damaged one counts as none: no job of hours ends for a note.
+    """
     try:
-        call = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_asked_call(path) if path is not None else {}
+    except BadInput:
         return {}
-    return call if isinstance(call, dict) else {}
+
+
+def read_asked_call(path: Path) -> dict[str, Any]:
+    """The same for a report: a damaged one is refused, since what was asked for must not be guessed."""
+    if not (path.exists() or path.is_symlink()):
+        return {}
+    holds, fix = "the note of a workflow call", "delete it; the next call of snakemake writes it anew"
+    call = read_object(path, holds=holds, fix=fix)
+    if SEAL in call:  # notes of older releases have none
+        check_seal(path, call, holds=holds, fix=fix)
+    return call

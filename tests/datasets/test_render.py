@@ -23,9 +23,10 @@ from handbench.datasets.importers import list_frames
 from handbench.datasets.render import CHUNK_FRAMES, render
 from handbench.datasets.render_truth import read_render_truth
 from handbench.datasets.source import explain_source, name_source
-from handbench.datasets.store import is_sealed, open_store
+from handbench.datasets.store import open_store
 from handbench.errors import BadInput
 from handbench.geometry.box import Box, box_corners
+from handbench.sealed import is_sealed
 
 FRAMES = {"semi": CHUNK_FRAMES + 4, "full": 2 * VIEWS + 3}
 

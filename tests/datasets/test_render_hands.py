@@ -13,12 +13,13 @@ from handbench.datasets.hands import read_quaternions
 from handbench.datasets.importers import list_frames
 from handbench.datasets.render_hands import CHUNK_FRAMES, draw_pose, find_labels, is_in_image, render_hands
 from handbench.datasets.source import name_source
-from handbench.datasets.store import is_sealed, open_store
+from handbench.datasets.store import open_store
 from handbench.errors import BadInput
 from handbench.geometry.camera import project_points
 from handbench.geometry.rotation import quaternion_to_rotation
 from handbench.hand.collision import CONTACT_TOLERANCE_MM, self_penetration
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE
+from handbench.sealed import is_sealed
 
 FRAMES = 12
 

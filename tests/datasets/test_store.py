@@ -10,8 +10,9 @@ from crop_fixtures import make_listing
 
 from handbench.datasets.crops import build_crops
 from handbench.datasets.row_file import RowFile
-from handbench.datasets.store import open_store, seal
+from handbench.datasets.store import open_store
 from handbench.errors import BadInput
+from handbench.sealed import seal
 
 
 @pytest.fixture
@@ -116,7 +117,7 @@ def change_card(path, change, *, sealed):
 @pytest.mark.parametrize("verify", [True, False])
 def test_a_changed_card_is_found(path, change, verify):
     change_card(path, change, sealed=False)
-    with pytest.raises(BadInput, match=r"store\.json: expected a card as the build wrote it"):
+    with pytest.raises(BadInput, match=r"store\.json: expected the card of a crop store, found a changed one"):
         open_store(path, verify=verify)
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from claim_fixtures import BLOCKS, decide, level, make_probe, make_result
 
-from handbench.datasets.store import seal
 from handbench.errors import BadInput
 from handbench.evaluation.angle_score import AngleResult
 from handbench.evaluation.blocks import Blocks
@@ -18,6 +17,7 @@ from handbench.evaluation.claim_variants import NAMES, judge_fewer
 from handbench.evaluation.claims import Verdict, decide_claims
 from handbench.evaluation.fits import Fit, Left, read_fits, select_fits
 from handbench.evaluation.results import Result
+from handbench.sealed import seal
 
 TABLE_1 = {
     "direct joint": (17.2, 21.4),

@@ -157,7 +157,7 @@ def test_the_truth_of_other_data_is_refused(run: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="found 0 frames"):
         evaluate(prediction, "dexter", "Loop", truth_file=other)
     np.savez(other, split=arrays["split"])
-    with pytest.raises(BadInput, match=r"expected the truth\.npz of an embedded dataset with objects"):
+    with pytest.raises(BadInput, match=r"expected the truth\.npz of an embedded dataset, found no object_centre_mm"):
         evaluate(prediction, "dexter", "Loop", truth_file=other)
 
 

@@ -10,11 +10,13 @@ import pytest
 from handbench.cli import main
 from handbench.conventions import MSRA
 from handbench.datasets.crops import build_crops
+from handbench.datasets.files import digest_file
 from handbench.datasets.store import open_store
 from handbench.errors import BadInput
 from handbench.evaluation.bootstrap import compare_seeds
 from handbench.evaluation.evaluate import evaluate
 from handbench.evaluation.results import compare_results, pool_seeds, read_results, select_results
+from handbench.sealed import SEAL, is_sealed
 from handbench.training.prediction_file import save_predictions
 from tests.datasets.crop_fixtures import make_listing
 
@@ -50,7 +52,11 @@ def evaluate_run(run: Path, module: str = "mine", seed: int = 0) -> Path:
 def test_a_run_says_where_its_numbers_come_from(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = make_run(tmp_path)
     capsys.readouterr()
-    saved = json.loads((evaluate_run(run) / "evaluation.json").read_text())
+    folder = evaluate_run(run)
+    saved = json.loads((folder / "evaluation.json").read_text())
+    assert is_sealed(saved)
+    assert saved.pop("sha256_of_errors") == digest_file(folder / "errors.npz")
+    del saved[SEAL]
     assert saved == json.loads(capsys.readouterr().out)
     assert saved["mean_error_mm"] == pytest.approx(3.0, abs=1e-4)
     told = saved["run"]
@@ -198,5 +204,5 @@ def test_an_older_evaluation_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "evaluate" / "icvl" / "mine" / "seed0"
     folder.mkdir(parents=True)
     (folder / "evaluation.json").write_text("{}")
-    with pytest.raises(BadInput, match="expected an evaluation of this release, found a damaged or older one"):
+    with pytest.raises(BadInput, match="expected an evaluation of this release, found an older or damaged one"):
         read_results(tmp_path)

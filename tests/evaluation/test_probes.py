@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from claim_fixtures import FRAMES, make_images, make_probe
 
-from handbench.datasets.store import seal
 from handbench.errors import BadInput
 from handbench.evaluation.probes import compare_images, read_probes, select_probes
+from handbench.sealed import seal
 from handbench.training.picture_file import Pictures
 from handbench.training.probe_file import divide_numbers, save_probe
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from handbench.datasets.store import seal
 from handbench.errors import BadInput
 from handbench.evaluation.skeleton_score import (
     parse_skeleton,
@@ -19,6 +18,7 @@ from handbench.geometry.rotation import quaternion_to_rotation, rotation_to_quat
 from handbench.hand.keypoints import keypoint_positions, scored_keypoints
 from handbench.hand.kinematics import forward_kinematics, place_turned_bones
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE, sample_shape, vary_shape
+from handbench.sealed import seal
 from handbench.training.probe_file import FORMAT, VERSION
 
 WHERE = Path("predictions.npz")

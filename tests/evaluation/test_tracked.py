@@ -21,6 +21,7 @@ from handbench.evaluation.tracked import (
     track_evaluation,
 )
 from handbench.provenance import write_call
+from handbench.sealed import seal
 from handbench.training.tracking import create_store, find_uri, open_run
 
 JOINTS = ("PALM_3", "thumb tip", "Größe", "a/b")
@@ -82,7 +83,7 @@ def save(run: Path, evaluation: dict[str, Any]) -> Path:
     words = evaluation["run"]
     folder = run / "evaluate" / evaluation["dataset"] / words["module"] / f"seed{words['seed']}"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "evaluation.json").write_text(json.dumps(evaluation))
+    (folder / "evaluation.json").write_text(json.dumps(seal(evaluation)))
     return folder
 
 

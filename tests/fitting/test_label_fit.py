@@ -14,7 +14,6 @@ import pytest
 
 from handbench.cli import main
 from handbench.datasets.recordings import plan_recordings, sample_poses
-from handbench.datasets.store import is_sealed
 from handbench.fitting import label_fit
 from handbench.fitting.label_fit import Left, find_limits, fit_labels, fit_record, join
 from handbench.fitting.labelled_frames import NYU_SEGMENTS, LabelledFrames, read_record, read_store
@@ -22,6 +21,7 @@ from handbench.fitting.pose_file import load_poses
 from handbench.fitting.pose_fit import Fit, SwarmSettings
 from handbench.hand.keypoints import keypoint_positions, learned_keypoints
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE, vary_shape
+from handbench.sealed import is_sealed
 
 TRAIN, TEST = 40, 12
 NUMBERS = {"mean_mm", "variance_mm2", "worst_mm", "frames", "seconds"}

@@ -51,8 +51,8 @@ def test_poses_are_found_by_their_place_in_the_list(poses: FittedPoses) -> None:
     [
         (lambda place: (place / CARD).unlink(), "no file"),
         (lambda place: (place / CARD).write_text("{"), "no JSON"),
-        (lambda place: (place / CARD).write_text("{}"), "another format"),
-        (lambda place: change_card(place), "a changed card"),
+        (lambda place: (place / CARD).write_text("{}"), "found None version None"),
+        (lambda place: change_card(place), "a changed one"),
         (lambda place: (place / FILE).write_bytes(b"PK"), "a file that its card does not describe"),
     ],
 )

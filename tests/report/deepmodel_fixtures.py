@@ -15,7 +15,7 @@ from handbench.conventions import DATASETS
 from handbench.datasets.crops import build_crops
 from handbench.datasets.listing import Listing
 from handbench.datasets.pose_ranges import POSE_RANGES
-from handbench.datasets.store import CropStore, open_store, seal
+from handbench.datasets.store import CropStore, open_store
 from handbench.evaluation.evaluate import evaluate
 from handbench.evaluation.evaluation_files import save_evaluation
 from handbench.fitting.pose_file import FittedPoses, save_poses
@@ -24,6 +24,7 @@ from handbench.hand.sampling import sample_sequence
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE, HandShape, vary_shape
 from handbench.hand.skinning import Skin, make_skin, pose_mesh
 from handbench.rendering.zbuffer import render_layers
+from handbench.sealed import seal
 from handbench.training.prediction_file import FILE, save_predictions
 
 FRAMES = 60

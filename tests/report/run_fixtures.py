@@ -7,10 +7,12 @@ import numpy as np
 
 from handbench.conventions import DATASETS, Convention
 from handbench.datasets.crops import build_crops
+from handbench.datasets.files import digest_file
 from handbench.datasets.listing import Listing
 from handbench.datasets.store import CropStore, open_store
 from handbench.evaluation.metrics import measure_errors
 from handbench.evaluation.score import score_errors
+from handbench.sealed import seal
 from handbench.training.prediction_file import save_predictions
 
 MODULES = {"nn_search": ("NN search (PCA 512)", 18.0), "other": ("Another <method> & 50 %", 9.0)}
@@ -88,5 +90,6 @@ def write_result(run: Path, store: CropStore, module: str, seed: int) -> None:
     }
     folder = run / "evaluate" / dataset / module / f"seed{seed}"
     folder.mkdir(parents=True)
-    (folder / "evaluation.json").write_text(json.dumps(evaluation))
     np.savez_compressed(folder / "errors.npz", errors_mm=errors_mm.astype(np.float32), row=np.asarray(store.row))
+    evaluation["sha256_of_errors"] = digest_file(folder / "errors.npz")
+    (folder / "evaluation.json").write_text(json.dumps(seal(evaluation)))

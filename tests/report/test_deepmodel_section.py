@@ -12,7 +12,6 @@ from deepmodel_fixtures import FRAMES, SEEDS, SHAPES, VARIANTS, make_poses, writ
 from stamped import check_stamped
 
 from handbench.conventions import DATASETS
-from handbench.datasets.store import seal
 from handbench.errors import BadInput
 from handbench.evaluation.fits import Fit, read_fits
 from handbench.evaluation.metrics import THRESHOLDS_MM
@@ -30,6 +29,7 @@ from handbench.report.run_card import RunCard
 from handbench.report.sections import deepmodel
 from handbench.report.sources import Sources
 from handbench.report.table_files import format_cells
+from handbench.sealed import seal
 
 FIGURES = ("figure_3", "figure_3_angles", "figure_4", "figure_4_icvl", "hands", "hands_icvl", "figure_5_run")
 FIGURES += ("figure_6_run", "figure_7_run", "figure_7_bars_run")

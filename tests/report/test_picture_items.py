@@ -14,7 +14,6 @@ import pytest
 from loop_fixtures import SEEDS, write_loop_run
 from picture_fixtures import SIZE_PX, make_pictures
 
-from handbench.datasets.store import seal
 from handbench.evaluation.probes import read_probes
 from handbench.evaluation.results import read_results
 from handbench.report.contact_sheet import LAST_SLATE
@@ -26,6 +25,7 @@ from handbench.report.run_card import RunCard
 from handbench.report.sections import feedback15, feedback19
 from handbench.report.skeleton import PART_COLOURS
 from handbench.report.sources import Sources
+from handbench.sealed import seal
 
 DRAWN = tuple(f"feedback15_figure_{number}" for number in ("2", "3", "7_pictures", "9", "11"))
 DRAWN_19 = tuple(f"feedback19_figure_{number}" for number in ("2", "3", "11"))

@@ -11,7 +11,7 @@ import pytest
 from refine_fixtures import FRAMES, SEEDS, write_refine_run
 
 from handbench.datasets.array_file import read_arrays, write_arrays
-from handbench.datasets.store import open_store, seal
+from handbench.datasets.store import open_store
 from handbench.errors import BadInput
 from handbench.evaluation.claim_refine import NAMES
 from handbench.evaluation.evaluate import evaluate
@@ -27,6 +27,7 @@ from handbench.report.items import Absent, Figure, Item, Table
 from handbench.report.run_card import RunCard
 from handbench.report.sections import refine
 from handbench.report.sources import Sources
+from handbench.sealed import seal
 from handbench.training.prediction_file import read_card, read_joints, save_predictions
 
 PER_TAKE = ("bases_mm", "lengths_mm", "girths", "palm_stretch", "mirrored")

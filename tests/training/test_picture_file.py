@@ -54,7 +54,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="found a file that its probe does not describe"):
         read_pictures(path, "0" * 64)
     np.savez(path, rows=np.arange(3), allow_pickle=False)
-    with pytest.raises(BadInput, match="found no camera in it"):
+    with pytest.raises(BadInput, match="found no chosen in it"):
         read_pictures(path, digest_file(path))
 
 

@@ -12,7 +12,7 @@ from snakemake.settings.types import DeploymentMethod
 SOURCES = os.path.join(workflow.basedir, "src")
 sys.path.insert(0, SOURCES)
 
-from handbench.config import check_config
+from handbench.config import check_config, read_yaml
 from handbench.conventions import (
     DATASETS,
     HANDOBJECT,
@@ -37,6 +37,8 @@ if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
 shell.prefix(PREFIX)
 
 try:
+    for file in workflow.configfiles:
+        read_yaml(Path(file))  # of a key that stands twice Snakemake itself takes the last
     settings = check_config(config)
 except BadInput as error:
     # Snakemake prints an exception with the lines that led to it; this is one line.

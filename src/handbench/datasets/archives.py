@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from handbench.errors import BadInput
+from handbench.plain_file import check_plain
 
 _CHUNK_BYTES = 1 << 20
 _MOST_MEMBERS = 5_000_000
@@ -81,6 +82,7 @@ def unpack(archives: Sequence[tuple[Path, str]], into: Path, *, most_bytes: int 
 
 
 def _unpack_one(archive: Path, partial: Path, home: str, most_bytes: int) -> Unpacked:
+    check_plain(archive, holds="an archive", fix="fetch it again")
     staging = partial / ".unpacking"
     staging.mkdir()
     with _telling(archive):

@@ -27,19 +27,11 @@ from handbench.datasets.lock import hold_alone
 from handbench.datasets.progress import Progress
 from handbench.datasets.row_file import RowFile
 from handbench.datasets.source import explain_source, name_source
-from handbench.datasets.store import (
-    CARD,
-    FORMAT,
-    INDEX,
-    INDEX_COLUMNS,
-    SEAL,
-    VERSION,
-    array_layout,
-    is_sealed,
-    seal,
-)
+from handbench.datasets.store import CARD, FORMAT, INDEX, INDEX_COLUMNS, VERSION, array_layout
 from handbench.digest import stage_digest
 from handbench.errors import BadInput
+from handbench.json_file import read_noted_object
+from handbench.sealed import SEAL, is_sealed, seal
 
 CHUNK_FRAMES = 256
 PROGRESS = "progress.json"
@@ -213,10 +205,10 @@ def _is_intact(files: list[RowFile], listing: Listing, done: Done) -> bool:
 
 
 def _read_progress(path: Path) -> Done | None:
+    content = read_noted_object(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
         return Done(**{name: content[name] for name in content if name != SEAL}) if is_sealed(content) else None
-    except (OSError, ValueError, TypeError, AttributeError):
+    except TypeError:
         return None
 
 

@@ -22,6 +22,7 @@ from handbench.datasets.lock import hold_alone
 from handbench.datasets.published import PUBLISHED
 from handbench.datasets.registry import RELEASES, Archive, Release
 from handbench.errors import BadInput
+from handbench.json_file import read_object
 
 
 @dataclass(frozen=True)
@@ -100,13 +101,11 @@ def _is_finished(release: Release, raw: Path, manifest: Path) -> bool:
 
 
 def _read_manifest(manifest: Path) -> str:
-    try:
-        return str(json.loads(manifest.read_text())["dataset"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        found = f"something else ({type(error).__name__})"
-        raise BadInput(
-            manifest, expected="the manifest of a download", found=found, fix="delete it and run again"
-        ) from None
+    holds, fix = "the manifest of a download", "delete it and run again"
+    content = read_object(manifest, holds=holds, fix=fix)
+    if "dataset" not in content:
+        raise BadInput(manifest, expected=holds, found="no dataset in it", fix=fix)
+    return str(content["dataset"])
 
 
 def _place_of(archive: Archive, to: Path) -> Path:

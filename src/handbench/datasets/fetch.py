@@ -28,6 +28,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 from handbench.datasets.byte_progress import ByteProgress
 from handbench.errors import BadInput
+from handbench.json_file import read_noted_object
+from handbench.plain_file import check_plain
 
 _CHUNK_BYTES = 1 << 20
 _HEAD_BYTES = 512
@@ -347,8 +349,8 @@ def _note_of(part: Path) -> Path:
 
 def _read_note(part: Path) -> _Version | None:
     try:
-        return _Version(**json.loads(_note_of(part).read_text()))
-    except (OSError, ValueError, TypeError):
+        return _Version(**read_noted_object(_note_of(part)))
+    except TypeError:
         # No note, or one that a kill cut short: the bytes at hand are of unknown origin.
         return None
 
@@ -362,6 +364,8 @@ def _write_note(part: Path, version: _Version) -> None:
 @contextmanager
 def _hold(part: Path) -> Iterator[io.FileIO]:
     """The part file, open for appending without a buffer and locked against a second download."""
+    if part.exists():
+        check_plain(part, holds="the beginning of a download", fix="delete it and run again")
     with part.open("ab", buffering=0) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,21 +5,19 @@ import os
 from pathlib import Path
 
 from handbench.errors import BadInput
+from handbench.plain_file import check_plain, read_plain
 
 
-def read_file(path: Path, *, holds: str) -> bytes:
+def read_file(path: Path, *, holds: str, fix: str = "extract or download it again; `handbench doctor` counts") -> bytes:
     """The bytes of a dataset's file; `holds` says in an error what the file should have been."""
-    try:
-        if path.exists() and not (path.is_file() or path.is_dir()):
-            # A pipe or a device would be waited for without end.
-            found = "something that is not a plain file"
-            raise BadInput(path, expected=holds, found=found, fix="extract or download it again")
-        return path.read_bytes()
-    except FileNotFoundError:
-        found = "no such file"
-    except OSError as error:
-        found = f"an unreadable file ({error.strerror})"
-    raise BadInput(path, expected=holds, found=found, fix="extract or download it again; `handbench doctor` counts")
+    return read_plain(path, holds=holds, fix=fix)
+
+
+def check_digest(path: Path, sha256: object, *, holds: str, by: str, fix: str) -> None:
+    """Refuse a file that is not the one of this digest; `by` is who has named it."""
+    check_plain(path, holds=holds, fix=fix)
+    if digest_file(path) != sha256:
+        raise BadInput(path, expected=holds, found=f"a file that {by} does not describe", fix=fix)
 
 
 def digest_file(path: Path) -> str:

@@ -18,6 +18,8 @@ from typing import Any
 
 from handbench.datasets.files import replace_file
 from handbench.errors import BadInput
+from handbench.json_file import read_noted_object
+from handbench.plain_file import read_if_plain
 
 MANIFEST, TRUTH, RAW, PARTIAL = "manifest.json", "truth.npz", "raw", ".partial"
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -25,11 +27,7 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS
 
 def is_made(out: Path, request: dict[str, Any]) -> bool:
     """Whether a finished run of the same request lies there."""
-    try:
-        made = json.loads((out / MANIFEST).read_text())
-    except (OSError, ValueError):
-        return False
-    return isinstance(made, dict) and made.get("request") == request
+    return bool(read_noted_object(out / MANIFEST).get("request") == request)
 
 
 def start_or_carry_on(out: Path, request: dict[str, Any]) -> None:
@@ -38,7 +36,7 @@ def start_or_carry_on(out: Path, request: dict[str, Any]) -> None:
         raise BadInput(out / RAW, expected="a folder, or nothing yet", found="a file", fix="name another --out")
     card = out / PARTIAL / "request.json"
     (out / MANIFEST).unlink(missing_ok=True)
-    if card.is_file() and card.read_text() == json.dumps(request):
+    if read_if_plain(card) == json.dumps(request).encode():
         for leftover in out.rglob(".*.part"):
             leftover.unlink()
         return

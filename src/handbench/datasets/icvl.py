@@ -25,6 +25,7 @@ TEST_LINE_END = " \r\r\n"
 
 _TRAIN_LABELS = ("labels.txt", "train.txt")  # today's download, and the release of 2014
 _COLUMNS = 48
+_FOLDER_NAME = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 _IMAGE_NAME = re.compile(r"image_(-?[0-9]{1,9})\.png")
 
 
@@ -110,7 +111,7 @@ def _read_labels(path: Path, *, rotated: bool) -> _Labels:
 def _split_name(path: Path, line: int, name: str) -> tuple[str, ...]:
     """session/image of an original, rotation/session/image of a rotated copy; nothing that leaves the folder."""
     parts = PurePosixPath(name.replace("\\", "/")).parts
-    if len(parts) not in (2, 3) or ".." in parts or parts[0] == "/" or not _IMAGE_NAME.fullmatch(parts[-1]):
+    if len(parts) not in (2, 3) or ".." in parts or parts[0] == "/" or not _is_name(parts):
         raise BadInput(
             f"{path}, line {line}",
             expected="session/image_NNNN.png or rotation/session/image_NNNN.png",
@@ -118,6 +119,10 @@ def _split_name(path: Path, line: int, name: str) -> tuple[str, ...]:
             fix="download the labels again",
         )
     return parts
+
+
+def _is_name(parts: Sequence[str]) -> bool:
+    return bool(_IMAGE_NAME.fullmatch(parts[-1])) and all(_FOLDER_NAME.fullmatch(part) for part in parts[:-1])
 
 
 def _check_tail(path: Path, folder: Path, names: Sequence[str]) -> None:

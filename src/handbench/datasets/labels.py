@@ -12,6 +12,8 @@ from handbench.datasets.files import read_file, replace_file
 from handbench.errors import BadInput
 
 MSRA_COLUMNS = 63
+BYTE_ORDER_MARK = "\ufeff"
+"""What some editors put before a text."""
 FARTHEST_JOINT_MM = 10_000.0
 WIDEST_HAND_MM = 500.0
 """No sensor here measures a hand beyond it; codes such as 32001, and files that are not in millimetres, lie further."""
@@ -29,13 +31,15 @@ def read_lines(path: Path, *, holds: str) -> list[tuple[int, str]]:
         text = "\0"
     if "\0" in text:
         raise BadInput(path, expected=holds, found="a file that is not text", fix="download the labels again")
-    _check_end(path, text)
+    if text.startswith(BYTE_ORDER_MARK):
+        text = text[1:]
+    check_end(path, text, fix="download the labels again: they are cut short; if they are not, end that line")
     # Counted by LF, as editors do: ICVL ends its lines with CR CR LF, which other counts would make three lines.
     stripped = ((number, line.strip()) for number, line in enumerate(text.split("\n"), 1))
     return [(number, line) for number, line in stripped if line]
 
 
-def _check_end(path: Path, text: str) -> None:
+def check_end(path: Path, text: str, *, fix: str) -> None:
     """Refuse a text that was cut inside its last number: what is left of it may be a number too.
 
     A space, a line end or a separator after the number shows that it is whole. Without one it must have as many
@@ -50,7 +54,7 @@ def _check_end(path: Path, text: str) -> None:
             f"{path}, line {text.count(chr(10)) + 1}",
             expected="a line end after the last number, or as many decimals as the others have",
             found=f"the file's end after {last[-20:]!r}",
-            fix="download the labels again: they are cut short; if they are not, end that line",
+            fix=fix,
         )
 
 

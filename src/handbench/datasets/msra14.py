@@ -1,5 +1,6 @@
 """MSRA14 Hand Tracking (Qian 2014) on disk: whole images of float32 without a header, joint.txt and sphere.txt."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,15 @@ def write_labels(path: Path, joints_mm: Joints) -> None:
 def read_spheres(path: Path) -> Spheres:
     """sphere.txt: a header line, then the 48 spheres of the authors' hand model a line; centres in camera axes."""
     lines = read_lines(path, holds="sphere.txt: a header line, then 48 x 5 numbers a frame")
+    header = lines[0][1].split() if lines else []
+    counted = len(header) == 1 and re.fullmatch("[0-9]{1,9}", header[0]) is not None
+    if not header or len(header) >= SPHERES * 5 or (counted and int(header[0]) != len(lines) - 1):
+        raise BadInput(
+            path,
+            expected="a header line, then as many frames as it counts",
+            found=f"{' '.join(header)[:40] or 'nothing'} before {max(len(lines) - 1, 0)} lines",
+            fix="download the labels again: the file is cut short or was edited",
+        )
     numbers = [parse_numbers(path, line, text.split(), SPHERES * 5) for line, text in lines[1:]]
     spheres = np.array(numbers, np.float32).reshape(-1, SPHERES, 5)
     spheres[..., 1:4] = turn_axes(spheres[..., 1:4])

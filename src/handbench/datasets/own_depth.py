@@ -4,12 +4,12 @@ Such a file comes from no known program, so nothing about it is taken for grante
 look like millimetres; what does not is refused with the likely reason.
 """
 
-import io
 import struct
 from pathlib import Path
 
 import numpy as np
 
+from handbench.datasets.array_file import parse_array
 from handbench.datasets.files import read_file
 from handbench.datasets.icvl import FARTHEST_MM
 from handbench.datasets.nyu import SATURATED_MM
@@ -52,7 +52,7 @@ def load_array(path: Path) -> np.ndarray:
     """The numbers of a .npy file, of whatever shape; nothing is unpickled."""
     content = read_own_file(path)
     try:
-        array: np.ndarray = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+        array = parse_array(content)
     except Exception as error:  # an untrusted header fails in the parser in a dozen ways, all of which mean the same
         found = (str(error).splitlines() or [type(error).__name__])[0]
         raise BadInput(path, expected="an array of numbers", found=found, fix=_AGAIN) from None

@@ -30,20 +30,27 @@ class Intrinsics:
     image_px: tuple[int, int] | None = None
 
 
-def parse_intrinsics(words: Sequence[str]) -> Intrinsics:
-    """One word, a dataset whose camera it is; or four, fx fy cx cy in pixels."""
+def parse_intrinsics(words: Sequence[str], where: str | Path = "camera") -> Intrinsics:
+    """One word, a dataset whose camera it is; or four, fx fy cx cy in pixels; `where` is what gives them."""
     if len(words) == 1 and words[0] in DATASETS:
         camera = DATASETS[words[0]].camera
         return Intrinsics(camera.fx, camera.fy, camera.cx, camera.cy, (camera.width, camera.height))
     try:
-        fx, fy, cx, cy = map(float, words)
+        fx, fy, cx, cy = map(_parse_plain, words)
     except ValueError:
         found = " ".join(words) or "nothing"
-        raise BadInput("camera", expected=_CAMERA, found=found, fix="see the sensor's data sheet") from None
+        raise BadInput(where, expected=_CAMERA, found=found, fix="see the sensor's data sheet") from None
     if not (isfinite(fx + fy + cx + cy) and fx > 0 and fy > 0):
         found = " ".join(words)
-        raise BadInput("camera", expected="focal lengths above 0, in pixels", found=found, fix=f"give {_CAMERA}")
+        raise BadInput(where, expected="focal lengths above 0, in pixels", found=found, fix=f"give {_CAMERA}")
     return Intrinsics(fx, fy, cx, cy)
+
+
+def _parse_plain(word: str) -> float:
+    # Python would take 1_0 for ten, and digits of any script.
+    if "_" in word or not word.isascii():
+        raise ValueError(word)
+    return float(word)
 
 
 def fit_camera(intrinsics: Intrinsics, path: Path, depth_mm: Depth) -> Camera:

@@ -37,10 +37,10 @@ from handbench.datasets.progress import Progress
 from handbench.datasets.render_truth import RenderTruth, describe_frames, summarise
 from handbench.datasets.rendered_files import LABELS, depth_name, write_labels
 from handbench.datasets.source import explain_source, name_source
-from handbench.datasets.store import seal
 from handbench.digest import stage_digest
 from handbench.errors import BadInput
 from handbench.rendering.renderer import choose_renderer, settle_renderer
+from handbench.sealed import seal
 
 HAND_SETS = tuple(name for name, convention in RECORDED.items() if convention.joints == MSRA_JOINTS)
 """Sets whose hands have the joints, and whose camera is the one, of what is rendered."""

@@ -28,7 +28,6 @@ from handbench.datasets.lock import hold_alone
 from handbench.datasets.pose_ranges import POSE_RANGES
 from handbench.datasets.progress import Progress
 from handbench.datasets.rendered_files import LABELS, depth_name, write_labels
-from handbench.datasets.store import seal
 from handbench.digest import stage_digest
 from handbench.errors import BadInput
 from handbench.geometry.camera import project_points
@@ -39,6 +38,7 @@ from handbench.hand.sampling import sample_pose
 from handbench.hand.skeleton import REFERENCE_SHAPE
 from handbench.hand.skinning import Skin, make_skin, pose_mesh
 from handbench.rendering.renderer import choose_renderer, settle_renderer
+from handbench.sealed import seal
 
 CHUNK_FRAMES = 250
 SUBJECT = "reference"

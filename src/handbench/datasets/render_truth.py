@@ -3,10 +3,8 @@
 The importer never reads it; labels alone are what a network learns from.
 """
 
-import zipfile
-import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,24 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int, Int32
 
 from handbench.conventions import FULLY_SYNTHETIC, HANDOBJECT, SEMI_SYNTHETIC
+from handbench.datasets.array_file import Layout, check_layout, read_arrays
 from handbench.datasets.drawn_object import REASONS, ObjectFrame
 from handbench.errors import BadInput
+from handbench.hand.skeleton import DOFS
+
+LAYOUT: Layout = {
+    "sequence": ("U", ("frames",)),
+    "subject": ("U", ("frames",)),
+    "visible": ("b", ("frames", len(HANDOBJECT.joints.names))),
+    "object_kind": ("U", ("frames",)),
+    "object_centre_mm": ("f", ("frames", 3)),
+    "object_rotation": ("f", ("frames", 3, 3)),
+    "object_size_mm": ("f", ("frames", 3)),
+    "hand_row": ("i", ("frames",)),
+    "rejected": ("i", ("frames", len(REASONS))),
+    "poses": ("f", ("full", len(DOFS))),
+    "penetration_mm": ("f", ("full",)),
+}
 
 
 @dataclass(frozen=True)
@@ -84,16 +98,14 @@ def summarise(truth: RenderTruth) -> dict[str, object]:
 
 def read_render_truth(path: Path) -> RenderTruth:
     """The truth of a rendered set."""
-    try:
-        with np.load(path, allow_pickle=False) as content:
-            return RenderTruth(**{field.name: content[field.name] for field in fields(RenderTruth)})
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise BadInput(
-            path,
-            expected="the truth.npz of a rendered set",
-            found=f"{type(error).__name__}: {error}",
-            fix="run handbench render again",
-        ) from error
+    holds, fix = "the truth.npz of a rendered set", "run handbench render again"
+    arrays = read_arrays(path, names=LAYOUT, holds=holds, fix=fix)
+    check_layout(path, arrays, LAYOUT, holds=holds, fix=fix, finite=None)
+    full = int((arrays["sequence"] == FULLY_SYNTHETIC).sum())
+    if full != len(arrays["poses"]):
+        found = f"{len(arrays['poses']):,} poses for {full:,} fully synthetic frames"
+        raise BadInput(path, expected=f"{holds}, with a pose for each", found=found, fix=fix)
+    return RenderTruth(**{name: arrays[name] for name in LAYOUT})
 
 
 def _round(number: np.floating[Any]) -> float:

@@ -1,7 +1,8 @@
 """Whether frames come from the embedded hand or from a download: every table and picture is stamped with it."""
 
-import json
 from pathlib import Path
+
+from handbench.json_file import read_noted_object
 
 TRUTH = "truth.npz"
 MANIFEST = "manifest.json"
@@ -35,8 +36,4 @@ def _find_truth(root: Path) -> Path | None:
 
 def _read_manifest(folder: Path) -> dict[str, str]:
     """What lies beside a truth; nothing where a run is not finished."""
-    try:
-        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    return read_noted_object(folder / MANIFEST)

@@ -1,7 +1,5 @@
 """truth.npz: what is true of embedded frames and no dataset annotates. Importers never read it."""
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +9,35 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from handbench.conventions import SYNTHESIZED
+from handbench.datasets.array_file import Layout, check_layout, read_arrays
 from handbench.datasets.takes import Drawn, Take, object_truth
 from handbench.errors import BadInput
 from handbench.geometry.rotation import rotation_to_quaternion
 from handbench.hand.kinematics import forward_kinematics
+from handbench.hand.skeleton import BONES, DOFS
+
+HOLDS = "the truth.npz of an embedded dataset"
+FIX = "run handbench synthesize again; real datasets have no such file"
+OBJECT_LAYOUT: Layout = {
+    "split": ("U", ("frames",)),
+    "object_centre_mm": ("f", ("frames", 3)),
+    "object_rotation": ("f", ("frames", 3, 3)),
+    "object_size_mm": ("f", ("frames", 3)),
+    "mirrored": ("b", ()),
+}
+LAYOUT: Layout = {
+    **OBJECT_LAYOUT,
+    "poses": ("f", ("frames", len(DOFS))),
+    "quaternions": ("f", ("frames", len(BONES), 4)),
+    "take": ("i", ("frames",)),
+    "bases_mm": ("f", ("takes", 5, 3)),
+    "lengths_mm": ("f", ("takes", 5, 3)),
+    "girths": ("f", ("takes", 5)),
+    "palm_stretch": ("f", ("takes", 3)),
+    "visible": ("b", ("frames", "joints")),
+    "forearm_bits": ("u", ("frames", "bytes")),
+}
+PER_TAKE = ("bases_mm", "lengths_mm", "girths", "palm_stretch", "mirrored")
 
 
 @dataclass(frozen=True)
@@ -78,23 +101,35 @@ def collect_truth(takes: Sequence[Take], chunks: Sequence[dict[str, np.ndarray]]
 
 def read_truth(path: Path, split: str) -> Truth:
     """The truth of one split of an embedded dataset."""
-    try:
-        with np.load(path, allow_pickle=False) as content:
-            arrays: dict[str, Any] = {name: content[name] for name in content.files}
-        mine = arrays.pop("split") == split
-        per_take = ("bases_mm", "lengths_mm", "girths", "palm_stretch", "mirrored")
-        kept = {name: array if name in per_take else array[mine] for name, array in arrays.items()}
-        return Truth(**{**kept, "mirrored": bool(kept["mirrored"])})
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise BadInput(
-            path,
-            expected="the truth.npz of an embedded dataset",
-            found=f"{type(error).__name__}: {error}",
-            fix="run handbench synthesize again; real datasets have no such file",
-        ) from error
+    arrays = read_truth_arrays(path, LAYOUT)
+    takes, most = arrays["take"], len(arrays["bases_mm"])
+    if not ((takes >= 0) & (takes < most)).all():
+        raise BadInput(path, expected=f"{HOLDS}, with takes 0 to {most - 1}", found="others", fix=FIX)
+    mine = arrays["split"] == split
+    kept: dict[str, Any] = {name: arrays[name] if name in PER_TAKE else arrays[name][mine] for name in LAYOUT}
+    del kept["split"]
+    return Truth(**{**kept, "mirrored": bool(arrays["mirrored"])})
+
+
+def read_truth_arrays(path: Path, layout: Layout) -> dict[str, np.ndarray]:
+    """The arrays of a layout, of the shapes that `collect_truth` gives them; objects are NaN where nothing is held."""
+    arrays = read_arrays(path, names=layout, holds=HOLDS, fix=FIX)
+    known = [name for name in layout if not name.startswith("object_")]
+    check_layout(path, arrays, layout, holds=HOLDS, fix=FIX, finite=known)
+    # Of a rotation that is none the diagonal alone is NaN.
+    turns = arrays["object_rotation"]
+    diagonals = np.diagonal(turns, axis1=1, axis2=2)
+    whole = np.isfinite(np.concatenate([arrays["object_centre_mm"], arrays["object_size_mm"], diagonals], axis=1))
+    if not ((whole.all(axis=1) | ~whole.any(axis=1)).all() and np.isfinite(turns[:, ~np.eye(3, dtype=bool)]).all()):
+        raise BadInput(path, expected=f"{HOLDS}, with all of an object or nothing", found="a part of one", fix=FIX)
+    return arrays
 
 
 def unpack_forearm(truth: Truth, dataset: str, index: int) -> Bool[np.ndarray, "height width"]:
     """The forearm's pixels of one frame, in the image as it was drawn (before mirroring)."""
     camera = SYNTHESIZED[dataset].camera
-    return np.unpackbits(truth.forearm_bits[index]).astype(bool).reshape(camera.height, camera.width)
+    bits = np.unpackbits(truth.forearm_bits[index]).astype(bool)
+    if len(bits) != camera.height * camera.width:
+        found = f"{len(bits):,} bits of forearm"
+        raise BadInput(HOLDS, expected=f"one for each of {camera.width}x{camera.height} pixels", found=found, fix=FIX)
+    return bits.reshape(camera.height, camera.width)

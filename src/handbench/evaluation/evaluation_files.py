@@ -1,5 +1,6 @@
 """An evaluation on disk: everything for machines, the table to read, the curves, the error of every joint."""
 
+import hashlib
 import io
 import json
 import re
@@ -13,6 +14,8 @@ from handbench.errors import BadInput
 from handbench.evaluation.evaluate import Evaluation
 from handbench.evaluation.evaluation_text import render_text
 from handbench.evaluation.metrics import THRESHOLDS_MM
+from handbench.evaluation.results import SHA256_OF_ERRORS
+from handbench.sealed import seal
 
 
 def default_folder(dataset: str, method: str) -> Path:
@@ -22,12 +25,17 @@ def default_folder(dataset: str, method: str) -> Path:
 
 
 def save_evaluation(evaluation: Evaluation, folder: Path) -> tuple[Path, ...]:
-    """Write table.txt, curves.csv, errors.npz and, last, evaluation.json; each file is replaced whole."""
+    """Write table.txt, curves.csv, errors.npz and, last, evaluation.json; each file is replaced whole.
+
+    evaluation.json is sealed, and vouches for the errors beside it.
+    """
+    errors = _error_bytes(evaluation)
+    content = evaluation.as_dict() | {SHA256_OF_ERRORS: hashlib.sha256(errors).hexdigest()}
     contents = {
         "table.txt": (render_text(evaluation) + "\n").encode(),
         "curves.csv": _curves_csv(evaluation).encode(),
-        "errors.npz": _error_bytes(evaluation),
-        "evaluation.json": (json.dumps(evaluation.as_dict(), indent=1, allow_nan=False) + "\n").encode(),
+        "errors.npz": errors,
+        "evaluation.json": (json.dumps(seal(content), indent=1, allow_nan=False) + "\n").encode(),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,14 +1,16 @@
 """What fitting the hand model to labels left: the numbers on the cards of `handbench fit`, read from a run's folder."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from handbench.datasets.store import is_sealed
 from handbench.errors import BadInput
 from handbench.fitting.pose_file import CARD, PUBLISHED
+from handbench.json_file import read_object
+from handbench.sealed import check_seal
+
+HOLDS, FIX = "a fit as `handbench fit` left it", "fit again"
 
 OPTIMISERS = {"pso": "PSO", "lbfgs": "L-BFGS"}
 """Their keys on a card and their names; the paper's own comes first."""
@@ -56,19 +58,15 @@ def select_fits(fits: Sequence[Fit], settings: Mapping[str, Any]) -> tuple[Fit, 
 
 
 def _read_fit(path: Path) -> Fit:
+    card = read_object(path, holds=HOLDS, fix=FIX)
+    check_seal(path, card, holds=HOLDS, fix=FIX)
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-        if not is_sealed(card):
-            raise _refuse(path, "a changed one (its own sha256 differs)")
         left = {
             key: Left(**{name: card[key][name] for name in Left.__dataclass_fields__})
             for key in OPTIMISERS
             if card.get(key)
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _refuse(path, f"a damaged or older one ({type(error).__name__}: {error})") from None
+    except (KeyError, TypeError) as error:
+        found = f"an older one ({type(error).__name__}: {error})"
+        raise BadInput(path, expected=HOLDS, found=found, fix=FIX) from None
     return Fit(path.parent.parent.name, path.parent.name, left, card.get("truth") or {})
-
-
-def _refuse(path: Path, found: str) -> BadInput:
-    return BadInput(path, expected="a fit as `handbench fit` left it", found=found, fix="fit again")

@@ -172,6 +172,12 @@ def find_own(prediction: Path, dataset: str) -> OwnPredictions | None:
     card = read_card(prediction)
     if card is None:
         return None
-    if card["dataset"] != dataset:
-        raise BadInput(prediction, expected=f"predictions for {dataset}", found=card["dataset"], fix="name that one")
+    if card.get("dataset") != dataset:
+        found = str(card.get("dataset"))
+        raise BadInput(prediction, expected=f"predictions for {dataset}", found=found, fix="name that one")
+    protocol = card.get("protocol")
+    missing = [key for key in PASSED_ON if key not in card]
+    if missing or not isinstance(protocol, dict) or "source" not in protocol:
+        found = f"no {(*missing, 'source of the protocol')[0]}"
+        raise BadInput(prediction, expected="a card that says what was predicted", found=found, fix="predict again")
     return OwnPredictions(prediction, card)

@@ -61,6 +61,7 @@ def read_ground_truth(
     table = read_table(path)
     joints = check_columns(dataset, table.numbers.shape[1], where=str(path))
     places = find_places(dataset, joints, "scored", where=str(path))
+    check_finite(table, nan_allowed=True)
     every = table.numbers.reshape(len(table.numbers), joints, 3)
     if not every.max() < NOT_ANNOTATED:  # which NaN is not either
         every = np.where((np.isnan(every) | (every == NOT_ANNOTATED)).any(axis=-1, keepdims=True), np.nan, every)

@@ -196,6 +196,7 @@ def name_device(probe: Probe) -> str:
 
 
 def _parse_probe(content: Mapping[str, Any], folder: Path) -> Probe:
+    _check_kinds(content)
     kept = ("dataset", "module", "kind", "paper", "seed", "scale", "source", "centre", "settings", "numbers")
     return Probe(
         converged=content["converged"] is True,
@@ -204,6 +205,17 @@ def _parse_probe(content: Mapping[str, Any], folder: Path) -> Probe:
         sha256_of_arrays=content.get("sha256_of_arrays", ""),
         **{key: content[key] for key in kept},
     )
+
+
+def _check_kinds(content: Mapping[str, Any]) -> None:
+    """KeyError or TypeError where something is missing or of another kind than its readers take it for."""
+    numbers = content["numbers"]
+    known = {"module": str, "dataset": str, "seed": int, "settings": Mapping, "numbers": Mapping}
+    wrong = [name for name, kind in known.items() if not isinstance(content[name], kind)]
+    if not wrong and not isinstance(numbers.get("frames", 0), int):
+        wrong = ["numbers.frames"]
+    if wrong:
+        raise TypeError(f"{wrong[0]} of another kind")
 
 
 def _number(value: float | None) -> float:

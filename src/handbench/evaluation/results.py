@@ -4,7 +4,6 @@ A result is read from evaluation.json or rebuilt from the tracking store. Sums o
 that intervals need, so frames are never read again.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,8 +18,12 @@ from handbench.evaluation.bootstrap import Comparison, Interval, bootstrap_block
 from handbench.evaluation.hand_object_score import HandObjectResult, parse_hand_object
 from handbench.evaluation.metrics import Curve
 from handbench.evaluation.skeleton_score import SkeletonResult, parse_skeleton
+from handbench.json_file import read_object
+from handbench.sealed import check_seal
 
 CURVES = ("frames", "joints", "frame_means")
+SHA256_OF_ERRORS = "sha256_of_errors"
+HOLDS, FIX = "an evaluation of this release", "delete it and run the pipeline again"
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class Result:
     config_digest: str | None
     folder: Path | None
     """The folder of the evaluation; None for a result rebuilt from tracking."""
+    sha256_of_errors: str = ""
+    """Of the file of every frame's error beside it."""
     converged: bool = False
     """Whether training went on until its validation error had stopped falling; a rival counts only then."""
     steps_mm: Float64[np.ndarray, "steps blocks"] | None = None
@@ -130,15 +135,16 @@ def read_results(run: Path) -> tuple[Result, ...]:
     """Every evaluation of a run, sorted by dataset, module and seed."""
     found = []
     for path in run.glob("evaluate/*/*/seed*/evaluation.json"):
+        evaluation = read_object(path, holds=HOLDS, fix=FIX)
+        check_seal(path, evaluation, holds=HOLDS, fix=FIX)
         try:
-            evaluation = json.loads(path.read_text(encoding="utf-8"))
             found.append(parse_result(evaluation, path.parent))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadInput(
                 path,
-                expected="an evaluation of this release",
+                expected=HOLDS,
                 found=f"a damaged or older one ({type(error).__name__}: {error})",
-                fix="delete it and run the pipeline again",
+                fix=FIX,
             ) from None
     return tuple(sorted(found, key=lambda one: (one.dataset, one.module, one.seed)))
 
@@ -182,6 +188,7 @@ def parse_result(evaluation: Mapping[str, Any], folder: Path | None) -> Result:
         commit=run["commit"],
         config_digest=run["config_digest"],
         folder=folder,
+        sha256_of_errors=evaluation.get(SHA256_OF_ERRORS, ""),
         converged=run.get("converged") is True,
         steps_mm=np.array([step["sum_mm"] for step in run["steps"]], np.float64) if run.get("steps") else None,
         angles=parse_angles(run.get("angles")),

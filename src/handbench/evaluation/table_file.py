@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
+from handbench.datasets.array_file import parse_array, unpack_arrays
+from handbench.datasets.files import read_file
+from handbench.datasets.labels import check_end
 from handbench.errors import BadInput
 from handbench.evaluation.number_text import parse_number_text
 
@@ -37,12 +40,7 @@ class Table:
 
 def read_table(path: Path) -> Table:
     """Read any of the formats; numbers that are not finite are an error that names the place."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise BadInput(path, expected=_HOLDS, found="no such file", fix="check the path") from None
-    except OSError as error:
-        raise BadInput(path, expected=_HOLDS, found=f"{error.strerror}", fix="check the path") from None
+    content = read_file(path, holds=_HOLDS, fix="check the path")
     if content.startswith(b"\x93NUMPY"):
         return Table(path, _to_rows(path, _load_array(path, content)), (), ())
     if content.startswith(b"PK"):
@@ -50,11 +48,11 @@ def read_table(path: Path) -> Table:
     return _read_text(path, content)
 
 
-def check_finite(table: Table) -> None:
-    """Refuse NaN and infinity: predictions without a number for a joint cannot be measured."""
+def check_finite(table: Table, *, nan_allowed: bool = False) -> None:
+    """Refuse infinity and what no camera measures; NaN too, as predictions without a number cannot be measured."""
     if table.numbers.min() >= -_LARGEST and table.numbers.max() <= _LARGEST:  # neither is so with a NaN
         return
-    bad = np.argwhere(~(np.abs(table.numbers) <= _LARGEST))
+    bad = np.argwhere(np.abs(table.numbers) > _LARGEST if nan_allowed else ~(np.abs(table.numbers) <= _LARGEST))
     if len(bad):
         row, column = (int(index) for index in bad[0])
         raise BadInput(
@@ -74,6 +72,8 @@ def _read_text(path: Path, content: bytes) -> Table:
         content = content.replace(b'"', b" ")
     if b";" in content:
         content = content.replace(b";", b",")
+    if content[-1:] not in b" \t\r\n,":
+        check_end(path, content.decode("latin-1"), fix="write the file again: it is cut short; if not, end that line")
     skipped, content = _skip_header(content)
     if _starts_with_word(content):
         return _read_named(path, content, skipped)
@@ -124,26 +124,21 @@ def _read_npz(path: Path, content: bytes) -> Table:
     try:
         # Compressed arrays may unpack to far more than they weigh; no prediction file is that large.
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if sum(member.file_size for member in archive.infolist()) > _MOST_BYTES:
-                raise ValueError(f"arrays of more than {_MOST_BYTES >> 30} GiB")
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            held = {name: arrays[name] for name in arrays.files if name in (*_ARRAY_NAMES, "names")}
-            if len(arrays.files) == 1:
-                held = {_ARRAY_NAMES[0]: arrays[arrays.files[0]]}
-            files = arrays.files
+            held = [member.removesuffix(".npy") for member in archive.namelist()]
+        known = held if len(held) == 1 else (*_ARRAY_NAMES, "names")
+        arrays = unpack_arrays(io.BytesIO(content), names=known, most_bytes=_MOST_BYTES)
     except Exception as error:  # a damaged archive fails in the reader in a dozen ways, all of which mean the same
         raise BadInput(path, expected="an .npz file of plain arrays", found=_first_line(error), fix=_AGAIN) from None
-    # A member that is no .npy comes back as its bytes.
-    found = [name for name in _ARRAY_NAMES if name in held] or [name for name in held if name != "names"]
-    if not found or not all(isinstance(array, np.ndarray) for array in held.values()):
+    found = [name for name in _ARRAY_NAMES if name in arrays] or (held if len(held) == 1 else [])
+    if not found:
         raise BadInput(
             path,
             expected=f"an array named {', '.join(_ARRAY_NAMES[:-1])}",
-            found=", ".join(files) or "no array",
+            found=", ".join(held) or "no array",
             fix="save the joints under one of these names",
         )
-    numbers = _to_rows(path, held[found[0]])
-    names = tuple(str(name).replace("\\", "/") for name in held["names"].ravel()) if "names" in held else ()
+    numbers = _to_rows(path, arrays[found[0]])
+    names = tuple(str(name).replace("\\", "/") for name in arrays["names"].ravel()) if "names" in arrays else ()
     if names and len(names) != len(numbers):
         raise BadInput(path, expected=f"{len(numbers)} names, one a row", found=str(len(names)), fix=_AGAIN)
     return Table(path, numbers, names, ())
@@ -151,7 +146,7 @@ def _read_npz(path: Path, content: bytes) -> Table:
 
 def _load_array(path: Path, content: bytes) -> np.ndarray:
     try:
-        array: np.ndarray = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+        array = parse_array(content)
     except Exception as error:  # an untrusted header fails in the parser in a dozen ways, all of which mean the same
         raise BadInput(path, expected="an array of numbers", found=_first_line(error), fix=_AGAIN) from None
     return array
@@ -166,7 +161,8 @@ def _to_rows(path: Path, array: np.ndarray) -> Float64[np.ndarray, "rows columns
             found=f"{array.dtype} of shape {array.shape}",
             fix=_AGAIN,
         )
-    return array.reshape(len(array), -1).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # some bytes are a NaN that signals; it is refused later
+        return array.reshape(len(array), -1).astype(np.float64)
 
 
 def _first_line(error: Exception) -> str:

@@ -11,18 +11,29 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32, Int, Int64
 
-from handbench.datasets.array_file import read_arrays, write_arrays
-from handbench.datasets.files import digest_file, replace_file
-from handbench.datasets.store import is_sealed, seal
+from handbench.datasets.array_file import Layout, check_layout, read_arrays, write_arrays
+from handbench.datasets.files import check_digest, digest_file, replace_file
 from handbench.errors import BadInput
-from handbench.hand.keypoints import Hand, learned_keypoints
-from handbench.hand.skeleton import SHAPE_FIELDS, HandShape
+from handbench.hand.keypoints import KEYPOINTS, Hand, Keypoints, learned_keypoints
+from handbench.hand.skeleton import REFERENCE_SHAPE, SHAPE_FIELDS, HandShape
+from handbench.sealed import read_sealed, seal
 
 FORMAT = "handbench fitted poses"
 VERSION = 3
 CARD = "fit.json"
 FILE = "poses.npz"
 ARRAYS = ("pose", "row", "hand_scale", "left_mm")
+HOLDS, FIX = "poses as `handbench fit` left them", "fit again"
+LAYOUT: Layout = {
+    "pose": ("f", ("frames", 26)),
+    "row": ("i", ("frames",)),
+    "hand_scale": ("f", ("frames",)),
+    "left_mm": ("f", ("frames",)),
+}
+CARD_LAYOUT: dict[str, tuple[str, tuple[int | str, ...]]] = {
+    "keypoints_mm": ("f", ("joints", 3)),
+    "limits_rad": ("f", (20, 2)),
+}
 PUBLISHED = "published"
 """Stands where a split does: the real labels of the published record, whatever data a run has."""
 
@@ -81,29 +92,39 @@ def write_card(out: Path, content: dict[str, Any]) -> None:
 def load_poses(folder: Path) -> FittedPoses:
     """What `save_poses` wrote, untouched."""
     card = _read_card(folder)
-    offsets_mm = np.array(card["keypoints_mm"])
-    keypoints = learned_keypoints(card["dataset"]).take(range(len(offsets_mm)))
-    shape = HandShape(**{name: np.array(card["hand"][name]) for name in SHAPE_FIELDS})
-    hand = Hand(shape, replace(keypoints, offsets_mm=offsets_mm))
-    return FittedPoses(hand=hand, limits_rad=np.array(card["limits_rad"]), card=card, **read_arrays(folder / FILE))
+    arrays = read_arrays(folder / FILE, names=ARRAYS, holds=HOLDS, fix=FIX)
+    check_layout(folder / FILE, arrays, LAYOUT, holds=HOLDS, fix=FIX, finite=None)
+    numbers = {"keypoints_mm": card.get("keypoints_mm"), "limits_rad": card.get("limits_rad")}
+    hand = card.get("hand")
+    numbers |= {name: hand.get(name) for name in SHAPE_FIELDS} if isinstance(hand, dict) else {}
+    known = {name: _as_array(folder / CARD, name, value) for name, value in numbers.items()}
+    layout = CARD_LAYOUT | {name: ("f", getattr(REFERENCE_SHAPE, name).shape) for name in SHAPE_FIELDS}
+    check_layout(folder / CARD, known, layout, holds=HOLDS, fix=FIX, finite=None)
+    places = {name: known[name] for name in SHAPE_FIELDS}
+    keypoints = _name_keypoints(folder / CARD, card, known["keypoints_mm"])
+    return FittedPoses(hand=Hand(HandShape(**places), keypoints), limits_rad=known["limits_rad"], card=card, **arrays)
+
+
+def _as_array(path: Path, name: str, numbers: Any) -> Float[np.ndarray, "..."]:
+    try:
+        return np.array(numbers, np.float64)
+    except (ValueError, TypeError, OverflowError):
+        raise BadInput(path, expected=f"{HOLDS}, with numbers for {name}", found=repr(numbers), fix=FIX) from None
+
+
+def _name_keypoints(path: Path, card: dict[str, Any], offsets_mm: Float[np.ndarray, "joints 3"]) -> Keypoints:
+    """The points that a dataset labels, at the places that the fit has learned."""
+    known = learned_keypoints(card["dataset"]) if card.get("dataset") in tuple(KEYPOINTS) else None
+    if known is None or not 0 < len(offsets_mm) <= len(known.offsets_mm):
+        found = f"{len(offsets_mm)} points of {card.get('dataset')!r}"
+        raise BadInput(path, expected=f"{HOLDS}, of a dataset's points", found=found, fix=FIX)
+    return replace(known.take(range(len(offsets_mm))), offsets_mm=offsets_mm)
 
 
 def _read_card(folder: Path) -> dict[str, Any]:
     path = folder / CARD
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BadInput(path, expected="the card of fitted poses", found="no file", fix="run `handbench fit`") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise _damaged(path, f"no JSON ({error})") from None
-    if not isinstance(card, dict) or (card.get("format"), card.get("version")) != (FORMAT, VERSION):
-        raise _damaged(path, "another format")
-    if not is_sealed(card):
-        raise _damaged(path, "a changed card (its own sha256 differs)")
-    if not (folder / FILE).is_file() or digest_file(folder / FILE) != card["sha256_of_file"]:
-        raise _damaged(folder / FILE, "a file that its card does not describe")
+    if not path.exists():
+        raise BadInput(path, expected="the card of fitted poses", found="no file", fix="run `handbench fit`")
+    card = read_sealed(path, FORMAT, VERSION, holds=HOLDS, fix=FIX)
+    check_digest(folder / FILE, card.get("sha256_of_file"), holds=HOLDS, by="its card", fix=FIX)
     return card
-
-
-def _damaged(path: Path, found: str) -> BadInput:
-    return BadInput(path, expected="poses as `handbench fit` left them", found=found, fix="fit again")

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.datasets.truth import Truth
+from handbench.errors import BadInput
 from handbench.fitting.pose_file import FittedPoses
 from handbench.loop.augmentation import CropBatch
 from handbench.loop.crop_data import find_device
@@ -47,7 +48,11 @@ class Trained:
 
     def load_into(self, network: Network) -> Network:
         """The network with what was learned."""
-        network.load_state_dict(self.state)
+        try:
+            network.load_state_dict(self.state)
+        except RuntimeError as error:
+            found = " ".join(str(error).split())
+            raise BadInput(self.kind, expected="the tensors of its network", found=found, fix="train again") from None
         return network
 
 

@@ -17,7 +17,7 @@ from handbench.evaluation.fits import Fit, read_fits, select_fits
 from handbench.evaluation.probes import Probe, read_probes, select_probes
 from handbench.evaluation.published import Record
 from handbench.evaluation.results import Result, read_results, select_results
-from handbench.provenance import CALL, read_call
+from handbench.provenance import CALL, read_asked_call
 from handbench.report.claims_table import build_claims_table, count_statuses, list_rows
 from handbench.report.frame_data import open_frames
 from handbench.report.frame_sheets import KINDS, draw_sheet, save_sheet
@@ -86,7 +86,7 @@ def _refuse_empty_run(run: Path) -> None:
 
 def _read_asked(run: Path) -> dict[str, Any]:
     """What the last call asked for; earlier calls may have left results of other settings in the folder."""
-    settings = read_call(run / CALL).get("settings") or {}
+    settings = read_asked_call(run / CALL).get("settings") or {}
     return settings if settings.keys() >= ASKED_BY else {}
 
 

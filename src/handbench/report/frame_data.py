@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32, Int64
 
+from handbench.datasets.array_file import read_arrays
+from handbench.datasets.files import check_digest
 from handbench.datasets.scored_skeleton import scored_skeleton
 from handbench.datasets.store import CropStore, open_store
 from handbench.errors import BadInput
@@ -14,6 +16,7 @@ from handbench.evaluation.results import Result
 from handbench.training.prediction_file import FILE, pick_joints, read_card, read_hand_scale, read_joints, read_pose
 
 ERRORS = "errors.npz"
+AGAIN = "run the pipeline again to make it anew"
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def open_frames(run: Path, result: Result) -> FrameData:
     store = open_store(find_store(Path(card["store"]), run, result.dataset), verify=False)
     return FrameData(
         result=result,
-        errors_mm=_read_errors(result.folder / ERRORS, len(rows)),
+        errors_mm=_read_joint_errors(result, len(rows)),
         predicted_mm=pick_joints(card, predicted_mm, scored_skeleton(result.dataset).names),
         rows=rows.astype(np.int64),
         store=store,
@@ -73,18 +76,22 @@ def open_frames(run: Path, result: Result) -> FrameData:
     )
 
 
-def _read_errors(path: Path, frames: int) -> Float[np.ndarray, "frames joints"]:
+def _read_joint_errors(result: Result, frames: int) -> Float[np.ndarray, "frames joints"]:
     """An error for each predicted frame, in the order of the predictions."""
-    if not path.is_file():
-        raise _missing(ERRORS, "the error of every frame", "no such file")
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            errors_mm: np.ndarray = arrays["errors_mm"]
-    except (OSError, ValueError, KeyError) as error:
-        raise _missing(ERRORS, "the error of every frame", f"a damaged file ({error})") from None
+    errors_mm = read_errors(result, "errors_mm").get("errors_mm")
+    if errors_mm is None or errors_mm.ndim != 2:
+        raise _missing(ERRORS, "the error of every frame", "none of joints")
     if len(errors_mm) != frames:
         raise _missing(ERRORS, f"the errors of {frames:,} frames", f"{len(errors_mm):,}")
     return errors_mm
+
+
+def read_errors(result: Result, *names: str) -> dict[str, np.ndarray]:
+    """As many of these arrays as an evaluation has left of its frames."""
+    path = (result.folder or Path()) / ERRORS
+    holds = "the error of every frame"
+    check_digest(path, result.sha256_of_errors, holds=holds, by="its evaluation", fix=AGAIN)
+    return read_arrays(path, names=names, holds=holds, fix=AGAIN)
 
 
 def find_store(named: Path, run: Path, dataset: str) -> Path:
@@ -106,4 +113,4 @@ def _find_rows(wanted: Int64[np.ndarray, "frames"], rows: np.ndarray) -> Int64[n
 
 
 def _missing(where: str, expected: str, found: str) -> BadInput:
-    return BadInput(where, expected=expected, found=found, fix="run the pipeline again to make it anew")
+    return BadInput(where, expected=expected, found=found, fix=AGAIN)

@@ -12,7 +12,7 @@ from handbench.datasets.store import open_store
 from handbench.errors import BadInput
 from handbench.evaluation.probes import Probe
 from handbench.evaluation.results import Result
-from handbench.report.frame_data import ERRORS, StoredFrames, find_store, open_frames
+from handbench.report.frame_data import ERRORS, StoredFrames, find_store, open_frames, read_errors
 from handbench.report.hand_pictures import colour_patch, find_pixels
 from handbench.report.picture_grid import Tile
 from handbench.training.prediction_file import pick_joints, read_corners, read_steps
@@ -106,8 +106,7 @@ def open_held(run: Path, result: Result) -> HeldFrames:
     if corners is None:
         fix = "predict again"
         raise BadInput(result.module, expected="predictions of hand and object", found="a hand alone", fix=fix)
-    with np.load((result.folder or Path()) / ERRORS, allow_pickle=False) as arrays:
-        combined_mm = arrays.get("combined_mm")
+    combined_mm = read_errors(result, "combined_mm").get("combined_mm")
     if combined_mm is None or combined_mm.shape != corners.shape[:2]:
         found = "none" if combined_mm is None else f"shape {combined_mm.shape}"
         raise BadInput(ERRORS, expected="the error of every frame and step", found=found, fix="evaluate again")

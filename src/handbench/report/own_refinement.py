@@ -15,7 +15,6 @@ from handbench.datasets.frame_crop import Crop
 from handbench.datasets.lock import hold_alone
 from handbench.datasets.own_frames import Intrinsics, list_own_files, read_own_frame
 from handbench.datasets.own_hand import Reach, crop_own_block
-from handbench.datasets.store import SEAL, seal
 from handbench.digest import stage_digest
 from handbench.errors import BadInput
 from handbench.loop.crop_data import Data, Division, apply, as_batch
@@ -29,6 +28,7 @@ from handbench.networks.refine import RefinedHand
 from handbench.refine_modules import RefineAdapted
 from handbench.report.own_model import place_own_crops
 from handbench.report.refinement_picture import BeforeAfter, draw_before_after
+from handbench.sealed import SEAL, seal
 from handbench.training.checkpoint import Checkpoint, save_checkpoint
 from handbench.training.fit import Fit
 from handbench.training.handed_on import load_any

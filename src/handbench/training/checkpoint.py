@@ -10,17 +10,21 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from handbench.datasets.files import digest_file, replace_file
-from handbench.datasets.store import is_sealed, seal
+from handbench.datasets.files import check_digest, digest_file, replace_file
 from handbench.errors import BadInput
 from handbench.methods import Trained
 from handbench.modules import check_settings
+from handbench.sealed import read_sealed, seal
 
+MOST_PX = 4096
+"""Edge of a patch: a card that claims more would have a network built that no memory holds."""
 FORMAT = "handbench checkpoint"
 VERSION = 2
 CARD = "checkpoint.json"
 TENSORS = "checkpoint.safetensors"
 DIGEST = "sha256_of_tensors"
+DESCRIBES = {"kind": str, "settings": dict, "joints": list, "size_px": int, "parts": list}
+"""What a network is built from, and of which type each is."""
 _AGAIN = "delete the folder and train again"
 
 
@@ -80,9 +84,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     """A checkpoint whose files are those that training wrote."""
     card = _read_card(folder / CARD)
     path = folder / TENSORS
-    found = digest_file(path) if path.is_file() else "no file"
-    if found != card[DIGEST]:
-        raise BadInput(path, expected=f"sha256 {card[DIGEST][:12]}...", found=found[:12], fix=_AGAIN)
+    check_digest(path, card.get(DIGEST), holds="the tensors of a checkpoint", by="its card", fix=_AGAIN)
     try:
         return Checkpoint(folder, card, load_file(path))
     except (OSError, SafetensorError) as error:
@@ -107,17 +109,23 @@ def find_checkpoint(word: Path, results: Path = Path("results")) -> Path:
 
 
 def _read_card(path: Path) -> dict[str, Any]:
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BadInput(
-            path, expected="the card of a checkpoint", found="no file", fix="run `handbench train`"
-        ) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadInput(path, expected="the card of a checkpoint", found=f"no JSON ({error})", fix=_AGAIN) from None
-    if not isinstance(card, dict) or (card.get("format"), card.get("version")) != (FORMAT, VERSION):
-        found = f"{card.get('format')!r} version {card.get('version')!r}" if isinstance(card, dict) else "no object"
-        raise BadInput(path, expected=f"{FORMAT!r} version {VERSION}", found=found, fix="train with this release")
-    if not is_sealed(card):
-        raise BadInput(path, expected="a card as training wrote it", found="a changed one", fix=_AGAIN)
+    holds = "the card of a checkpoint"
+    if not path.exists():
+        raise BadInput(path, expected=holds, found="no file", fix="run `handbench train`")
+    card = read_sealed(path, FORMAT, VERSION, holds=holds, fix=_AGAIN, older="train with this release")
+    wrong = _find_fault(card)
+    if wrong:
+        raise BadInput(path, expected=holds, found=wrong, fix=_AGAIN)
     return card
+
+
+def _find_fault(card: Any) -> str:
+    """What keeps a card, or that of a part, from describing a network; empty where nothing does."""
+    if not isinstance(card, dict):
+        return "a card that is no object"
+    for name, kind in DESCRIBES.items():
+        if not isinstance(card.get(name), kind) or isinstance(card.get(name), bool):
+            return f"{card[name]!r} for its {name}" if name in card else f"no {name}"
+    if not all(isinstance(joint, str) for joint in card["joints"]) or not 0 < card["size_px"] <= MOST_PX:
+        return "joints that are no words, or a size of no patch"
+    return next((fault for part in card["parts"] if (fault := _find_fault(part))), "")

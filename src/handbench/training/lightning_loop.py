@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 import warnings
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,10 @@ def _is_whole(saved: Path) -> bool:
     if not saved.is_file():
         return False
     try:
+        # torch itself does not look at the archive's sums.
+        with zipfile.ZipFile(saved) as archive:
+            if broken := archive.testzip():
+                raise ValueError(broken)
         torch.load(saved, weights_only=True, map_location="cpu", mmap=True)
     except Exception:  # a damaged archive fails in a dozen ways
         print(f"{saved} is damaged; the training starts anew", flush=True)

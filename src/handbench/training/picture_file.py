@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32, Int64, UInt8
 
-from handbench.datasets.array_file import write_arrays
-from handbench.datasets.files import digest_file
-from handbench.errors import BadInput
+from handbench.datasets.array_file import Layout, check_layout, read_arrays, write_arrays
+from handbench.datasets.files import check_digest
 
 FILE = "pictures.npz"
 LEVELS = 255
@@ -64,6 +63,27 @@ WORDS = ("chosen", "steps")
 OF_A_WALK = ("rows", "camera", "drawn", "poses_px", "cube_mm", "rendered")
 WALK = "walk_"
 """What the names of a walk's arrays begin with."""
+_IMAGES, _ERRORS = ("frames", "steps", "size", "size"), ("f", ("frames", "steps"))
+LAYOUT: Layout = {
+    "rows": ("i", ("frames",)),
+    "chosen": ("U", ("frames",)),
+    "steps": ("U", ("steps",)),
+    "camera": ("u", ("frames", "size", "size")),
+    "drawn": ("u", _IMAGES),
+    "truth_px": ("f", ("frames", "joints", 3)),
+    "poses_px": ("f", ("frames", "steps", "joints", 3)),
+    **dict.fromkeys(("pose_mm", "hand_mm", "image_mm"), _ERRORS),
+    "cube_mm": ("f", ("frames",)),
+}
+WALK_LAYOUT: Layout = {
+    "rows": ("i", (2,)),
+    "camera": ("u", (2, "size", "size")),
+    "drawn": ("u", ("points", "size", "size")),
+    "poses_px": ("f", ("points", "joints", 3)),
+    "cube_mm": ("f", ("points",)),
+    "rendered": ("u", ("points", "size", "size")),
+}
+HOLDS, FIX = "pictures as `handbench probe` left them", "probe again"
 
 
 def as_levels(depth: Float[np.ndarray, "*images size size"]) -> UInt8[np.ndarray, "*images size size"]:
@@ -85,18 +105,18 @@ def save_pictures(path: Path, pictures: Pictures) -> None:
 
 def read_pictures(path: Path, sha256: str) -> Pictures:
     """The pictures that the probe with this digest of them has left."""
-    if not path.is_file():
-        raise _refuse(path, "no such file")
-    if digest_file(path) != sha256:
-        raise _refuse(path, "a file that its probe does not describe")
-    with np.load(path, allow_pickle=False) as file:
-        if missing := {*ARRAYS, *WORDS} - {*file}:
-            raise _refuse(path, f"no {min(missing)} in it")
-        read: dict[str, Any] = {name: file[name] for name in ARRAYS}
-        walk = {name: file[f"{WALK}{name}"] for name in OF_A_WALK if f"{WALK}{name}" in file}
-        words = {name: tuple(file[name].tolist()) for name in WORDS}
-        return Pictures(**read | words, walk=WalkPictures(**walk) if walk else None)
+    check_digest(path, sha256, holds=HOLDS, by="its probe", fix=FIX)
+    held = read_arrays(path, holds=HOLDS, fix=FIX)
+    check_layout(path, held, LAYOUT, holds=HOLDS, fix=FIX)
+    read: dict[str, Any] = {name: held[name] for name in ARRAYS}
+    words = {name: tuple(held[name].tolist()) for name in WORDS}
+    return Pictures(**read | words, walk=_read_walk(path, held))
 
 
-def _refuse(path: Path, found: str) -> BadInput:
-    return BadInput(path, expected="pictures as `handbench probe` left them", found=found, fix="probe again")
+def _read_walk(path: Path, held: dict[str, np.ndarray]) -> WalkPictures | None:
+    walk = {name: held[f"{WALK}{name}"] for name in OF_A_WALK if f"{WALK}{name}" in held}
+    if not walk:
+        return None
+    layout = WALK_LAYOUT if "rendered" in walk else {name: WALK_LAYOUT[name] for name in OF_A_WALK[:-1]}
+    check_layout(path, walk, layout, holds=HOLDS, fix=FIX)
+    return WalkPictures(**walk)

@@ -8,15 +8,26 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32, Int
 
-from handbench.datasets.array_file import write_arrays
-from handbench.datasets.files import digest_file, replace_file
-from handbench.datasets.store import is_sealed, seal
+from handbench.datasets.array_file import Layout, check_layout, read_arrays, write_arrays
+from handbench.datasets.files import check_digest, digest_file, replace_file
 from handbench.errors import BadInput
+from handbench.sealed import read_sealed, seal
 
 FORMAT = "handbench predictions"
 VERSION = 1
 CARD = "predictions.json"
 FILE = "predictions.npz"
+HOLDS, FIX = "predictions as `handbench predict` left them", "predict again"
+LAYOUT: Layout = {
+    "joints_mm": ("f", ("frames", "joints", 3)),
+    "row": ("iu", ("frames",)),
+    "before_mm": ("f", ("iterations", "frames", "joints", 3)),
+    "pose": ("f", ("frames", 26)),
+    "hand_scale": ("f", ("frames",)),
+    "quaternions": ("f", ("frames", 16, 4)),
+    "corners": ("f", ("frames", 8, 3)),
+    "corners_before": ("f", ("iterations", "frames", 8, 3)),
+}
 GIVES_OBJECT = "gives_object"
 """The entry of a card that tells of corners; beside it `joints` names what is predicted of the hand."""
 
@@ -60,50 +71,47 @@ def save_predictions(
 def read_card(prediction: Path) -> dict[str, Any] | None:
     """The card beside the pipeline's own predictions; None for anyone else's file."""
     path = prediction.with_name(CARD)
-    if prediction.name != FILE or not path.is_file():
+    if prediction.name != FILE or not (path.exists() or path.is_symlink()):
         return None
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise _damaged(path, f"no JSON ({error})") from None
-    if not isinstance(card, dict) or (card.get("format"), card.get("version")) != (FORMAT, VERSION):
-        raise _damaged(path, "another format")
-    if not is_sealed(card):
-        raise _damaged(path, "a changed one (its own sha256 differs)")
-    if not prediction.is_file() or digest_file(prediction) != card["sha256_of_file"]:
-        raise _damaged(prediction, "a file that its card does not describe")
+    card = read_sealed(path, FORMAT, VERSION, holds=HOLDS, fix=FIX)
+    check_digest(prediction, card.get("sha256_of_file"), holds=HOLDS, by="its card", fix=FIX)
     return card
+
+
+def _read(prediction: Path, *names: str) -> dict[str, np.ndarray]:
+    """The joints, and as many of the other arrays as are there; all of one number of frames."""
+    arrays = read_arrays(prediction, names=("joints_mm", "row", *names), holds=HOLDS, fix=FIX)
+    layout = {name: shape for name, shape in LAYOUT.items() if name in arrays or name in ("joints_mm", "row")}
+    check_layout(prediction, arrays, layout, holds=HOLDS, fix=FIX)
+    return arrays
 
 
 def read_joints(prediction: Path) -> tuple[Float32[np.ndarray, "frames joints 3"], Int[np.ndarray, "frames"]]:
     """Joints in camera millimetres, and the place of each frame in the published list."""
-    with np.load(prediction, allow_pickle=False) as arrays:
-        return arrays["joints_mm"], arrays["row"]
+    arrays = _read(prediction)
+    return arrays["joints_mm"], arrays["row"]
 
 
 def read_hand_scale(prediction: Path) -> Float32[np.ndarray, "frames"] | None:
     """The size of the hand in each frame against the card's; None where all are as the card has it."""
-    with np.load(prediction, allow_pickle=False) as arrays:
-        return arrays.get("hand_scale")
+    return _read(prediction, "hand_scale").get("hand_scale")
 
 
 def read_steps(prediction: Path) -> Float32[np.ndarray, "steps frames joints 3"]:
     """Joints at the start and after every iteration; of a method that does not iterate the result alone."""
-    with np.load(prediction, allow_pickle=False) as arrays:
-        before_mm = arrays["before_mm"] if "before_mm" in arrays else np.empty((0, *arrays["joints_mm"].shape))
-        return np.concatenate([before_mm, arrays["joints_mm"][None]]).astype(np.float32)
+    arrays = _read(prediction, "before_mm")
+    before_mm = arrays.get("before_mm", np.empty((0, *arrays["joints_mm"].shape)))
+    return np.concatenate([before_mm, arrays["joints_mm"][None]]).astype(np.float32)
 
 
 def read_pose(prediction: Path) -> Float32[np.ndarray, "frames 26"] | None:
     """Wrist in camera millimetres, then radians, in the order of skeleton.DOFS; None where no angles are given."""
-    with np.load(prediction, allow_pickle=False) as arrays:
-        return arrays.get("pose")
+    return _read(prediction, "pose").get("pose")
 
 
 def read_quaternions(prediction: Path) -> Float32[np.ndarray, "frames 16 4"] | None:
     """Rotation of every bone in camera axes, (w, x, y, z); None where it is not given."""
-    with np.load(prediction, allow_pickle=False) as arrays:
-        return arrays.get("quaternions")
+    return _read(prediction, "quaternions").get("quaternions")
 
 
 def pick_joints(
@@ -112,16 +120,19 @@ def pick_joints(
     """The joints of these names; of a card that names none they are what was predicted, in this order."""
     if "joints" not in card or tuple(card["joints"]) == tuple(names):
         return joints_mm
-    return joints_mm[..., [card["joints"].index(name) for name in names], :]
+    held = list(card["joints"])
+    if missing := [name for name in names if name not in held]:
+        raise BadInput(CARD, expected=f"the joint {missing[0]} among its joints", found=str(held), fix=FIX)
+    return joints_mm[..., [held.index(name) for name in names], :]
 
 
 def read_corners(prediction: Path, card: Mapping[str, Any]) -> Float32[np.ndarray, "steps frames 8 3"] | None:
     """The object's corners at the start and after every iteration; None where the card tells of no object."""
     if not card.get(GIVES_OBJECT):
         return None
-    with np.load(prediction, allow_pickle=False) as arrays:
-        corners, before = arrays.get("corners"), arrays.get("corners_before")
-        joints_mm, joints_before = arrays["joints_mm"], arrays.get("before_mm")
+    arrays = _read(prediction, "before_mm", "corners", "corners_before")
+    corners, before = arrays.get("corners"), arrays.get("corners_before")
+    joints_mm, joints_before = arrays["joints_mm"], arrays.get("before_mm")
     if corners is None:
         raise _damaged(prediction, "no corners of the object that its card tells of")
     _check_object(prediction, card, joints_mm, joints_before, corners, before)
@@ -154,4 +165,4 @@ def _check_object(
 
 
 def _damaged(path: Path, found: str) -> BadInput:
-    return BadInput(path, expected="predictions as `handbench predict` left them", found=found, fix="predict again")
+    return BadInput(path, expected=HOLDS, found=found, fix=FIX)

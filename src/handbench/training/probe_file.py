@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from handbench.datasets.array_file import read_arrays, write_arrays
-from handbench.datasets.files import digest_file, replace_file
-from handbench.datasets.store import is_sealed, seal
-from handbench.errors import BadInput
+from handbench.datasets.files import check_digest, digest_file, replace_file
+from handbench.sealed import read_sealed, seal
 from handbench.training import picture_file
 from handbench.training.picture_file import Pictures, save_pictures
 
@@ -18,6 +17,7 @@ FORMAT = "handbench probe"
 VERSION = 1
 FILE = "probe.json"
 ARRAYS = "arrays.npz"
+HOLDS, FIX = "a probe as `handbench probe` left it", "probe again"
 
 
 def save_probe(
@@ -40,15 +40,7 @@ def save_probe(
 
 def read_probe(path: Path) -> dict[str, Any]:
     """What `save_probe` has written, less the pictures."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise _refuse(path, str(error)) from None
-    if not isinstance(content, dict) or (content.get("format"), content.get("version")) != (FORMAT, VERSION):
-        raise _refuse(path, "another format")
-    if not is_sealed(content):
-        raise _refuse(path, "a changed one (its own sha256 differs)")
-    return content
+    return read_sealed(path, FORMAT, VERSION, holds=HOLDS, fix=FIX)
 
 
 def divide_numbers(numbers: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -59,10 +51,5 @@ def divide_numbers(numbers: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str
 def read_arrays_of(folder: Path, sha256: str) -> dict[str, np.ndarray]:
     """Those that the probe with this digest of them has left."""
     path = folder / ARRAYS
-    if not path.is_file() or digest_file(path) != sha256:
-        raise _refuse(path, "no such file" if not path.is_file() else "a file that its probe does not describe")
-    return read_arrays(path)
-
-
-def _refuse(path: Path, found: str) -> BadInput:
-    return BadInput(path, expected="a probe as `handbench probe` left it", found=found, fix="probe again")
+    check_digest(path, sha256, holds=HOLDS, by="its probe", fix=FIX)
+    return read_arrays(path, holds=HOLDS, fix=FIX)

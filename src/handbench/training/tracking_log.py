@@ -11,6 +11,7 @@ import os
 import re
 import socket
 import time
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +19,11 @@ from pathlib import Path
 from typing import Any, SupportsFloat
 
 from handbench.datasets.files import digest_file, replace_file
+from handbench.json_file import parse_object, read_noted_object
+from handbench.plain_file import read_if_plain
 
+SUM = "crc32"
+"""The last entry of a line: over the line without it."""
 LOG, SENT = "tracking.jsonl", "tracking.sent.json"
 Row = tuple[str, SupportsFloat, int]
 """Key, value and step of a metric."""
@@ -58,7 +63,7 @@ class Outbox:
             raise
 
     def append(self, event: Mapping[str, Any]) -> None:
-        line = (json.dumps(event) + "\n").encode()
+        line = (json.dumps({**event, SUM: _sum_of(event)}) + "\n").encode()
         if self._file.write(line) != len(line):
             raise OSError(f"{self.path}: the disk took only a part of a line")
 
@@ -85,17 +90,30 @@ class Outbox:
 def read_log(path: Path) -> list[LoggedRun]:
     """The runs of a file, oldest first; lines that a kill or a full disk has torn are passed over."""
     runs: list[LoggedRun] = []
-    for line in path.read_bytes().splitlines():
-        try:
-            event = json.loads(line)
-            kind = event["event"]
-        except (ValueError, KeyError, TypeError):
+    for line in (read_if_plain(path) or b"").split(b"\n"):
+        event = _read_event(line)
+        if event is None or (event["event"] == "start" and "uuid" not in event):
             continue
-        if kind == "start":
+        if event["event"] == "start":
             runs.append(LoggedRun(event))
         if runs:
             runs[-1].events.append(event)
     return runs
+
+
+def _read_event(line: bytes) -> dict[str, Any] | None:
+    """The event of a line; None of one that is torn, or whose sum is not that of what it says."""
+    try:
+        event = parse_object(line)
+    except (ValueError, RecursionError):
+        return None
+    if event is None or "event" not in event or event.pop(SUM, None) not in (None, _sum_of(event)):
+        return None
+    return event
+
+
+def _sum_of(event: Mapping[str, Any]) -> int:
+    return zlib.crc32(json.dumps(event).encode())
 
 
 def is_held(path: Path) -> bool:
@@ -136,11 +154,7 @@ def write_progress(folder: Path, uuid: str, progress: Progress) -> None:
 
 
 def _read_table(folder: Path) -> dict[str, Any]:
-    try:
-        table = json.loads((folder / SENT).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return table if isinstance(table, dict) else {}
+    return read_noted_object(folder / SENT)
 
 
 @contextmanager

@@ -15,6 +15,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from handbench.datasets.files import replace_file
+from handbench.json_file import parse_object, read_noted_object
+from handbench.plain_file import read_if_plain
 from handbench.provenance import read_call, read_place
 
 FOLDER, STORE, CALLS, ARTIFACTS = "mlflow", "store.json", "calls", "artifacts"
@@ -54,7 +56,7 @@ class Store:
 def find_store(results: Path) -> Store | None:
     """The store of a results folder: MLFLOW_TRACKING_URI, else the one that `handbench mlflow` has made."""
     folder = results.absolute() / FOLDER
-    known = _read_json(folder / STORE)
+    known = read_noted_object(folder / STORE)
     asked = os.environ.get("MLFLOW_TRACKING_URI")
     if not known:
         return Store(folder, resolve_uri(asked, Path.cwd()), "") if asked else None
@@ -137,7 +139,7 @@ def call_file(folder: Path, call: str) -> Path:
 
 
 def read_note(folder: Path, call: str) -> dict[str, Any]:
-    return _read_json(call_file(folder, call))
+    return read_noted_object(call_file(folder, call))
 
 
 def write_note(folder: Path, call: str, note: Mapping[str, Any]) -> None:
@@ -155,16 +157,12 @@ def keep_end(run: Path, call: str, end: Mapping[str, Any]) -> None:
 def read_end(run: Path, call: str) -> dict[str, Any]:
     """How a call of this run ended; empty where nobody has noted it."""
     found: dict[str, Any] = {}
-    try:
-        lines = (run / ENDS).read_bytes().splitlines()
-    except OSError:
-        return found
-    for line in lines:
+    for line in (read_if_plain(run / ENDS) or b"").splitlines():
         try:
-            content = json.loads(line)
-        except ValueError:
+            content = parse_object(line)
+        except (ValueError, RecursionError):
             continue  # torn by a kill or a full disk
-        if isinstance(content, dict) and content.pop("call", None) == call and {"status", "time"} <= content.keys():
+        if content is not None and content.pop("call", None) == call and {"status", "time"} <= content.keys():
             found = content
     return found
 
@@ -172,11 +170,3 @@ def read_end(run: Path, call: str) -> dict[str, Any]:
 def name_track_command(results: Path | None) -> str:
     """What a person types to send what was kept."""
     return f"`handbench track {shlex.quote(str(results))}`" if results else "`handbench track`"
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

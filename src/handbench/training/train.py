@@ -12,7 +12,6 @@ import torch
 from handbench.conventions import HANDS
 from handbench.datasets.hands import read_quaternions
 from handbench.datasets.lock import hold_alone
-from handbench.datasets.store import SEAL, seal
 from handbench.datasets.torch_dataset import CropDataset, open_crops
 from handbench.digest import stage_digest
 from handbench.errors import BadInput
@@ -21,6 +20,7 @@ from handbench.loop import processes
 from handbench.methods import State, load_method
 from handbench.modules import KINDS, Settings, check_settings, explain_needs, explain_spread, method_file
 from handbench.provenance import read_call, read_commit
+from handbench.sealed import SEAL, seal
 from handbench.training.checkpoint import CARD, Checkpoint, load_checkpoint, save_checkpoint
 from handbench.training.fit import Fit
 from handbench.training.launch import Place, find_place, stand_together

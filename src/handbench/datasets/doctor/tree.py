@@ -1,6 +1,7 @@
 """One walk over a folder: every file's name and size, and what could not be read; nothing is opened."""
 
 import os
+import stat
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,8 +71,10 @@ def _scan_folder(tree: Tree, folder: str) -> int:
             try:
                 if entry.is_dir():
                     children.append(entry.name)
-                else:
-                    files[entry.name] = entry.stat().st_size
+                elif stat.S_ISREG((status := entry.stat()).st_mode):
+                    files[entry.name] = status.st_size
+                else:  # a pipe or a device would be read without end
+                    tree.faults.append(f"{join(folder, entry.name)} (no plain file)")
             except OSError as error:
                 tree.faults.append(f"{join(folder, entry.name)} ({error.strerror or error})")
     tree.files[folder], tree.children[folder] = files, sorted(children)

@@ -1,0 +1,13 @@
+"""Every reader of files, by its name."""
+
+from tests.mutation.depth_readers import DEPTH_READERS
+from tests.mutation.label_readers import LABEL_READERS
+from tests.mutation.other_readers import OTHER_READERS
+from tests.mutation.prediction_readers import PREDICTION_READERS
+from tests.mutation.reader import Reader
+from tests.mutation.result_readers import RESULT_READERS
+
+READERS: dict[str, Reader] = {
+    reader.name: reader
+    for reader in (*DEPTH_READERS, *LABEL_READERS, *PREDICTION_READERS, *RESULT_READERS, *OTHER_READERS)
+}
