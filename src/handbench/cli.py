@@ -16,6 +16,7 @@ from pathlib import Path
 from handbench.arguments import TRACEBACK, build_parser
 from handbench.conventions import DATASETS, HANDS, LOCALIZED
 from handbench.errors import BadInput
+from handbench.training.one_run import end_with_scheduler
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A file name that is no UTF-8 must not end the work that prints it.
         sys.stdout.reconfigure(errors="backslashreplace")
     options = build_parser().parse_args(arguments)
+    end_with_scheduler()
     try:
         status = globals()[f"run_{name_function(options)}"](options) or 0
     except BrokenPipeError:

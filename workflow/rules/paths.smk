@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from snakemake.settings.types import DeploymentMethod
+from snakemake.cli import get_argument_parser
+from snakemake.settings.types import DeploymentMethod, ExecMode
 
 SOURCES = os.path.join(workflow.basedir, "src")
 sys.path.insert(0, SOURCES)
@@ -26,20 +27,38 @@ from handbench.digest import stage_digest
 from handbench.errors import BadInput
 from handbench.modules import KINDS, method_file
 from handbench.provenance import CALL, digest_settings, write_call
+from handbench.training.one_run import SCHEDULER, hold_folder, sweep_leftovers
 from handbench.training.tracking_store import is_ready
+
+# Calls of snakemake that ask, and change nothing: they may be made while a run is at work.
+QUESTIONS = ("dryrun", "lint", "unlock", "dag", "rulegraph", "filegraph", "d3dag", "summary", "detailed_summary")
+QUESTIONS += ("report", "list_rules", "list_target_rules", "list_changes", "list_untracked", "print_compilation")
 
 # Jobs find the package in the checkout, so no environment needs it installed; nothing phones home.
 PREFIX = f"export PYTHONPATH={SOURCES!r} MLFLOW_DISABLE_TELEMETRY=true; "
 if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
     # Without conda a job runs the Python that runs snakemake, whether or not its environment was activated.
     PREFIX = f"export PATH={os.path.dirname(sys.executable)!r}:$PATH; " + PREFIX
-shell.prefix(PREFIX)
+
+
+
+def starts_jobs():
+    """Whether this process runs jobs, as the one that a person has started does: no dry run, no job's own snakemake."""
+    if workflow.exec_mode != ExecMode.DEFAULT or Path(sys.argv[0]).name not in ("snakemake", "__main__.py"):
+        return False
+    asked = get_argument_parser().parse_args(sys.argv[1:])
+    return not (asked.nolock or any(getattr(asked, question) for question in QUESTIONS))
+
 
 try:
     settings = check_config(config)
+    if starts_jobs():
+        # Each job knows who started it, and ends with it.
+        PREFIX += f"export {SCHEDULER}={shlex.quote(hold_folder(Path('.snakemake')))}; "
 except BadInput as error:
     # Snakemake prints an exception with the lines that led to it; this is one line.
     sys.exit(str(error))
+shell.prefix(PREFIX)
 
 PAPERS = tuple(settings.papers)
 RESULTS = settings.results
@@ -376,6 +395,7 @@ def begin_call():
 
     The store is no rule's output: Snakemake has no input that must be there and still starts nothing again.
     """
+    sweep_leftovers(settings.run_folder)
     write_call(settings.run_folder, settings.model_dump(), sys.argv)
     if not is_ready(Path(RESULTS)):
         handbench("mlflow", "--results", RESULTS)

@@ -1,0 +1,161 @@
+"""Runs that are killed again and again, at moments that a seed draws."""
+
+import random
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.trust.compare import find_differences
+from tests.trust.miniature import Attempt, Miniature, TrustError
+from tests.trust.processes import EVERYTHING, SCHEDULER, VICTIMS, Seen, see_in, strike
+
+TRAINING, ANYWHERE = "training", "anywhere"
+EPOCHS_TOLD, JOBS_STARTED, DELAY_S = 10, 4, 3.0
+"""What is drawn at most: epochs that a training has told, jobs that an attempt has begun, seconds after that."""
+ALONE_S = 20.0
+"""Within this time of its snakemake's death a job has to have ended."""
+
+
+@dataclass(frozen=True)
+class Blow:
+    """A kill: who, and when. Counted in what the run has done, so that a slower machine strikes at the same place."""
+
+    victim: str
+    where: str
+    after: int
+    """Epochs that the training has told, or jobs that the attempt has begun."""
+    delay_s: float
+
+    def __str__(self) -> str:
+        if self.where == TRAINING:
+            return f"after {self.after} epochs"
+        return f"{self.delay_s:.1f} s after {self.after} jobs began"
+
+
+@dataclass
+class Struck:
+    """What became of a blow: a row of the table."""
+
+    blow: Blow
+    rule: str
+    killed: str
+    told: int | None = None
+    """Epochs that a training had told."""
+    log: Path | None = None
+    left: int = 0
+    planned: int = 0
+    """Jobs that the next attempt means to run, of those that this one meant to."""
+    resumed: str = ""
+
+    @property
+    def restart(self) -> str:
+        return "; ".join(filter(None, [f"{self.planned} of {self.left} jobs", self.resumed]))
+
+
+def draw_blows(seed: int, run: int, kills: int) -> list[Blow]:
+    """The kills of a run: each victim in its turn, two of five inside training."""
+    drawn = random.Random(f"{seed}/{run}")
+    victims = [victim for _ in range(0, kills, len(VICTIMS)) for victim in drawn.sample(VICTIMS, len(VICTIMS))]
+    places = [TRAINING if kill % 5 < 2 else ANYWHERE for kill in range(kills)]
+    drawn.shuffle(places)
+    most = {TRAINING: (1, EPOCHS_TOLD), ANYWHERE: (0, JOBS_STARTED)}
+    return [
+        Blow(victim, where, drawn.randint(*most[where]), round(drawn.uniform(0, DELAY_S), 1))
+        for victim, where in zip(victims, places, strict=False)
+    ]
+
+
+def kill_again_and_again(miniature: Miniature, blows: list[Blow], struck: list[Struck]) -> None:
+    """Every blow in an attempt of its own, then one attempt to the end; what came of each is added to `struck`."""
+    for blow in blows:
+        attempt = miniature.start()
+        latest = _deliver(miniature, attempt, blow)
+        _follow(miniature, struck, attempt)
+        struck.append(latest)
+    _follow(miniature, struck, miniature.finish())
+
+
+def _deliver(miniature: Miniature, attempt: Attempt, blow: Blow) -> Struck:
+    job = _await_epochs(miniature, attempt, blow.after) if blow.where == TRAINING else _await_jobs(attempt, blow)
+    told = _count_epochs(miniature, job) if job else None
+    log = job.log if job and told else None
+    killed = strike(attempt.process.pid, job, blow.victim)
+    if killed in (SCHEDULER, EVERYTHING):
+        attempt.process.wait()
+    elif attempt.wait() == 0:
+        raise TrustError(f"{attempt.said_in}: {job and job.rule} was killed and the run ends as if nothing were wrong")
+    return Struck(blow, job.rule if job else "none yet", killed, told or None, log, attempt.planned)
+
+
+def _await_epochs(miniature: Miniature, attempt: Attempt, number: int) -> Seen:
+    """A living training that has told so many epochs."""
+    found: list[Seen] = []
+
+    def there() -> bool:
+        found[:] = [job for job in attempt.jobs() if (_count_epochs(miniature, job) or 0) >= number]
+        return bool(found)
+
+    if not attempt.wait_until(there):
+        raise TrustError(f"{attempt.said_in}: it ended before a training had told {number} epochs")
+    return found[0]
+
+
+def _await_jobs(attempt: Attempt, blow: Blow) -> Seen | None:
+    if not attempt.wait_until(lambda: attempt.started >= blow.after):
+        raise TrustError(f"{attempt.said_in}: it ended before {blow.after} jobs had begun")
+    time.sleep(blow.delay_s)
+    # Between two jobs there is none for a moment.
+    found: list[Seen] = []
+    if blow.after and blow.victim not in (SCHEDULER, EVERYTHING):
+        attempt.wait_until(lambda: found.extend(attempt.jobs()) or found)
+    jobs = found or attempt.jobs()
+    if not attempt.alive:
+        raise TrustError(f"{attempt.said_in}: it ended before it could be killed")
+    return jobs[0] if jobs else None
+
+
+def _count_epochs(miniature: Miniature, job: Seen) -> int | None:
+    """Epochs that a living training has told; None for other jobs, and for one that has ended meanwhile."""
+    if job.words[3] != "train":
+        return None
+    try:
+        return len(_epochs_in(miniature.root / job.log))
+    except OSError:
+        return None
+
+
+def _epochs_in(log: Path) -> list[int]:
+    return [int(number) for number in re.findall(r"^epoch (\d+) of", log.read_text(errors="replace"), re.MULTILINE)]
+
+
+def _follow(miniature: Miniature, struck: list[Struck], attempt: Attempt) -> None:
+    """Note what an attempt has made of what was struck before it."""
+    if struck and not struck[-1].planned:
+        struck[-1].planned = attempt.planned
+    for one in struck:
+        if one.log and not one.resumed:
+            log = miniature.root / one.log
+            # Snakemake removes the log of a job that failed; the next attempt at it makes a new one.
+            epochs = _epochs_in(log) if log.is_file() and log.stat().st_mtime > attempt.begun_at else []
+            if epochs:
+                one.resumed = f"training goes on with epoch {epochs[0]}" if epochs[0] > 1 else "training starts anew"
+
+
+def find_survivors(miniature: Miniature) -> list[str]:
+    """Processes of a run that has ended."""
+    until = time.monotonic() + ALONE_S
+    while (living := see_in(miniature.root)) and time.monotonic() < until:
+        time.sleep(0.2)
+    return [f"process {one.pid} has outlived its run: {' '.join(one.words[:6])}" for one in living]
+
+
+def judge(miniature: Miniature, whole: Miniature) -> list[str]:
+    """All that a run which was disturbed should not show."""
+    wrong = find_differences(whole.root, miniature.root) + find_survivors(miniature)
+    said = miniature.all_said()
+    if "Traceback" in said:
+        wrong.append("a traceback among what was printed")
+    if "--unlock" in said:
+        wrong.append("a lock that somebody has to take away")
+    return wrong
