@@ -16,7 +16,6 @@ from pathlib import Path
 from handbench.arguments import TRACEBACK, build_parser
 from handbench.conventions import DATASETS, HANDS, LOCALIZED
 from handbench.errors import BadInput
-from handbench.training.one_run import end_with_scheduler
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -30,7 +29,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A file name that is no UTF-8 must not end the work that prints it.
         sys.stdout.reconfigure(errors="backslashreplace")
     options = build_parser().parse_args(arguments)
-    end_with_scheduler()
     try:
         status = globals()[f"run_{name_function(options)}"](options) or 0
     except BrokenPipeError:
@@ -80,6 +78,8 @@ def _tell(error: BaseException) -> str:
         text = error.strerror if error.filename is None else f"{os.fsdecode(error.filename)}: {error.strerror}"
     if isinstance(error, MemoryError):
         text = f"not enough memory; {text or 'ask for less at once'}"
+    if isinstance(error, BadInput) and {"synthesize", "raw"} <= set(Path(error.where).parts):
+        text += "; data made here come back with `snakemake --forcerun synthesize`"
     return " ".join(text.splitlines()) or type(error).__name__
 
 

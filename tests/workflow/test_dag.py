@@ -342,11 +342,10 @@ def test_a_killed_run_goes_on_and_nothing_half_written_is_taken_for_whole(double
     running.wait()
     assert not list(doubled.root.rglob("manifest.json"))
 
-    locked = doubled.snakemake(*TINY)
-    assert locked.returncode == 1
-    assert "--unlock" in locked.stdout + locked.stderr
-    assert doubled.snakemake(*TINY, "--unlock").returncode == 0
-    assert doubled.snakemake(*TINY).returncode == 0
+    assert list((doubled.root / ".snakemake/locks").iterdir())
+    again = doubled.snakemake(*TINY)
+    assert again.returncode == 0, again.stderr
+    assert again.stderr.count("handbench: the last run here was killed; this one goes on from where it was\n") == 1
     run = doubled.root / "results" / "smoke-embedded"
     assert (run / "synthesize/msra/raw/frames.txt").read_text() == "all 0\nall 1\nall 2\n"
     assert doubled.planned(*TINY) == {}

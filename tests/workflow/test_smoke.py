@@ -1,12 +1,7 @@
-"""The smoke pipeline with the real stages: whole, and killed on the way."""
+"""The smoke pipeline with the real stages. What becomes of runs that are killed is tried in tests/trust."""
 
-import hashlib
-import os
 import shutil
-import signal
-import subprocess
 import tarfile
-import time
 from pathlib import Path
 
 import pytest
@@ -30,23 +25,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     done = checkout.snakemake(*SMOKE)
     assert done.returncode == 0, done.stdout + done.stderr
     return checkout
-
-
-ONLOOKERS = ("call.json", "calls.jsonl", "tracking.jsonl", "tracking.sent.json", "probe.json", "fit.json")
-"""What tells when, how often and how long something ran; the poses of a fit and the pictures of a probe are no such."""
-
-
-def digest_results(checkout: Checkout) -> dict[str, str]:
-    """Every file of a run but its logs, timings and what tracks it; and every file of the report but its pages."""
-    run, report = checkout.root / RUN, checkout.root / "results" / "report"
-    found = [path for path in run.rglob("*") if path.relative_to(run).parts[0] not in ("logs", "benchmarks")]
-    # The pages and the stamps of tables name the time of the call.
-    found += [path for path in report.rglob("*") if path.suffix == ".png"]
-    return {
-        path.relative_to(checkout.root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(found)
-        if path.is_file() and path.name not in ONLOOKERS
-    }
 
 
 @pytest.mark.slow
@@ -122,26 +100,3 @@ def test_a_download_takes_the_same_road_to_the_same_crops(whole: Checkout, tmp_p
     # A forced download finds that all is there: the archives are not fetched again.
     shutil.rmtree(mirror)
     assert checkout.snakemake(*words, "--forcerun", "download").returncode == 0
-
-
-@pytest.mark.slow
-def test_a_killed_run_ends_in_the_same_files(whole: Checkout, tmp_path: Path) -> None:
-    checkout = copy_checkout(tmp_path, whole.root)
-    # Kills of everything at once, spread over the life of the run, from start-up to training and evaluation.
-    for seconds in (3, 6, 10, 14, 18, 20, 20, 20):
-        running = subprocess.Popen(
-            checkout.command(*SMOKE),
-            cwd=checkout.root,
-            env=checkout.environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        time.sleep(seconds)
-        os.killpg(running.pid, signal.SIGKILL)
-        running.wait()
-        checkout.snakemake(*SMOKE, "--unlock")
-    done = checkout.snakemake(*SMOKE)
-    assert done.returncode == 0, done.stdout + done.stderr
-    # No file names the folder it lies in, so two checkouts hold the same bytes.
-    assert digest_results(checkout) == digest_results(whole)

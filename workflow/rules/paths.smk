@@ -27,7 +27,7 @@ from handbench.digest import stage_digest
 from handbench.errors import BadInput
 from handbench.modules import KINDS, method_file
 from handbench.provenance import CALL, digest_settings, write_call
-from handbench.training.one_run import SCHEDULER, hold_folder, sweep_leftovers
+from handbench.training.one_run import SCHEDULER, hold_folder, put_right
 from handbench.training.tracking_store import is_ready
 
 # Calls of snakemake that ask, and change nothing: they may be made while a run is at work.
@@ -39,7 +39,6 @@ PREFIX = f"export PYTHONPATH={SOURCES!r} MLFLOW_DISABLE_TELEMETRY=true; "
 if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
     # Without conda a job runs the Python that runs snakemake, whether or not its environment was activated.
     PREFIX = f"export PATH={os.path.dirname(sys.executable)!r}:$PATH; " + PREFIX
-
 
 
 def starts_jobs():
@@ -55,6 +54,7 @@ try:
     if starts_jobs():
         # Each job knows who started it, and ends with it.
         PREFIX += f"export {SCHEDULER}={shlex.quote(hold_folder(Path('.snakemake')))}; "
+        put_right(settings.run_folder)
 except BadInput as error:
     # Snakemake prints an exception with the lines that led to it; this is one line.
     sys.exit(str(error))
@@ -395,7 +395,6 @@ def begin_call():
 
     The store is no rule's output: Snakemake has no input that must be there and still starts nothing again.
     """
-    sweep_leftovers(settings.run_folder)
     write_call(settings.run_folder, settings.model_dump(), sys.argv)
     if not is_ready(Path(RESULTS)):
         handbench("mlflow", "--results", RESULTS)

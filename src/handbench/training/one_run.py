@@ -6,7 +6,6 @@ killed snakemake would write where the next run's job of the same name writes.
 """
 
 import fcntl
-import json
 import os
 import shutil
 import sys
@@ -16,6 +15,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from handbench.errors import BadInput
 from handbench.training.tracking_log import describe_process, hold, is_gone
@@ -24,6 +24,14 @@ SCHEDULER = "HANDBENCH_SCHEDULER"
 """The variable by which a job knows who started it."""
 RUN_LOCK, JOBS_LOCK, THEIR_LOCKS = "handbench.lock", "handbench.jobs", "locks"
 LOOK_EVERY_S, PATIENCE_S = 0.5, 60.0
+CARDS = {
+    "store.json": ("index.csv", "depth.npy", "joints.npy", "centre.npy", "cube.npy", "patch_from_image.npy", "row.npy"),
+    "checkpoint.json": ("checkpoint.safetensors",),
+    "predictions.json": ("predictions.npz",),
+    "fit.json": ("poses.npz",),
+    "evaluation.json": ("errors.npz", "curves.csv"),
+}
+"""What each stage's card speaks of; a folder is written before its card."""
 OUTLIVED = 137
 """The exit status of a job that was left alone: that of a killed one."""
 
@@ -52,7 +60,8 @@ def hold_folder(state: Path) -> str:
         shutil.rmtree(state / THEIR_LOCKS)
         (state / THEIR_LOCKS).mkdir()
         print("handbench: the last run here was killed; this one goes on from where it was", file=sys.stderr)
-    return json.dumps(describe_process() | {"jobs": str(jobs.absolute())})
+    # Not JSON: snakemake takes braces for names of its own.
+    return urlencode(describe_process() | {"jobs": str(jobs.absolute())})
 
 
 def _take(lock: int, seconds: float) -> bool:
@@ -88,7 +97,7 @@ def end_with_scheduler() -> None:
     told = os.environ.get(SCHEDULER)
     if not told:
         return
-    scheduler = json.loads(told)
+    scheduler = dict(parse_qsl(told, keep_blank_values=True))
     # Open until the process ends, for whoever starts the next run waits for that. Not so on a machine that lacks the
     # folder, nor without locks.
     with suppress(OSError):
@@ -112,13 +121,25 @@ def _end_if_left_alone(scheduler: Mapping[str, Any], parent: int) -> None:
         os._exit(OUTLIVED)
 
 
-def sweep_leftovers(run: Path) -> None:
-    """Remove the files that killed jobs have not come to rename; raw data are swept by whoever makes them."""
-    for folder, folders, names in os.walk(run):
+def put_right(run: Path) -> None:
+    """Before the jobs of a run are planned: what killed jobs have not come to rename goes, and cards without files.
+
+    Snakemake knows the card of a stage's output and not the files beside it: where one has vanished the card goes too,
+    and the output is made again. Raw data are left to whoever makes them.
+    """
+    for place, folders, names in os.walk(run):
         if "raw" in folders:
             folders.remove("raw")
         for name in names:
-            # As `replace_file` calls them; a download's parts are called otherwise, and are gone on with.
-            words = name.split(".")
-            if name.startswith(".") and words[-1] == "part" and words[-2].isdigit():
-                (Path(folder) / name).unlink(missing_ok=True)
+            if _is_leftover(name):
+                (Path(place) / name).unlink(missing_ok=True)
+        for card in CARDS.keys() & set(names):
+            if gone := [name for name in CARDS[card] if name not in names]:
+                (Path(place) / card).unlink()
+                print(f"handbench: {place}: {', '.join(gone)} has vanished; it is made again", file=sys.stderr)
+
+
+def _is_leftover(name: str) -> bool:
+    """Whether `replace_file` called a file so; a download's parts are called otherwise, and are gone on with."""
+    words = name.split(".")
+    return name.startswith(".") and words[-1] == "part" and words[-2].isdigit()
