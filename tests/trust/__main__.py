@@ -110,7 +110,7 @@ def try_kills(table: Table, folder: Path, whole: Miniature, seed: int, run: int,
         failure = str(error)
     wrong = [failure] if failure else judge_all(miniature, whole)
     for number, one in enumerate(struck):
-        table.add(run, number, one.blow, one.rule, one.killed, one.restart, "no" if wrong else "yes")
+        table.add(run, number, one.blow, one.rule, one.blow.victim, one.restart, "no" if wrong else "yes")
     table.wrong += [f"kills {run}: {line}" for line in wrong]
     if not wrong:
         shutil.rmtree(folder)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from tests.trust.compare import find_differences
 from tests.trust.miniature import Attempt, Miniature, TrustError
-from tests.trust.processes import EVERYTHING, SCHEDULER, VICTIMS, Seen, see_in, strike
+from tests.trust.processes import EVERYTHING, OTHERS, SCHEDULER, WORKER, Seen, find_workers, see_in, strike
 
 TRAINING, ANYWHERE = "training", "anywhere"
-EPOCHS_TOLD, JOBS_STARTED, DELAY_S = 10, 4, 3.0
+EPOCHS_TOLD, JOBS_STARTED, DELAY_S = 10, 3, 3.0
 """What is drawn at most: epochs that a training has told, jobs that an attempt has begun, seconds after that."""
 ALONE_S = 20.0
 """Within this time of its snakemake's death a job has to have ended."""
@@ -39,11 +39,9 @@ class Struck:
 
     blow: Blow
     rule: str
-    killed: str
-    told: int | None = None
-    """Epochs that a training had told."""
-    log: Path | None = None
-    left: int = 0
+    log: Path | None
+    """Of a training that had told epochs."""
+    left: int
     planned: int = 0
     """Jobs that the next attempt means to run, of those that this one meant to."""
     resumed: str = ""
@@ -54,16 +52,20 @@ class Struck:
 
 
 def draw_blows(seed: int, run: int, kills: int) -> list[Blow]:
-    """The kills of a run: each victim in its turn, two of five inside training."""
+    """The kills of a run: a worker first, for those live at its beginning; then each other victim, two inside training."""
     drawn = random.Random(f"{seed}/{run}")
-    victims = [victim for _ in range(0, kills, len(VICTIMS)) for victim in drawn.sample(VICTIMS, len(VICTIMS))]
-    places = [TRAINING if kill % 5 < 2 else ANYWHERE for kill in range(kills)]
-    drawn.shuffle(places)
-    most = {TRAINING: (1, EPOCHS_TOLD), ANYWHERE: (0, JOBS_STARTED)}
-    return [
-        Blow(victim, where, drawn.randint(*most[where]), round(drawn.uniform(0, DELAY_S), 1))
-        for victim, where in zip(victims, places, strict=False)
-    ]
+    blows: list[Blow] = []
+    while len(blows) < kills:
+        others = drawn.sample(OTHERS, len(OTHERS))
+        inside = drawn.sample(others, 2)
+        for victim in [WORKER, *others] if not blows else others:
+            where = TRAINING if victim in inside else ANYWHERE
+            # Snakemake and everything may fall before a job has begun.
+            least = 0 if where == ANYWHERE and victim in (SCHEDULER, EVERYTHING) else 1
+            after = drawn.randint(least, EPOCHS_TOLD if where == TRAINING else JOBS_STARTED)
+            delay_s = 0.0 if where == TRAINING else round(drawn.uniform(0, DELAY_S), 1)
+            blows.append(Blow(victim, where, 1 if victim == WORKER else after, delay_s))
+    return blows[:kills]
 
 
 def kill_again_and_again(miniature: Miniature, blows: list[Blow], struck: list[Struck]) -> None:
@@ -80,12 +82,12 @@ def _deliver(miniature: Miniature, attempt: Attempt, blow: Blow) -> Struck:
     job = _await_epochs(miniature, attempt, blow.after) if blow.where == TRAINING else _await_jobs(attempt, blow)
     told = _count_epochs(miniature, job) if job else None
     log = job.log if job and told else None
-    killed = strike(attempt.process.pid, job, blow.victim)
-    if killed in (SCHEDULER, EVERYTHING):
+    strike(attempt.process.pid, job, blow.victim)
+    if blow.victim in (SCHEDULER, EVERYTHING):
         attempt.process.wait()
     elif attempt.wait() == 0:
         raise TrustError(f"{attempt.said_in}: {job and job.rule} was killed and the run ends as if nothing were wrong")
-    return Struck(blow, job.rule if job else "none yet", killed, told or None, log, attempt.planned)
+    return Struck(blow, job.rule if job else "none yet", log, attempt.planned)
 
 
 def _await_epochs(miniature: Miniature, attempt: Attempt, number: int) -> Seen:
@@ -105,14 +107,16 @@ def _await_jobs(attempt: Attempt, blow: Blow) -> Seen | None:
     if not attempt.wait_until(lambda: attempt.started >= blow.after):
         raise TrustError(f"{attempt.said_in}: it ended before {blow.after} jobs had begun")
     time.sleep(blow.delay_s)
-    # Between two jobs there is none for a moment.
     found: list[Seen] = []
-    if blow.after and blow.victim not in (SCHEDULER, EVERYTHING):
-        attempt.wait_until(lambda: found.extend(attempt.jobs()) or found)
-    jobs = found or attempt.jobs()
-    if not attempt.alive:
-        raise TrustError(f"{attempt.said_in}: it ended before it could be killed")
-    return jobs[0] if jobs else None
+
+    def there() -> bool:
+        found[:] = [job for job in attempt.jobs() if blow.victim != WORKER or find_workers(job)]
+        # Between two jobs there is none for a moment.
+        return bool(found) or blow.victim in (SCHEDULER, EVERYTHING)
+
+    if not attempt.wait_until(there):
+        raise TrustError(f"{attempt.said_in}: it ended before a {blow.victim} could be killed")
+    return found[0] if found else None
 
 
 def _count_epochs(miniature: Miniature, job: Seen) -> int | None:

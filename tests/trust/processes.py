@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SCHEDULER, JOB, SHELL, WORKER, EVERYTHING = "scheduler", "job", "shell", "worker", "everything"
-VICTIMS = (SCHEDULER, JOB, SHELL, WORKER, EVERYTHING)
+OTHERS = (SCHEDULER, JOB, SHELL, EVERYTHING)
+"""What lives as long as a run does; workers live while data are made."""
 
 
 @dataclass(frozen=True)
@@ -80,17 +81,18 @@ def see_in(folder: Path) -> list[Seen]:
     return found
 
 
-def strike(scheduler: int, job: Seen | None, victim: str) -> str:
-    """Kill -9, and say what. What is not there is not killed in its place: the next one inwards or outwards is."""
+def find_workers(job: Seen) -> list[Seen]:
+    return [one for one in see_below(job.pid) if one.is_worker]
+
+
+def strike(scheduler: int, job: Seen | None, victim: str) -> None:
+    """Kill -9."""
     if victim == EVERYTHING:
         os.killpg(scheduler, signal.SIGKILL)
-        return EVERYTHING
-    if victim == SCHEDULER or job is None:
-        os.kill(scheduler, signal.SIGKILL)
-        return SCHEDULER
-    below = see_below(scheduler)
-    workers = [one for one in below if one.parent == job.pid and one.is_worker]
-    shells = [one for one in below if one.pid == job.parent and one.is_shell]
-    chosen = {WORKER: workers, SHELL: shells}.get(victim) or [job]
-    os.kill(chosen[0].pid, signal.SIGKILL)
-    return WORKER if chosen[0].is_worker else SHELL if chosen[0].is_shell else JOB
+        return
+    chosen = scheduler
+    if victim != SCHEDULER:
+        assert job is not None, "what is to be killed belongs to a job"
+        shells = [one for one in see_below(scheduler) if one.pid == job.parent and one.is_shell]
+        chosen = {WORKER: find_workers(job), SHELL: shells, JOB: [job]}[victim][0].pid
+    os.kill(chosen, signal.SIGKILL)
