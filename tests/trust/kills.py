@@ -52,7 +52,7 @@ class Struck:
 
 
 def draw_blows(seed: int, run: int, kills: int) -> list[Blow]:
-    """The kills of a run: a worker first, for those live at its beginning; then each other victim, two inside training."""
+    """The kills of a run: a worker first, for those live at its beginning; then each other one, two inside training."""
     drawn = random.Random(f"{seed}/{run}")
     blows: list[Blow] = []
     while len(blows) < kills:

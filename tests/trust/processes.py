@@ -94,5 +94,5 @@ def strike(scheduler: int, job: Seen | None, victim: str) -> None:
     if victim != SCHEDULER:
         assert job is not None, "what is to be killed belongs to a job"
         shells = [one for one in see_below(scheduler) if one.pid == job.parent and one.is_shell]
-        chosen = {WORKER: find_workers(job), SHELL: shells, JOB: [job]}[victim][0].pid
+        chosen = {WORKER: find_workers(job), SHELL: shells or [job], JOB: [job]}[victim][0].pid
     os.kill(chosen, signal.SIGKILL)

@@ -20,7 +20,7 @@ def test_a_seed_draws_the_same_kills_and_each_run_others() -> None:
 def test_every_victim_falls_in_every_run_and_enough_inside_training(seed: int) -> None:
     runs = [draw_blows(seed, run, 5) for run in range(4)]
     for blows in runs:
-        assert [blow.victim for blow in blows][0] == WORKER
+        assert blows[0].victim == WORKER
         assert {blow.victim for blow in blows[1:]} == set(OTHERS)
     assert sum(blow.where == TRAINING for blows in runs for blow in blows) == 8
     assert len(draw_blows(seed, 0, 9)) == 9
