@@ -23,7 +23,8 @@ from handbench.training.tracking_log import describe_process, hold, is_gone
 SCHEDULER = "HANDBENCH_SCHEDULER"
 """The variable by which a job knows who started it."""
 RUN_LOCK, JOBS_LOCK, THEIR_LOCKS = "handbench.lock", "handbench.jobs", "locks"
-LOOK_EVERY_S, PATIENCE_S = 0.5, 60.0
+LOOK_EVERY_S, GRACE_S, PATIENCE_S = 0.5, 1.0, 60.0
+"""Seconds between two looks of a job, and for which a run waits for a lock and for the jobs of a killed one."""
 CARDS = {
     "store.json": ("index.csv", "depth.npy", "joints.npy", "centre.npy", "cube.npy", "patch_from_image.npy", "row.npy"),
     "checkpoint.json": ("checkpoint.safetensors",),
@@ -44,7 +45,7 @@ def hold_folder(state: Path) -> str:
     """
     state.mkdir(parents=True, exist_ok=True)
     lock = os.open(state / RUN_LOCK, os.O_RDWR | os.O_CREAT, 0o666)
-    if not _take(lock, PATIENCE_S / 60):
+    if not _take(lock, GRACE_S):
         raise BadInput(
             state.absolute().parent,
             expected="no other run in this folder",
