@@ -55,7 +55,7 @@ try:
         # Each job knows who started it, and ends with it.
         PREFIX += f"export {SCHEDULER}={shlex.quote(hold_folder(Path('.snakemake')))}; "
         put_right(settings.run_folder)
-except BadInput as error:
+except (BadInput, OSError) as error:
     # Snakemake prints an exception with the lines that led to it; this is one line.
     sys.exit(str(error))
 shell.prefix(PREFIX)

@@ -44,8 +44,15 @@ def hold_folder(state: Path) -> str:
     returns, and its locks are gone.
     """
     state.mkdir(parents=True, exist_ok=True)
-    lock = os.open(state / RUN_LOCK, os.O_RDWR | os.O_CREAT, 0o666)
-    if not _take(lock, GRACE_S):
+    lock, jobs = os.open(state / RUN_LOCK, os.O_RDWR | os.O_CREAT, 0o666), state / JOBS_LOCK
+    jobs.touch()
+    # Not JSON: snakemake takes braces for names of its own.
+    told = urlencode(describe_process() | {"jobs": str(jobs.absolute())})
+    try:
+        held = _take(lock, GRACE_S)
+    except OSError:
+        return told  # a file system without locks: snakemake's own have to do
+    if not held:
         raise BadInput(
             state.absolute().parent,
             expected="no other run in this folder",
@@ -54,15 +61,12 @@ def hold_folder(state: Path) -> str:
         )
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"process {os.getpid()}, since {time.strftime('%F %T')}\n".encode(), 0)
-    jobs = state / JOBS_LOCK
-    jobs.touch()
     _wait_for_jobs(jobs)
     if (state / THEIR_LOCKS).is_dir() and any((state / THEIR_LOCKS).iterdir()):
         shutil.rmtree(state / THEIR_LOCKS)
         (state / THEIR_LOCKS).mkdir()
         print("handbench: the last run here was killed; this one goes on from where it was", file=sys.stderr)
-    # Not JSON: snakemake takes braces for names of its own.
-    return urlencode(describe_process() | {"jobs": str(jobs.absolute())})
+    return told
 
 
 def _take(lock: int, seconds: float) -> bool:
@@ -75,8 +79,6 @@ def _take(lock: int, seconds: float) -> bool:
             if time.monotonic() > until:
                 return False
             time.sleep(0.05)
-        except OSError:
-            return True  # a file system without locks: snakemake's own have to do
 
 
 def _wait_for_jobs(jobs: Path) -> None:
