@@ -26,8 +26,12 @@ ONLY_THERE = {
     "benchmarks": "time and memory of each job",
 }
 """Folders of which the same files have to be there; what they hold is of one process and no result."""
-REPORT_TIMED = (".html", ".csv", ".md", ".tex")
-"""Texts of the report hold the time of the call in their stamps; three kinds of tables hold measured times."""
+TEXTS = (".html", ".csv", ".md", ".tex")
+"""Texts of the report may hold the time of the call."""
+MEASURED = ("deepmodel_speed", "feedback15_section_4_7", "deepmodel_fits", "claims", "index")
+"""Tables and pages of the report with measured times in them. Their decimals are left out: what of these is no time
+stands in other files, which are compared.
+"""
 TIME_FIELDS = ("time", "started", "call", "seconds", "hand_seconds", "milliseconds", "sha256", "results")
 """Fields of those files: times, durations, the digest over them, and the folder that a run lies in."""
 PROCESS_FIELDS = ("uuid", "host", "boot", "pid", "born")
@@ -61,7 +65,7 @@ def _read(path: Path) -> object:
         return json.loads(path.read_text().splitlines()[-1])["status"]
     if path.name in TIMED:
         return _drop(json.loads(path.read_text()), TIME_FIELDS)
-    if "report" in path.parts and path.suffix in REPORT_TIMED:
+    if "report" in path.parts and path.suffix in TEXTS:
         return list(_read_report_text(path))
     return path.read_bytes()
 
@@ -83,7 +87,8 @@ def _drop(content: Any, fields: tuple[str, ...]) -> Any:
 
 def _read_report_text(path: Path) -> Iterator[str]:
     for line in path.read_text().splitlines():
-        yield re.sub(r"\d{4}-\d\d-\d\dT?[ \d:+]*", "<time>", line)
+        undated = re.sub(r"\d{4}-\d\d-\d\dT?[ \d:+]*", "<time>", line)
+        yield re.sub(r"\d+\.\d+(e-?\d+)?", "<decimal>", undated) if path.stem in MEASURED else undated
 
 
 def read_store(database: Path) -> dict[str, object]:
