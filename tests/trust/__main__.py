@@ -156,13 +156,8 @@ def judge_all(miniature: Miniature, whole: Miniature) -> list[str]:
 def timed(table: Table, name: str) -> Iterator[None]:
     spent, wrong, rows = Spent(), len(table.wrong), len(table.rows)
     yield
-    verdict = (
-        "WRONG"
-        if len(table.wrong) > wrong
-        else SKIPPED
-        if any(SKIPPED in row for row in table.rows[rows:])
-        else "as the whole run"
-    )
+    skipped = any(SKIPPED in row for row in table.rows[rows:])
+    verdict = "WRONG" if len(table.wrong) > wrong else SKIPPED if skipped else "as the whole run"
     print(f"{name}: {verdict}, {spent}", flush=True)
     for line in table.wrong[wrong:]:
         print(f"  {line}", flush=True)

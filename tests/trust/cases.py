@@ -199,6 +199,7 @@ def locked_store(folder: Path, whole: Miniature, drawn: Random) -> tuple[Miniatu
     _await_training(attempt, drawn)
     with _held(miniature.root / "results/mlflow/mlflow.db"):
         expect(not attempt.wait(), "a locked store stops the run", attempt)
+    _expect_a_word(miniature, attempt)
     return miniature, Told("in training", "all", "store locked", _track(miniature))
 
 
@@ -225,6 +226,7 @@ def killed_server(folder: Path, whole: Miniature, drawn: Random) -> tuple[Miniat
         attempt = miniature.start(**address)
         _await_training(attempt, drawn)
     expect(not attempt.wait(), "a server that is gone stops the run", attempt)
+    _expect_a_word(miniature, attempt)
     with serve(theirs, port):
         told = _track(miniature, **address)
     miniature.store = theirs / "mlflow.db"
@@ -235,6 +237,12 @@ def _await_training(attempt: Attempt, drawn: Random) -> None:
     module = drawn.choice(UNDONE)
     expect(attempt.wait_until(lambda: _trains(attempt, module)), "no training began", attempt)
     time.sleep(drawn.uniform(0, 3))
+
+
+def _expect_a_word(miniature: Miniature, attempt: Attempt) -> None:
+    """Whoever could not send says so, in a line of a job's log or of the run's end."""
+    lines = miniature.all_said().splitlines()
+    expect(any(line.startswith("handbench: tracking of") for line in lines), "nobody says what was not sent", attempt)
 
 
 @contextmanager

@@ -32,8 +32,8 @@ MEASURED = ("deepmodel_speed", "feedback15_section_4_7", "deepmodel_fits", "clai
 """Tables and pages of the report with measured times in them. Their decimals are left out: what of these is no time
 stands in other files, which are compared.
 """
-TIME_FIELDS = ("time", "started", "call", "seconds", "hand_seconds", "milliseconds", "sha256", "results")
-"""Fields of those files: times, durations, the digest over them, and the folder that a run lies in."""
+TIME_FIELDS = ("time", "started", "call", "seconds", "hand_seconds", "milliseconds", "sha256", "hand_from", "results")
+"""Fields of those files: times, durations, digests of cards that hold them, and the folder that a run lies in."""
 PROCESS_FIELDS = ("uuid", "host", "boot", "pid", "born")
 
 
@@ -88,7 +88,7 @@ def _drop(content: Any, fields: tuple[str, ...]) -> Any:
 def _read_report_text(path: Path) -> Iterator[str]:
     for line in path.read_text().splitlines():
         undated = re.sub(r"\d{4}-\d\d-\d\dT?[ \d:+]*", "<time>", line)
-        yield re.sub(r"\d+\.\d+(e-?\d+)?", "<decimal>", undated) if path.stem in MEASURED else undated
+        yield re.sub(r"\d[\d,]*\.\d+(e-?\d+)?", "<decimal>", undated) if path.stem in MEASURED else undated
 
 
 def read_store(database: Path) -> dict[str, object]:
