@@ -42,13 +42,15 @@ class Struck:
     log: Path | None
     """Of a training that had told epochs."""
     left: int
+    """Jobs that its attempt meant to run; 0 where it fell while it was planning."""
     planned: int = 0
-    """Jobs that the next attempt means to run, of those that this one meant to."""
+    """Jobs that the next attempt means to run."""
     resumed: str = ""
 
     @property
     def restart(self) -> str:
-        return "; ".join(filter(None, [f"{self.planned} of {self.left} jobs", self.resumed]))
+        jobs = f"{self.planned} of {self.left} jobs" if self.left else f"{self.planned} jobs"
+        return "; ".join(filter(None, [jobs, self.resumed]))
 
 
 def draw_blows(seed: int, run: int, kills: int) -> list[Blow]:
@@ -135,9 +137,9 @@ def _epochs_in(log: Path) -> list[int]:
 
 def _follow(miniature: Miniature, struck: list[Struck], attempt: Attempt) -> None:
     """Note what an attempt has made of what was struck before it."""
-    if struck and not struck[-1].planned:
-        struck[-1].planned = attempt.planned
     for one in struck:
+        # An attempt that fell while it was planning has told nothing.
+        one.planned = one.planned or attempt.planned
         if one.log and not one.resumed:
             log = miniature.root / one.log
             # Snakemake removes the log of a job that failed; the next attempt at it makes a new one.
