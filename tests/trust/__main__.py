@@ -143,8 +143,11 @@ def try_case(table: Table, folder: Path, whole: Miniature, seed: int, name: str)
         wrong = [str(error)]
         table.add(name, "", "", "", "failed", "", "no")
     table.wrong += [f"{name}: {line}" for line in wrong]
+    if folder.is_mount():
+        if wrong:  # the disk takes its content along
+            shutil.copytree(folder, folder.with_name(f"{name}-kept"), symlinks=True)
+        subprocess.run(["umount", folder], check=True)
     if not wrong and folder.exists():
-        subprocess.run(["umount", folder], capture_output=True, check=False)
         shutil.rmtree(folder)
 
 

@@ -7,13 +7,14 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from handbench.training.tracking_log import read_log
 
 TIMED = {
-    "call.json": "when the run was called, and its number",
+    "call.json": "when and where the run was called, and its number",
     "calls.jsonl": "when each call ended; a killed run has more calls",
     "tracking.jsonl": "when each number was measured; a killed job has begun more often",
     "tracking.sent.json": "numbers that the tracking store has drawn",
@@ -32,8 +33,21 @@ MEASURED = ("deepmodel_speed", "feedback15_section_4_7", "deepmodel_fits", "clai
 """Tables and pages of the report with measured times in them. Their decimals are left out: what of these is no time
 stands in other files, which are compared.
 """
-TIME_FIELDS = ("time", "started", "call", "seconds", "hand_seconds", "milliseconds", "sha256", "hand_from", "results")
-"""Fields of those files: times, durations, digests of cards that hold them, and the folder that a run lies in."""
+TIME_FIELDS = (
+    "time",
+    "started",
+    "call",
+    "seconds",
+    "hand_seconds",
+    "milliseconds",
+    "command",
+    "sha256",
+    "hand_from",
+    "results",
+)
+"""Fields of those files: times, durations, digests of cards that hold them, the words of the last call (some cases end
+with a remedy), and the folder that a run lies in.
+"""
 PROCESS_FIELDS = ("uuid", "host", "boot", "pid", "born")
 
 
@@ -93,7 +107,7 @@ def _read_report_text(path: Path) -> Iterator[str]:
 
 def read_store(database: Path) -> dict[str, object]:
     """Every current run of a tracking store by its output: status, parameters, each metric's steps and values."""
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as store:
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as store:
         status = dict(store.execute("SELECT run_uuid, status FROM runs WHERE lifecycle_stage = 'active'"))
         tags: dict[str, dict[str, str]] = {run: {} for run in status}
         for run, key, value in store.execute("SELECT run_uuid, key, value FROM tags"):
