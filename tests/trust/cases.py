@@ -154,13 +154,19 @@ def clock_jumps(folder: Path, whole: Miniature, drawn: Random) -> tuple[Miniatur
     faked = {"LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1"}
     faked |= {"FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     attempt = miniature.start(**faked)
-    for jobs, jump in ((2, f"-{seconds}"), (4, f"+{seconds}")):
-        expect(attempt.wait_until(lambda jobs=jobs: attempt.started >= jobs), "too few jobs began", attempt)
-        clock.write_text(jump)
-    expect(not attempt.wait(), "a jump of the clock ends a run", attempt)
-    return _check_quiet(miniature), Told(
-        "after 2 and 4 jobs", "all", f"clock -{seconds} s, then +{seconds} s", "none needed"
-    )
+    expect(attempt.wait_until(attempt.jobs), "no job began", attempt)
+    clock.write_text(f"-{seconds}")
+    restart = "none needed"
+    if attempt.wait():
+        # Snakemake does not believe in outputs that are older than their inputs.
+        expect("clock skew" in attempt.said, "it stops, but not for the clock", attempt)
+        attempt = miniature.start(**faked)
+        restart = "stops for clock skew; the same command goes on"
+    expect(attempt.wait_until(attempt.jobs), "no job began", attempt)
+    clock.write_text("+0")
+    expect(not attempt.wait(), "a jump forward ends a run", attempt)
+    told = Told("as jobs ran", "all", f"clock -{seconds} s, then right again", restart)
+    return _check_quiet(miniature), told
 
 
 def _shift(miniature: Miniature, seconds: float) -> None:

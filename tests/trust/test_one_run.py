@@ -152,6 +152,12 @@ def test_what_a_killed_run_left_is_put_right(tmp_path: Path, capsys: pytest.Capt
     assert all(path.exists() for path in kept)
     assert not (crops / ".depth.npy.123.part").exists()
     assert capsys.readouterr().err == ""
+    tomorrow = time.time() + 86_400
+    for path in (crops, crops / "row.npy", raw / ".x.7.part"):
+        os.utime(path, (tomorrow, tomorrow))
+    put_right(tmp_path)
+    assert max(crops.stat().st_mtime, (crops / "row.npy").stat().st_mtime) <= time.time()
+    assert (raw / ".x.7.part").stat().st_mtime == tomorrow
     (crops / "depth.npy").unlink()
     put_right(tmp_path)
     assert not (crops / "store.json").exists(), "without its card snakemake makes it again"

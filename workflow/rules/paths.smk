@@ -54,7 +54,8 @@ try:
     if starts_jobs():
         # Each job knows who started it, and ends with it.
         PREFIX += f"export {SCHEDULER}={shlex.quote(hold_folder(Path('.snakemake')))}; "
-        put_right(settings.run_folder)
+        for made in (settings.run_folder, Path(settings.results, "report")):
+            put_right(made)
 except (BadInput, OSError) as error:
     # Snakemake prints an exception with the lines that led to it; this is one line.
     sys.exit(str(error))

@@ -25,6 +25,8 @@ SCHEDULER = "HANDBENCH_SCHEDULER"
 RUN_LOCK, JOBS_LOCK, THEIR_LOCKS = "handbench.lock", "handbench.jobs", "locks"
 LOOK_EVERY_S, GRACE_S, PATIENCE_S = 0.5, 1.0, 60.0
 """Seconds between two looks of a job, and for which a run waits for a lock and for the jobs of a killed one."""
+CLOCKS_APART_S = 2.0
+"""By so much the clock of a file server may be ahead."""
 CARDS = {
     "store.json": ("index.csv", "depth.npy", "joints.npy", "centre.npy", "cube.npy", "patch_from_image.npy", "row.npy"),
     "checkpoint.json": ("checkpoint.safetensors",),
@@ -124,18 +126,23 @@ def _end_if_left_alone(scheduler: Mapping[str, Any], parent: int) -> None:
         os._exit(OUTLIVED)
 
 
-def put_right(run: Path) -> None:
+def put_right(made: Path) -> None:
     """Before the jobs of a run are planned: what killed jobs have not come to rename goes, and cards without files.
 
     Snakemake knows the card of a stage's output and not the files beside it: where one has vanished the card goes too,
-    and the output is made again. Raw data are left to whoever makes them.
+    and the output is made again. Nor does it take an output that is older than its input, as after a clock that was set
+    back: what was made tomorrow counts as made now. Raw data are left to whoever makes them.
     """
-    for place, folders, names in os.walk(run):
+    now = time.time()
+    for place, folders, names in os.walk(made):
         if "raw" in folders:
             folders.remove("raw")
         for name in names:
             if _is_leftover(name):
                 (Path(place) / name).unlink(missing_ok=True)
+        for path in [Path(place), *(Path(place, name) for name in names if not _is_leftover(name))]:
+            if path.lstat().st_mtime > now + CLOCKS_APART_S:
+                os.utime(path, (now, now), follow_symlinks=False)
         for card in CARDS.keys() & set(names):
             if gone := [name for name in CARDS[card] if name not in names]:
                 (Path(place) / card).unlink()
