@@ -31,6 +31,8 @@ CLAIMS |= {"render": 4, "crop": 23}
 PAPER = {**CLAIMS, "train": 1701, "predict": 381, "evaluate": 381, "probe": 162}
 PAPER_REAL = {"crop_localized": 2, "fit": 4, "crop": 19, "train": 1635, "predict": 369, "evaluate": 369, "probe": 138}
 """Three seeds of every module that the config names."""
+MINIATURE = {"synthesize": 1, "crop": 2, "show": 2, "fit": 2, "train": 9, "predict": 5, "probe": 3, "evaluate": 5}
+MINIATURE |= {"report": 1}
 ONE_MODULE = {"train": 1, "predict": 1, "evaluate": 1, "report": 1}
 TINY = ("--configfile", "tiny.yaml")
 
@@ -40,6 +42,7 @@ TINY = ("--configfile", "tiny.yaml")
     [
         ([], EMBEDDED),
         (["smoke"], EMBEDDED),
+        (["miniature"], MINIATURE),
         (["claims"], EMBEDDED | CLAIMS),
         (["paper"], EMBEDDED | PAPER),
         (["real"], REAL),
