@@ -49,8 +49,9 @@ check: $(STAMP)  ## formatting, lint, types, the workflow's lint, the schema
 schema: $(STAMP)
 	$(BIN)/python -c 'from pathlib import Path; from handbench.config import write_schema; write_schema(Path("workflow/schemas/config.schema.yaml"))'
 
-trust: $(STAMP)  ## the slow proofs: kills, whole pipelines, conda's wiring
+trust: $(STAMP)  ## the slow proofs: whole pipelines, and runs that are killed, filled up, locked (docs/trust.md)
 	$(BIN)/python -m pytest -m "slow and not cluster"
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.trust $(if $(SEED),--seed $(SEED))
 
 report: $(STAMP)  ## tables, figures and claims of a run: results/report/index.html opens offline
 	$(SNAKEMAKE) report $(SETTINGS)

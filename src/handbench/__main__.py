@@ -3,5 +3,9 @@
 import sys
 
 from handbench.cli import main
+from handbench.training.one_run import end_with_scheduler
 
-sys.exit(main())
+# A module that a worker process imports anew is not called so: only the job itself watches.
+if __name__ == "__main__":
+    end_with_scheduler()
+    sys.exit(main())

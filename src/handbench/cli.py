@@ -86,6 +86,8 @@ def _tell(error: BaseException) -> str:
         text = error.strerror if error.filename is None else f"{os.fsdecode(error.filename)}: {error.strerror}"
     if isinstance(error, MemoryError):
         text = f"not enough memory; {text or 'ask for less at once'}"
+    if isinstance(error, BadInput) and {"synthesize", "raw"} <= set(Path(error.where).parts):
+        text += "; data made here come back with `snakemake --forcerun synthesize`"
     return " ".join(text.splitlines()) or type(error).__name__
 
 

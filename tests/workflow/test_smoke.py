@@ -1,11 +1,7 @@
-"""The smoke pipeline with the real stages: whole, and killed on the way."""
+"""The smoke pipeline with the real stages. What becomes of runs that are killed is tried in tests/trust."""
 
-import os
 import shutil
-import signal
-import subprocess
 import tarfile
-import time
 from pathlib import Path
 
 import pytest
@@ -103,26 +99,3 @@ def test_a_download_takes_the_same_road_to_the_same_crops(whole: Checkout, tmp_p
     # A forced download finds that all is there: the archives are not fetched again.
     shutil.rmtree(mirror)
     assert checkout.snakemake(*words, "--forcerun", "download").returncode == 0
-
-
-@pytest.mark.slow
-def test_a_killed_run_ends_in_the_same_files(whole: Checkout, tmp_path: Path) -> None:
-    checkout = copy_checkout(tmp_path, whole.root)
-    # Kills of everything at once, spread over the life of the run, from start-up to training and evaluation.
-    for seconds in (3, 6, 10, 14, 18, 20, 20, 20):
-        running = subprocess.Popen(
-            checkout.command(*SMOKE),
-            cwd=checkout.root,
-            env=checkout.environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        time.sleep(seconds)
-        os.killpg(running.pid, signal.SIGKILL)
-        running.wait()
-        checkout.snakemake(*SMOKE, "--unlock")
-    done = checkout.snakemake(*SMOKE)
-    assert done.returncode == 0, done.stdout + done.stderr
-    # No file names the folder it lies in, so two checkouts hold the same bytes.
-    assert digest_results(checkout.root) == digest_results(whole.root)

@@ -10,8 +10,10 @@ import json
 import multiprocessing
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -55,8 +57,28 @@ def run_chunks(draw: Callable[..., int], calls: Sequence[tuple[Any, ...]], jobs:
         return
     # A spawned worker knows nothing of this process: no threads or locks are copied half-way.
     context = multiprocessing.get_context("spawn")
-    with _one_thread_each(), ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        yield from pool.map(draw, *zip(*calls, strict=True))
+    try:
+        with _one_thread_each(), ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_with_parent) as pool:
+            yield from pool.map(draw, *zip(*calls, strict=True))
+    except BrokenProcessPool:
+        raise BadInput(
+            "worker processes",
+            expected=f"{jobs} that live to the end of their work",
+            found="one that was killed, perhaps for want of memory",
+            fix="make room or ask for fewer --jobs; the same command goes on from here",
+        ) from None
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever, and write beside the next run's workers."""
+    threading.Thread(target=_wait_for_the_end_of_the_parent, daemon=True, name="parent").start()
+
+
+def _wait_for_the_end_of_the_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "only workers come here"
+    parent.join()
+    os._exit(1)
 
 
 @contextmanager

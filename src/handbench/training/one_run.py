@@ -1,0 +1,155 @@
+"""One run in a folder, and jobs that end with the snakemake that started them, however that ends.
+
+Snakemake's own locks are files: after `kill -9` they stand in the way of the next run, which cannot tell whether
+somebody still works here. A lock of the kernel goes with its process, so here that is known. And a job that outlived a
+killed snakemake would write where the next run's job of the same name writes.
+"""
+
+import fcntl
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from handbench.errors import BadInput
+from handbench.training.tracking_log import describe_process, hold, is_gone
+
+SCHEDULER = "HANDBENCH_SCHEDULER"
+"""The variable by which a job knows who started it."""
+RUN_LOCK, JOBS_LOCK, THEIR_LOCKS = "handbench.lock", "handbench.jobs", "locks"
+LOOK_EVERY_S, GRACE_S, PATIENCE_S = 0.5, 1.0, 60.0
+"""Seconds between two looks of a job, and for which a run waits for a lock and for the jobs of a killed one."""
+CLOCKS_APART_S = 2.0
+"""By so much the clock of a file server may be ahead."""
+CARDS = {
+    "store.json": ("index.csv", "depth.npy", "joints.npy", "centre.npy", "cube.npy", "patch_from_image.npy", "row.npy"),
+    "checkpoint.json": ("checkpoint.safetensors",),
+    "predictions.json": ("predictions.npz",),
+    "fit.json": ("poses.npz",),
+    "evaluation.json": ("errors.npz", "curves.csv"),
+}
+"""What each stage's card speaks of; a folder is written before its card."""
+OUTLIVED = 137
+"""The exit status of a job that was left alone: that of a killed one."""
+
+
+def hold_folder(state: Path) -> str:
+    """Be the one run of a folder until this process ends; returns what SCHEDULER is to hold in its jobs.
+
+    `state` is the folder's .snakemake. What a killed run has left there is put right: its jobs have ended before this
+    returns, and its locks are gone.
+    """
+    state.mkdir(parents=True, exist_ok=True)
+    lock, jobs = os.open(state / RUN_LOCK, os.O_RDWR | os.O_CREAT, 0o666), state / JOBS_LOCK
+    jobs.touch()
+    # Not JSON: snakemake takes braces for names of its own.
+    told = urlencode(describe_process() | {"jobs": str(jobs.absolute())})
+    try:
+        held = _take(lock, GRACE_S)
+    except OSError:
+        return told  # a file system without locks: snakemake's own have to do
+    if not held:
+        raise BadInput(
+            state.absolute().parent,
+            expected="no other run in this folder",
+            found=f"one at work ({os.read(lock, 100).decode(errors='replace').strip() or 'just started'})",
+            fix="wait for it to end, or run in another checkout",
+        )
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"process {os.getpid()}, since {time.strftime('%F %T')}\n".encode(), 0)
+    _wait_for_jobs(jobs)
+    if (state / THEIR_LOCKS).is_dir() and any((state / THEIR_LOCKS).iterdir()):
+        shutil.rmtree(state / THEIR_LOCKS)
+        (state / THEIR_LOCKS).mkdir()
+        print("handbench: the last run here was killed; this one goes on from where it was", file=sys.stderr)
+    return told
+
+
+def _take(lock: int, seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.05)
+
+
+def _wait_for_jobs(jobs: Path) -> None:
+    """Those of a killed run notice within a second that they are alone."""
+    try:
+        with hold(jobs, seconds=PATIENCE_S):
+            pass
+    except TimeoutError:
+        raise BadInput(
+            jobs.absolute().parents[1],
+            expected="that the jobs of a killed run have ended",
+            found="some that still work",
+            fix="wait for them, or end them, and run the same command again",
+        ) from None
+
+
+def end_with_scheduler() -> None:
+    """Called first by a job: where a snakemake started it, it ends when that one is gone."""
+    told = os.environ.get(SCHEDULER)
+    if not told:
+        return
+    scheduler = dict(parse_qsl(told, keep_blank_values=True))
+    # Open until the process ends, for whoever starts the next run waits for that. Not so on a machine that lacks the
+    # folder, nor without locks.
+    with suppress(OSError):
+        fcntl.flock(os.open(scheduler["jobs"], os.O_RDONLY), fcntl.LOCK_SH | fcntl.LOCK_NB)
+    parent = os.getppid()
+    _end_if_left_alone(scheduler, parent)
+    threading.Thread(target=_watch, args=(scheduler, parent), daemon=True, name="scheduler").start()
+
+
+def _watch(scheduler: Mapping[str, Any], parent: int) -> None:
+    while True:
+        time.sleep(LOOK_EVERY_S)
+        _end_if_left_alone(scheduler, parent)
+
+
+def _end_if_left_alone(scheduler: Mapping[str, Any], parent: int) -> None:
+    # The parent is the shell of the rule: without it snakemake takes the job for ended.
+    if os.getppid() != parent or is_gone(scheduler):
+        print("handbench: the run that started this is gone; the same command goes on from here", file=sys.stderr)
+        sys.stderr.flush()
+        os._exit(OUTLIVED)
+
+
+def put_right(made: Path) -> None:
+    """Before the jobs of a run are planned: what killed jobs have not come to rename goes, and cards without files.
+
+    Snakemake knows the card of a stage's output and not the files beside it: where one has vanished the card goes too,
+    and the output is made again. Nor does it take an output that is older than its input, as after a clock that was set
+    back: what was made tomorrow counts as made now. Raw data are left to whoever makes them.
+    """
+    now = time.time()
+    for place, folders, names in os.walk(made):
+        if "raw" in folders:
+            folders.remove("raw")
+        for name in names:
+            if _is_leftover(name):
+                (Path(place) / name).unlink(missing_ok=True)
+        for path in [Path(place), *(Path(place, name) for name in names if not _is_leftover(name))]:
+            if path.lstat().st_mtime > now + CLOCKS_APART_S:
+                os.utime(path, (now, now), follow_symlinks=False)
+        for card in CARDS.keys() & set(names):
+            if gone := [name for name in CARDS[card] if name not in names]:
+                (Path(place) / card).unlink()
+                print(f"handbench: {place}: {', '.join(gone)} has vanished; it is made again", file=sys.stderr)
+
+
+def _is_leftover(name: str) -> bool:
+    """Whether `replace_file` called a file so; a download's parts are called otherwise, and are gone on with."""
+    words = name.split(".")
+    return name.startswith(".") and words[-1] == "part" and words[-2].isdigit()

@@ -1,0 +1,131 @@
+"""Whether two runs have the same results: every byte of every file, but of those that tell of time every other field.
+
+What is left out is named here, with the reason.
+"""
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from handbench.training.tracking_log import read_log
+
+TIMED = {
+    "call.json": "when and where the run was called, and its number",
+    "calls.jsonl": "when each call ended; a killed run has more calls",
+    "tracking.jsonl": "when each number was measured; a killed job has begun more often",
+    "tracking.sent.json": "numbers that the tracking store has drawn",
+    "fit.json": "how long a fit took",
+    "probe.json": "how long a network takes a frame",
+}
+"""Files of the run's folder that hold times. Their other fields are compared."""
+ONLY_THERE = {
+    "logs": "lines of processes that were killed, and times",
+    "benchmarks": "time and memory of each job",
+}
+"""Folders of which the same files have to be there; what they hold is of one process and no result."""
+TEXTS = (".html", ".csv", ".md", ".tex")
+"""Texts of the report may hold the time of the call."""
+MEASURED = ("deepmodel_speed", "feedback15_section_4_7", "deepmodel_fits", "claims", "index")
+"""Tables and pages of the report with measured times in them. Their decimals are left out: what of these is no time
+stands in other files, which are compared.
+"""
+TIME_FIELDS = (
+    "time",
+    "started",
+    "call",
+    "seconds",
+    "hand_seconds",
+    "milliseconds",
+    "command",
+    "sha256",
+    "hand_from",
+    "results",
+)
+"""Fields of those files: times, durations, digests of cards that hold them, the words of the last call (some cases end
+with a remedy), and the folder that a run lies in.
+"""
+PROCESS_FIELDS = ("uuid", "host", "boot", "pid", "born")
+
+
+def find_differences(whole: Path, other: Path) -> list[str]:
+    """What two checkouts' results differ in, in words; empty where they are equal."""
+    theirs, ours = _list_files(whole / "results"), _list_files(other / "results")
+    wrong = [f"{name}: only in the whole run" for name in sorted(theirs - ours)]
+    wrong += [f"{name}: not in the whole run" for name in sorted(ours - theirs)]
+    for name in sorted(theirs & ours):
+        one, two = whole / "results" / name, other / "results" / name
+        if Path(name).parts[1] not in ONLY_THERE and _read(one) != _read(two):
+            wrong.append(f"{name}: differs")
+    return wrong
+
+
+def _list_files(results: Path) -> set[str]:
+    """All but the tracking store, which is read as such."""
+    files = (path.relative_to(results) for path in results.rglob("*") if path.is_file())
+    return {path.as_posix() for path in files if path.parts[0] != "mlflow"}
+
+
+def _read(path: Path) -> object:
+    """What has to be equal of a file."""
+    if path.name == "tracking.jsonl":
+        return _read_last_run(path)
+    if path.name == "tracking.sent.json":
+        return list(json.loads(path.read_text()).values())[-1]["done"]
+    if path.name == "calls.jsonl":
+        return json.loads(path.read_text().splitlines()[-1])["status"]
+    if path.name in TIMED:
+        return _drop(json.loads(path.read_text()), TIME_FIELDS)
+    if "report" in path.parts and path.suffix in TEXTS:
+        return list(_read_report_text(path))
+    return path.read_bytes()
+
+
+def _read_last_run(log: Path) -> object:
+    """Every number of the last run in a file, and its end."""
+    run = read_log(log)[-1]
+    start, *events = (_drop(event, TIME_FIELDS + PROCESS_FIELDS) for event in run.events)
+    # An epoch that was measured before a kill is told again: once more the same number.
+    rows = {tuple(row) for event in events for row in event.get("rows", ())}
+    return start, sorted(rows), [event for event in events if event["event"] != "metrics"]
+
+
+def _drop(content: Any, fields: tuple[str, ...]) -> Any:
+    if isinstance(content, dict):
+        return {key: _drop(value, fields) for key, value in content.items() if key not in fields}
+    return [_drop(value, fields) for value in content] if isinstance(content, list) else content
+
+
+def _read_report_text(path: Path) -> Iterator[str]:
+    for line in path.read_text().splitlines():
+        undated = re.sub(r"\d{4}-\d\d-\d\dT?[ \d:+]*", "<time>", line)
+        yield re.sub(r"\d[\d,]*\.\d+(e-?\d+)?", "<decimal>", undated) if path.stem in MEASURED else undated
+
+
+def read_store(database: Path) -> dict[str, object]:
+    """Every current run of a tracking store by its output: status, parameters, each metric's steps and values."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as store:
+        status = dict(store.execute("SELECT run_uuid, status FROM runs WHERE lifecycle_stage = 'active'"))
+        tags: dict[str, dict[str, str]] = {run: {} for run in status}
+        for run, key, value in store.execute("SELECT run_uuid, key, value FROM tags"):
+            tags.get(run, {})[key] = value
+        found: dict[str, object] = {
+            tags[run]["handbench.output"]: (
+                status[run],
+                sorted(store.execute("SELECT key, value FROM params WHERE run_uuid = ?", (run,))),
+                sorted(store.execute("SELECT key, step, value, is_nan FROM metrics WHERE run_uuid = ?", (run,))),
+            )
+            for run in status
+            if tags[run].get("current") == "true"
+        }
+        return found | {"runs that never ended": sorted(run for run in status if status[run] == "RUNNING")}
+
+
+def find_store_differences(whole: Path, other: Path) -> list[str]:
+    theirs, ours = read_store(whole), read_store(other)
+    return [
+        f"tracked run {key}: differs" for key in sorted(theirs.keys() | ours.keys()) if theirs.get(key) != ours.get(key)
+    ]

@@ -1,0 +1,167 @@
+"""Runs that are killed again and again, at moments that a seed draws."""
+
+import random
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.trust.compare import find_differences
+from tests.trust.miniature import Attempt, Miniature, TrustError
+from tests.trust.processes import EVERYTHING, OTHERS, SCHEDULER, WORKER, Seen, find_workers, see_in, strike
+
+TRAINING, ANYWHERE = "training", "anywhere"
+EPOCHS_TOLD, JOBS_STARTED, DELAY_S = 10, 3, 3.0
+"""What is drawn at most: epochs that a training has told, jobs that an attempt has begun, seconds after that."""
+ALONE_S = 20.0
+"""Within this time of its snakemake's death a job has to have ended."""
+
+
+@dataclass(frozen=True)
+class Blow:
+    """A kill: who, and when. Counted in what the run has done, so that a slower machine strikes at the same place."""
+
+    victim: str
+    where: str
+    after: int
+    """Epochs that the training has told, or jobs that the attempt has begun."""
+    delay_s: float
+
+    def __str__(self) -> str:
+        if self.where == TRAINING:
+            return f"after {self.after} epochs"
+        return f"{self.delay_s:.1f} s after {self.after} jobs began"
+
+
+@dataclass
+class Struck:
+    """What became of a blow: a row of the table."""
+
+    blow: Blow
+    rule: str
+    log: Path | None
+    """Of a training that had told epochs."""
+    left: int
+    """Jobs that its attempt meant to run; 0 where it fell while it was planning."""
+    planned: int = 0
+    """Jobs that the next attempt means to run."""
+    resumed: str = ""
+
+    @property
+    def restart(self) -> str:
+        jobs = f"{self.planned} of {self.left} jobs" if self.left else f"{self.planned} jobs"
+        return "; ".join(filter(None, [jobs, self.resumed]))
+
+
+def draw_blows(seed: int, run: int, kills: int) -> list[Blow]:
+    """The kills of a run: a worker first, for those live at its beginning; then each other one, two inside training."""
+    drawn = random.Random(f"{seed}/{run}")
+    blows: list[Blow] = []
+    while len(blows) < kills:
+        others = drawn.sample(OTHERS, len(OTHERS))
+        inside = drawn.sample(others, 2)
+        for victim in [WORKER, *others] if not blows else others:
+            where = TRAINING if victim in inside else ANYWHERE
+            # Snakemake and everything may fall before a job has begun.
+            least = 0 if where == ANYWHERE and victim in (SCHEDULER, EVERYTHING) else 1
+            after = drawn.randint(least, EPOCHS_TOLD if where == TRAINING else JOBS_STARTED)
+            delay_s = 0.0 if where == TRAINING else round(drawn.uniform(0, DELAY_S), 1)
+            blows.append(Blow(victim, where, 1 if victim == WORKER else after, delay_s))
+    return blows[:kills]
+
+
+def kill_again_and_again(miniature: Miniature, blows: list[Blow], struck: list[Struck]) -> None:
+    """Every blow in an attempt of its own, then one attempt to the end; what came of each is added to `struck`."""
+    for blow in blows:
+        attempt = miniature.start()
+        latest = _deliver(miniature, attempt, blow)
+        _follow(miniature, struck, attempt)
+        struck.append(latest)
+    _follow(miniature, struck, miniature.finish())
+
+
+def _deliver(miniature: Miniature, attempt: Attempt, blow: Blow) -> Struck:
+    job = _await_epochs(miniature, attempt, blow.after) if blow.where == TRAINING else _await_jobs(attempt, blow)
+    told = _count_epochs(miniature, job) if job else None
+    log = job.log if job and told else None
+    strike(attempt.process.pid, job, blow.victim)
+    if blow.victim in (SCHEDULER, EVERYTHING):
+        attempt.process.wait()
+    elif attempt.wait() == 0:
+        raise TrustError(f"{attempt.said_in}: {job and job.rule} was killed and the run ends as if nothing were wrong")
+    return Struck(blow, job.rule if job else "none yet", log, attempt.planned)
+
+
+def _await_epochs(miniature: Miniature, attempt: Attempt, number: int) -> Seen:
+    """A living training that has told so many epochs."""
+    found: list[Seen] = []
+
+    def there() -> bool:
+        found[:] = [job for job in attempt.jobs() if (_count_epochs(miniature, job) or 0) >= number]
+        return bool(found)
+
+    if not attempt.wait_until(there):
+        raise TrustError(f"{attempt.said_in}: it ended before a training had told {number} epochs")
+    return found[0]
+
+
+def _await_jobs(attempt: Attempt, blow: Blow) -> Seen | None:
+    if not attempt.wait_until(lambda: attempt.started >= blow.after):
+        raise TrustError(f"{attempt.said_in}: it ended before {blow.after} jobs had begun")
+    time.sleep(blow.delay_s)
+    found: list[Seen] = []
+
+    def there() -> bool:
+        found[:] = [job for job in attempt.jobs() if blow.victim != WORKER or find_workers(job)]
+        # Between two jobs there is none for a moment.
+        return bool(found) or blow.victim in (SCHEDULER, EVERYTHING)
+
+    if not attempt.wait_until(there):
+        raise TrustError(f"{attempt.said_in}: it ended before a {blow.victim} could be killed")
+    return found[0] if found else None
+
+
+def _count_epochs(miniature: Miniature, job: Seen) -> int | None:
+    """Epochs that a living training has told; None for other jobs, and for one that has ended meanwhile."""
+    if job.words[3] != "train":
+        return None
+    try:
+        return len(_epochs_in(miniature.root / job.log))
+    except OSError:
+        return None
+
+
+def _epochs_in(log: Path) -> list[int]:
+    return [int(number) for number in re.findall(r"^epoch (\d+) of", log.read_text(errors="replace"), re.MULTILINE)]
+
+
+def _follow(miniature: Miniature, struck: list[Struck], attempt: Attempt) -> None:
+    """Note what an attempt has made of what was struck before it."""
+    for one in struck:
+        # An attempt that fell while it was planning has told nothing.
+        one.planned = one.planned or attempt.planned
+        if one.log and not one.resumed:
+            log = miniature.root / one.log
+            # Snakemake removes the log of a job that failed; the next attempt at it makes a new one.
+            epochs = _epochs_in(log) if log.is_file() and log.stat().st_mtime > attempt.begun_at else []
+            if epochs:
+                one.resumed = f"training goes on with epoch {epochs[0]}" if epochs[0] > 1 else "training starts anew"
+
+
+def find_survivors(miniature: Miniature) -> list[str]:
+    """Processes of a run that has ended."""
+    until = time.monotonic() + ALONE_S
+    while (living := see_in(miniature.root)) and time.monotonic() < until:
+        time.sleep(0.2)
+    return [f"process {one.pid} has outlived its run: {' '.join(one.words[:6])}" for one in living]
+
+
+def judge(miniature: Miniature, whole: Miniature) -> list[str]:
+    """All that a run which was disturbed should not show."""
+    wrong = find_differences(whole.root, miniature.root) + find_survivors(miniature)
+    said = miniature.all_said()
+    if "Traceback" in said:
+        wrong.append("a traceback among what was printed")
+    if "--unlock" in said:
+        wrong.append("a lock that somebody has to take away")
+    return wrong

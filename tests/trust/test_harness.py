@@ -1,0 +1,123 @@
+"""The harness itself: a seed gives the same kills, and no difference between two runs escapes it."""
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.trust.compare import find_differences, find_store_differences
+from tests.trust.kills import TRAINING, draw_blows
+from tests.trust.processes import OTHERS, WORKER
+
+
+def test_a_seed_draws_the_same_kills_and_each_run_others() -> None:
+    assert draw_blows(3, 0, 5) == draw_blows(3, 0, 5)
+    assert len({tuple(draw_blows(seed, run, 5)) for seed in range(3) for run in range(4)}) == 12
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_victim_falls_in_every_run_and_enough_inside_training(seed: int) -> None:
+    runs = [draw_blows(seed, run, 5) for run in range(4)]
+    for blows in runs:
+        assert blows[0].victim == WORKER
+        assert {blow.victim for blow in blows[1:]} == set(OTHERS)
+    assert sum(blow.where == TRAINING for blows in runs for blow in blows) == 8
+    assert len(draw_blows(seed, 0, 9)) == 9
+    assert all(blow.after >= 1 for blows in runs for blow in blows if blow.where == TRAINING)
+
+
+RESULTS = {
+    "smoke-embedded/call.json": json.dumps({"call": "a", "started": "now", "scale": "smoke"}),
+    "smoke-embedded/crop/nyu/com/test/depth.npy": "bytes",
+    "smoke-embedded/fit/nyu/test/fit.json": json.dumps({"lbfgs": {"seconds": 1.5, "mean_mm": 2.0}, "sha256": "x"}),
+    "smoke-embedded/train/nyu/a/seed0/tracking.jsonl": "\n".join(
+        json.dumps(event)
+        for event in (
+            {"event": "start", "uuid": "1", "time": 1, "name": "a"},
+            {"event": "metrics", "rows": [["loss", 1.0, 0]], "time": 2},
+            {"event": "end", "status": "FINISHED", "time": 3},
+        )
+    ),
+    "smoke-embedded/logs/train/nyu/a/seed0.log": "epoch 1",
+    "report/tables/runs.csv": "# called 2026-11-27 14:00:00+00:00\nerror,1.5\n",
+    "mlflow/mlflow.db": "a store",
+}
+
+
+def write_results(root: Path, **changed: str) -> Path:
+    for name, content in (RESULTS | changed).items():
+        path = root / "results" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return root
+
+
+def change(name: str, old: str, new: str) -> dict[str, str]:
+    assert old in RESULTS[name]
+    return {name: RESULTS[name].replace(old, new)}
+
+
+CALL, FIT, TRACKED, LOG, TABLE = (list(RESULTS)[place] for place in (0, 2, 3, 4, 5))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        change(CALL, "now", "later"),
+        change(FIT, "1.5", "2.5"),
+        change(TRACKED, '"uuid": "1"', '"uuid": "2"'),
+        change(LOG, "1", "2"),
+        change(TABLE, "14:00", "15:00"),
+        {TRACKED: '{"event": "start", "uuid": "0", "name": "killed"}\n{"event": "met\n' + RESULTS[TRACKED]},
+    ],
+    ids=["call", "duration", "run's number", "log", "stamp", "a killed run before"],
+)
+def test_time_and_processes_are_no_difference(tmp_path: Path, changed: dict[str, str]) -> None:
+    assert find_differences(write_results(tmp_path / "a"), write_results(tmp_path / "b", **changed)) == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        change(CALL, '"smoke"', '"demo"'),
+        change("smoke-embedded/crop/nyu/com/test/depth.npy", "bytes", "bytez"),
+        change(FIT, "2.0", "2.1"),
+        change(TRACKED, '"loss", 1.0, 0', '"loss", 1.5, 0'),
+        change(TRACKED, "FINISHED", "FAILED"),
+        change(TABLE, "1.5", "1.6"),
+        {"smoke-embedded/train/nyu/a/seed0/.checkpoint.json.12.part": ""},
+        {"smoke-embedded/logs/train/nyu/b/seed0.log": ""},
+    ],
+)
+def test_anything_else_is_a_difference(tmp_path: Path, changed: dict[str, str]) -> None:
+    (found,) = find_differences(write_results(tmp_path / "a"), write_results(tmp_path / "b", **changed))
+    assert next(iter(changed)) in found
+
+
+def test_a_missing_file_is_a_difference(tmp_path: Path) -> None:
+    whole, other = write_results(tmp_path / "a"), write_results(tmp_path / "b")
+    (other / "results" / LOG).unlink()
+    assert find_differences(whole, other) == [f"{LOG}: only in the whole run"]
+
+
+def make_store(path: Path, *, status: str = "FINISHED", value: float = 1.0) -> Path:
+    with sqlite3.connect(path) as store:
+        store.executescript(
+            "CREATE TABLE runs (run_uuid, status, lifecycle_stage); CREATE TABLE tags (run_uuid, key, value);"
+            "CREATE TABLE params (run_uuid, key, value); CREATE TABLE metrics (run_uuid, key, step, value, is_nan);"
+            f"INSERT INTO runs VALUES ('1', '{status}', 'active');"
+            "INSERT INTO tags VALUES ('1', 'current', 'true'), ('1', 'handbench.output', 'train/a');"
+            f"INSERT INTO metrics VALUES ('1', 'loss', 0, {value}, 0);"
+        )
+    store.close()
+    return path
+
+
+def test_a_tracked_number_or_an_open_run_is_a_difference(tmp_path: Path) -> None:
+    whole = make_store(tmp_path / "whole.db")
+    assert find_store_differences(whole, make_store(tmp_path / "same.db")) == []
+    other = make_store(tmp_path / "value.db", value=2.0)
+    assert find_store_differences(whole, other) == ["tracked run train/a: differs"]
+    running = make_store(tmp_path / "running.db", status="RUNNING")
+    assert len(find_store_differences(whole, running)) == 2
