@@ -11,15 +11,27 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from handbench.conventions import DATASETS, DEXTER, HANDOBJECT, HANDS, LOCALIZED, ONE_HAND, WRISTBAND
+from handbench.conventions import (
+    AT_HAND,
+    DATASETS,
+    DEXTER,
+    HANDOBJECT,
+    HANDS,
+    LOCALIZED,
+    ONE_HAND,
+    TRAINABLE,
+    WRISTBAND,
+)
 from handbench.errors import BadInput
 from handbench.module_entries import (
+    ENTRIES,
     Centre,
     Count,
     DatasetName,
-    Feedback19LocalizerModule,
     Module,
+    ModuleEntry,
     Paper,
+    PaperSettings,
     SetWord,
     Strict,
     find_nearest,
@@ -28,8 +40,8 @@ from handbench.modules import KINDS, explain_needs, method_file
 
 Seed = Annotated[int, Field(ge=0)]
 
-TRAINABLE = ("nyu", "icvl", "msra", WRISTBAND.name)
-"""Datasets with frames to train on and others to test on; MSRA by leaving each subject out in turn."""
+LOCALIZER = "feedback19.localizer"
+"""The kind that finds the centres of localized crops."""
 WITHOUT_LABELS = "methods/refine.py"
 """What learns from frames alone, as those with the wristband are."""
 
@@ -68,17 +80,6 @@ class Render(Strict):
     sets: dict[SetWord, RenderedSet]
 
 
-class PaperSettings(Strict):
-    """What a paper's protocol fixes before any network is built."""
-
-    centre: Centre
-    centres: dict[DatasetName, Centre] = Field(default_factory=dict)
-    """Of datasets that have another word for it: no two label the same joints."""
-
-    def centre_on(self, dataset: DatasetName) -> str:
-        return self.centres.get(dataset, self.centre)
-
-
 class Published(Strict):
     """The published predictions that the papers' comparisons are recomputed from."""
 
@@ -86,7 +87,6 @@ class Published(Strict):
     mirrors: list[str] = Field(default_factory=list)
 
 
-ModuleEntry = Annotated[Module, Field(discriminator="kind")]
 ModuleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
@@ -114,13 +114,14 @@ class Config(Strict):
         for name in self.use:
             if name not in self.datasets:
                 raise ValueError(f"use: {name!r} has no entry under datasets")
-        if WRISTBAND.name in self.use and self.source == "real" and not self.datasets[WRISTBAND.name].path:
-            raise ValueError(f"datasets.{WRISTBAND.name}.path: nobody publishes this set; name your own recording")
+            if name in AT_HAND and self.source == "real" and not self.datasets[name].path:
+                raise ValueError(f"datasets.{name}.path: nobody publishes this set; name your own recording")
         for name, dataset in self.datasets.items():
             _check_splits(name, dataset)
             for centre in dataset.centres:
                 _check_centre(name, centre)
         _check_render(self)
+        _check_papers(self)
         for word, module in self.modules.items():
             _check_module(word, module, self)
         for name in self.datasets:
@@ -135,9 +136,7 @@ class Config(Strict):
     def localizers_of(self, dataset: str) -> list[str]:
         """The modules that find the centre of a dataset's localized crops: one, where there are such crops."""
         return [
-            word
-            for word, module in self.modules.items()
-            if isinstance(module, Feedback19LocalizerModule) and dataset in module.datasets
+            word for word, module in self.modules.items() if module.kind == LOCALIZER and dataset in module.datasets
         ]
 
     @property
@@ -242,7 +241,7 @@ def _keys_at(location: Sequence[Any]) -> list[str]:
     here: Any = Config
     for part in location:
         if part in KINDS:
-            here = next(kind for kind in get_args(Module) if part in get_args(kind.model_fields["kind"].annotation))
+            here = ENTRIES[part]
         else:
             here = here.model_fields[part].annotation if _is_model(here) else get_args(here)[-1]
     if _is_model(here):
@@ -286,6 +285,16 @@ def _check_render(config: Config) -> None:
         raise ValueError("render.sets.hands has full frames alone: no recorded hand is in it")
 
 
+def _check_papers(config: Config) -> None:
+    """A paper is whatever modules belong to: one that none belongs to is a misspelt word."""
+    known = sorted({module.paper for module in config.modules.values()})
+    idle = [paper for paper in config.papers if paper not in known]
+    if known and idle:
+        raise ValueError(
+            f"papers: no module belongs to {idle[0]!r}; the nearest that has some is {find_nearest(idle[0], known)!r}"
+        )
+
+
 def _check_module(word: str, module: Module, config: Config) -> None:
     if module.paper not in config.papers:
         raise ValueError(f"modules.{word}: paper {module.paper!r} has no entry under papers")
@@ -306,8 +315,8 @@ def _check_module(word: str, module: Module, config: Config) -> None:
     for name in module.datasets:
         if name in config.datasets:
             _check_centre(name, config.centre_of(word, name), where=f"modules.{word}")
-            if isinstance(module, Feedback19LocalizerModule):
-                _check_centre(name, f"joint-{module.settings.joint}", where=f"modules.{word}")
+            if module.kind == LOCALIZER:
+                _check_centre(name, f"joint-{module.settings.model_dump()['joint']}", where=f"modules.{word}")
     for needed in module.needs:
         if needed not in config.modules:
             near = find_nearest(needed, list(config.modules))

@@ -378,8 +378,12 @@ RECORDED = {convention.name: convention for convention in (NYU, ICVL, MSRA, MSRA
 ONE_HAND = ("nyu", "icvl")
 """Sets that a hand can be fitted to: MSRA is nine people of whom each is left out once, so it has no one hand; Dexter
 labels fingertips alone."""
-SYNTHESIZED = {**RECORDED, WRISTBAND.name: WRISTBAND}
+AT_HAND = {convention.name: convention for convention in (WRISTBAND,)}
+"""Downloaded from nowhere: with real data the config names their folder. A dataset that is added stands here."""
+SYNTHESIZED = {**RECORDED, **AT_HAND}
 """What `synthesize` writes."""
+TRAINABLE = tuple(name for name, one in SYNTHESIZED.items() if "train" in one.splits or name == MSRA.name)
+"""With frames to train on and others to test on; MSRA by leaving each subject out in turn."""
 RENDERED = {convention.name: convention for convention in (HANDOBJECT, HANDS)}
 """Made by `handbench render`; none of their labels is missing."""
-DATASETS = {**RECORDED, **RENDERED, WRISTBAND.name: WRISTBAND}
+DATASETS = {**RECORDED, **RENDERED, **AT_HAND}

@@ -3,8 +3,7 @@ import pytest
 
 from handbench.conventions import RECORDED
 from handbench.datasets import msra14
-from handbench.datasets.embedded_files import FILES
-from handbench.datasets.recordings import plan_recordings
+from handbench.datasets.embedded_files import FILES, plan_recordings
 
 PATHS = [
     ("nyu", "train", 7, "train/depth_1_0000008.png"),
