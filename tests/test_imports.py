@@ -17,7 +17,7 @@ ORDER = (
         "modules",
     )
     + ("module_entries", "argument_words", "own_arguments")
-    + ("config", "provenance"),
+    + ("config_errors", "config", "provenance"),
     ("geometry",),
     ("hand",),
     ("rendering",),

@@ -3,14 +3,14 @@
 The JSON schema of these models is workflow/schemas/config.schema.yaml; config.yaml explains every key.
 """
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from handbench.config_errors import explain_errors
 from handbench.conventions import (
     AT_HAND,
     DATASETS,
@@ -24,7 +24,6 @@ from handbench.conventions import (
 )
 from handbench.errors import BadInput
 from handbench.module_entries import (
-    ENTRIES,
     Centre,
     Count,
     DatasetName,
@@ -168,7 +167,7 @@ def check_config(values: Mapping[Any, Any], *, where: str = "config") -> Config:
     try:
         return Config.model_validate(dict(values))
     except ValidationError as error:
-        raise _explain(error.errors(include_url=False), where) from None
+        raise explain_errors(error.errors(include_url=False), where, Config) from None
 
 
 def schema() -> dict[str, Any]:
@@ -201,57 +200,6 @@ def _read_yaml(path: Path) -> dict[Any, Any]:
 
 def _reason(error: OSError | UnicodeDecodeError) -> str:
     return (error.strerror or str(error)) if isinstance(error, OSError) else f"bytes that are not UTF-8 ({error})"
-
-
-def _explain(errors: Sequence[Any], where: str) -> BadInput:
-    # A misspelt key also leaves the right one missing: the unknown key is the one to name.
-    first = next((e for e in errors if e["type"] in ("extra_forbidden", "invalid_key")), errors[0])
-    whole = [part for part in first["loc"] if part != "[key]"]
-    # The kind of a module stands in the path of what is wrong within it; nobody wrote it there.
-    path = ".".join(str(part) for part in whole if part not in KINDS) or "config"
-    if first["type"] == "extra_forbidden" or "[key]" in first["loc"]:
-        return _unknown_key(whole, path, where)
-    if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        given = first["input"].get("kind") if isinstance(first["input"], dict) else first["input"]
-        return BadInput(where, expected=f"{path}.kind to be {_join(KINDS)}", found=repr(given), fix="see config.yaml")
-    if first["type"] == "missing":
-        return BadInput(where, expected=f"a value for {path}", found="none", fix="add it; config.yaml explains it")
-    if first["type"] == "value_error":
-        return BadInput(where, expected="settings that agree", found=str(first["ctx"]["error"]), fix="see config.yaml")
-    if first["type"] == "invalid_key":
-        return BadInput(where, expected="keys that are words", found=repr(first["input"]), fix="see config.yaml")
-    expected = first["msg"].removeprefix("Input should be ").split(" or instance of ")[0]
-    expected = expected.replace("a valid integer", "an integer").replace("a valid ", "a ")
-    return BadInput(where, expected=f"{path} to be {expected}", found=repr(first["input"]), fix="see config.yaml")
-
-
-def _join(words: Iterable[str]) -> str:
-    return " or ".join(repr(word) for word in words)
-
-
-def _unknown_key(location: Sequence[Any], path: str, where: str) -> BadInput:
-    known = _keys_at(location[:-1])
-    near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
-    fix = f"did you mean {near[0]}?" if near else "remove it"
-    return BadInput(where, expected="only known keys", found=f"{path} (known here: {', '.join(known)})", fix=fix)
-
-
-def _keys_at(location: Sequence[Any]) -> list[str]:
-    """The keys that the model knows at a place of the settings tree."""
-    here: Any = Config
-    for part in location:
-        if part in KINDS:
-            here = ENTRIES[part]
-        else:
-            here = here.model_fields[part].annotation if _is_model(here) else get_args(here)[-1]
-    if _is_model(here):
-        return list(here.model_fields)
-    keys = get_args(here)[0]
-    return [str(key) for key in get_args(keys)] if get_origin(keys) is Literal else []
-
-
-def _is_model(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def _check_splits(name: str, dataset: Dataset) -> None:
