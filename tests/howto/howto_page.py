@@ -109,7 +109,7 @@ class Reader:
     def environment(self) -> dict[str, str]:
         own = {
             "PATH": f"{self.root / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": str(self.root / "src"),
+            "PYTHONPATH": os.pathsep.join([str(self.root / "src"), os.environ.get("PYTHONPATH", "")]),
             "XDG_CACHE_HOME": str(self.root / "results" / "cache"),
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "COLUMNS": "120",
