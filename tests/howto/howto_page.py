@@ -96,13 +96,14 @@ class Reader:
     root: Path
 
     def run(self, words: str) -> subprocess.CompletedProcess[str]:
-        """In bash, as it is pasted; a refusal is part of what a page may show."""
+        """In bash, as it is pasted; what it prints is what a reader sees, whichever stream it came by."""
         return subprocess.run(
             ["bash", "-c", words],
             cwd=self.root,
             env=self.environment(),
             text=True,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             timeout=SECONDS,
         )
 
@@ -145,8 +146,8 @@ class Reader:
     def give(self, block: Block, page: Path) -> None:
         for command in read_commands(block):
             done = self.run(command.words)
-            printed = done.stdout + done.stderr
-            missing = find_missing(command.shown, done.stdout) and find_missing(command.shown, done.stderr)
+            printed = done.stdout
+            missing = find_missing(command.shown, printed)
             assert not missing, f"{page.name}: {command.words}\nshown: {missing}\nprinted:\n{printed}"
             # What is shown to fail says so in the program's own words.
             refused = any(line.startswith("handbench: ") for line in command.shown)
@@ -155,7 +156,7 @@ class Reader:
     def list_changes(self) -> set[str]:
         """What differs from the checkout, with the files of new folders one by one."""
         done = self.run("git status --porcelain --untracked-files=all")
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stdout
         return {line[3:] for line in done.stdout.splitlines()}
 
 
@@ -170,7 +171,7 @@ def set_up(to: Path) -> Reader:
     reader = Reader(to)
     commit = "git -c user.name=reader -c user.email=reader@example.org commit -q -m 'The checkout'"
     done = reader.run(f"git init -q && git add -A && {commit}")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout
     # Newer than everything that it is made from: there is nothing to set up.
     (environment / ".installed").touch()
     return reader

@@ -22,7 +22,7 @@ def with_record(reader: Reader) -> Reader:
     mirror = f"--mirror {beside.as_uri()}" if beside.is_dir() else ""
     done = reader.run(f"handbench download published {mirror}")
     if done.returncode:
-        pytest.skip(f"the published record is neither beside the checkout nor to be fetched: {done.stderr[-200:]}")
+        pytest.skip(f"the published record is neither beside the checkout nor to be fetched: {done.stdout[-200:]}")
     return reader
 
 
@@ -64,7 +64,7 @@ def test_a_table_is_reproduced(with_record: Reader) -> None:
     [ours] = [line.split(" | ") for line in table.splitlines() if line.startswith("| Feedback (ours)")]
     # Printed and recomputed never change; a smoke run's own number is one, whatever it is.
     assert ours[1:3] == ["16.5", "15.97"]
-    assert float(ours[-1].strip(" |").split()[0]) > 0
+    assert 0 < float(ours[6]) < 500
 
 
 def test_every_page_is_in_the_index_and_every_link_leads_somewhere() -> None:
