@@ -11,7 +11,6 @@ from handbench.conventions import (
     ICVL_TEST_FRAMES,
     MSRA,
     MSRA14_SUBJECT_SCALE,
-    MSRA_BAD_FRAMES,
     MSRA_GESTURES,
     MSRA_RELEASES,
     MSRA_SUBJECTS,
@@ -25,6 +24,7 @@ from handbench.conventions import (
     RENDERED,
     Camera,
 )
+from handbench.datasets.msra_bad_frames import MSRA_BAD_FRAMES
 
 
 @pytest.mark.parametrize(

@@ -17,13 +17,10 @@ ORDER = (
         "conventions",
         "digest",
         "module_settings",
-        "held_modules",
-        "crossing_modules",
-        "refine_modules",
         "modules",
     )
     + ("module_entries", "argument_words", "own_arguments", "model_arguments")
-    + ("config", "provenance"),
+    + ("config_errors", "config", "provenance"),
     ("geometry",),
     ("hand",),
     ("rendering",),
@@ -41,9 +38,11 @@ ORDER = (
     ("cli",),
     ("__main__",),
 )
-FLOOR = {room: floor for floor, rooms in enumerate(ORDER) for room in rooms}
-LEAVES = ORDER[0]
+SETTINGS = tuple(path.stem for path in MODULES if path.parent == PACKAGE and path.stem.endswith("_modules"))
+"""Each method's own: what is added here stands beside them."""
+LEAVES = ORDER[0] + SETTINGS
 """Helpers that everyone may import."""
+FLOOR = {room: floor for floor, rooms in enumerate((LEAVES, *ORDER[1:])) for room in rooms}
 NUMPY_ONLY = ("geometry", "datasets")
 TORCH_DOORS = (
     "datasets/torch_dataset.py",

@@ -3,24 +3,34 @@
 The JSON schema of these models is workflow/schemas/config.schema.yaml; config.yaml explains every key.
 """
 
-import difflib
-import reprlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from handbench.conventions import DATASETS, DEXTER, HANDOBJECT, HANDS, LOCALIZED, ONE_HAND, WRISTBAND
+from handbench.config_errors import explain_errors
+from handbench.conventions import (
+    AT_HAND,
+    DATASETS,
+    DEXTER,
+    HANDOBJECT,
+    HANDS,
+    LOCALIZED,
+    ONE_HAND,
+    TRAINABLE,
+    WRISTBAND,
+)
 from handbench.errors import BadInput
 from handbench.module_entries import (
     Centre,
     Count,
     DatasetName,
-    Feedback19LocalizerModule,
     Module,
+    ModuleEntry,
     Paper,
+    PaperSettings,
     SetWord,
     Strict,
     find_nearest,
@@ -30,8 +40,8 @@ from handbench.plain_file import read_plain
 
 Seed = Annotated[int, Field(ge=0)]
 
-TRAINABLE = ("nyu", "icvl", "msra", WRISTBAND.name)
-"""Datasets with frames to train on and others to test on; MSRA by leaving each subject out in turn."""
+LOCALIZER = "feedback19.localizer"
+"""The kind that finds the centres of localized crops."""
 WITHOUT_LABELS = "methods/refine.py"
 """What learns from frames alone, as those with the wristband are."""
 
@@ -70,17 +80,6 @@ class Render(Strict):
     sets: dict[SetWord, RenderedSet]
 
 
-class PaperSettings(Strict):
-    """What a paper's protocol fixes before any network is built."""
-
-    centre: Centre
-    centres: dict[DatasetName, Centre] = Field(default_factory=dict)
-    """Of datasets that have another word for it: no two label the same joints."""
-
-    def centre_on(self, dataset: DatasetName) -> str:
-        return self.centres.get(dataset, self.centre)
-
-
 class Published(Strict):
     """The published predictions that the papers' comparisons are recomputed from."""
 
@@ -88,7 +87,6 @@ class Published(Strict):
     mirrors: list[str] = Field(default_factory=list)
 
 
-ModuleEntry = Annotated[Module, Field(discriminator="kind")]
 ModuleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
@@ -116,13 +114,14 @@ class Config(Strict):
         for name in self.use:
             if name not in self.datasets:
                 raise ValueError(f"use: {name!r} has no entry under datasets")
-        if WRISTBAND.name in self.use and self.source == "real" and not self.datasets[WRISTBAND.name].path:
-            raise ValueError(f"datasets.{WRISTBAND.name}.path: nobody publishes this set; name your own recording")
+            if name in AT_HAND and self.source == "real" and not self.datasets[name].path:
+                raise ValueError(f"datasets.{name}.path: nobody publishes this set; name your own recording")
         for name, dataset in self.datasets.items():
             _check_splits(name, dataset)
             for centre in dataset.centres:
                 _check_centre(name, centre)
         _check_render(self)
+        _check_papers(self)
         for word, module in self.modules.items():
             _check_module(word, module, self)
         for name in self.datasets:
@@ -137,9 +136,7 @@ class Config(Strict):
     def localizers_of(self, dataset: str) -> list[str]:
         """The modules that find the centre of a dataset's localized crops: one, where there are such crops."""
         return [
-            word
-            for word, module in self.modules.items()
-            if isinstance(module, Feedback19LocalizerModule) and dataset in module.datasets
+            word for word, module in self.modules.items() if module.kind == LOCALIZER and dataset in module.datasets
         ]
 
     @property
@@ -171,7 +168,7 @@ def check_config(values: Mapping[Any, Any], *, where: str = "config") -> Config:
     try:
         return Config.model_validate(dict(values))
     except ValidationError as error:
-        raise _explain(error.errors(include_url=False), where) from None
+        raise explain_errors(error.errors(include_url=False), where, Config) from None
 
 
 def schema() -> dict[str, Any]:
@@ -216,62 +213,6 @@ class _OnceLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _explain(errors: Sequence[Any], where: str) -> BadInput:
-    # A misspelt key also leaves the right one missing: the unknown key is the one to name.
-    first = next((e for e in errors if e["type"] in ("extra_forbidden", "invalid_key")), errors[0])
-    whole = [part for part in first["loc"] if part != "[key]"]
-    # The kind of a module stands in the path of what is wrong within it; nobody wrote it there.
-    path = ".".join(str(part) for part in whole if part not in KINDS) or "config"
-    if first["type"] == "extra_forbidden" or "[key]" in first["loc"]:
-        return _unknown_key(whole, path, where)
-    if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        given = first["input"].get("kind") if isinstance(first["input"], dict) else first["input"]
-        return BadInput(where, expected=f"{path}.kind to be {_join(KINDS)}", found=_show(given), fix="see config.yaml")
-    if first["type"] == "missing":
-        return BadInput(where, expected=f"a value for {path}", found="none", fix="add it; config.yaml explains it")
-    if first["type"] == "value_error":
-        return BadInput(where, expected="settings that agree", found=str(first["ctx"]["error"]), fix="see config.yaml")
-    if first["type"] == "invalid_key":
-        return BadInput(where, expected="keys that are words", found=_show(first["input"]), fix="see config.yaml")
-    expected = first["msg"].removeprefix("Input should be ").split(" or instance of ")[0]
-    expected = expected.replace("a valid integer", "an integer").replace("a valid ", "a ")
-    return BadInput(where, expected=f"{path} to be {expected}", found=_show(first["input"]), fix="see config.yaml")
-
-
-def _show(given: Any) -> str:
-    """What stands there, shortened: aliases make trees of a few lines that no memory could print."""
-    return reprlib.repr(given)
-
-
-def _join(words: Iterable[str]) -> str:
-    return " or ".join(repr(word) for word in words)
-
-
-def _unknown_key(location: Sequence[Any], path: str, where: str) -> BadInput:
-    known = _keys_at(location[:-1])
-    near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
-    fix = f"did you mean {near[0]}?" if near else "remove it"
-    return BadInput(where, expected="only known keys", found=f"{path} (known here: {', '.join(known)})", fix=fix)
-
-
-def _keys_at(location: Sequence[Any]) -> list[str]:
-    """The keys that the model knows at a place of the settings tree."""
-    here: Any = Config
-    for part in location:
-        if part in KINDS:
-            here = next(kind for kind in get_args(Module) if part in get_args(kind.model_fields["kind"].annotation))
-        else:
-            here = here.model_fields[part].annotation if _is_model(here) else get_args(here)[-1]
-    if _is_model(here):
-        return list(here.model_fields)
-    keys = get_args(here)[0]
-    return [str(key) for key in get_args(keys)] if get_origin(keys) is Literal else []
-
-
-def _is_model(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)
-
-
 def _check_splits(name: str, dataset: Dataset) -> None:
     splits = DATASETS[name].splits
     strange = [split for split in dataset.stride if split not in splits]
@@ -303,6 +244,16 @@ def _check_render(config: Config) -> None:
         raise ValueError("render.sets.hands has full frames alone: no recorded hand is in it")
 
 
+def _check_papers(config: Config) -> None:
+    """A paper is whatever modules belong to: one that none belongs to is a misspelt word."""
+    known = sorted({module.paper for module in config.modules.values()})
+    idle = [paper for paper in config.papers if paper not in known]
+    if known and idle:
+        raise ValueError(
+            f"papers: no module belongs to {idle[0]!r}; the nearest that has some is {find_nearest(idle[0], known)!r}"
+        )
+
+
 def _check_module(word: str, module: Module, config: Config) -> None:
     if module.paper not in config.papers:
         raise ValueError(f"modules.{word}: paper {module.paper!r} has no entry under papers")
@@ -323,8 +274,8 @@ def _check_module(word: str, module: Module, config: Config) -> None:
     for name in module.datasets:
         if name in config.datasets:
             _check_centre(name, config.centre_of(word, name), where=f"modules.{word}")
-            if isinstance(module, Feedback19LocalizerModule):
-                _check_centre(name, f"joint-{module.settings.joint}", where=f"modules.{word}")
+            if module.kind == LOCALIZER:
+                _check_centre(name, f"joint-{module.settings.model_dump()['joint']}", where=f"modules.{word}")
     for needed in module.needs:
         if needed not in config.modules:
             near = find_nearest(needed, list(config.modules))

@@ -208,42 +208,6 @@ MSRA_RELEASES = {
 }
 """Frames per subject of the two releases in circulation."""
 
-MSRA_BAD_FRAMES = {
-    "P1/5": (434,),
-    "P1/6": (74, 75, 77, 79, 80, 81, 82, 83, 88, 89),
-    "P1/7": (0,),
-    "P1/8": (172, 173, 300, 312),
-    "P1/T": (407, 408, 409, 410, 453, 454, 455),
-    "P1/TIP": (177,),
-    "P2/8": (477,),
-    "P2/MP": (173, 174, 175, 345, 346, 347, 348, 349, 350, 351, 352, 353, 354, 356, 359, 360),
-    "P2/RP": (162, 436, 437, 438, 439, 440),
-    "P2/TIP": (127, 172, 173, 174),
-    "P3/3": (134, 135, 136, 137, 138, 140, 262, 263, 264, 267, 268, 289, 290, 467, 468, 469, 470, 471, 472),
-    "P3/4": (329, 442, 443, 445, 446, 447, 448, 449, 450, 451, 452),
-    "P3/5": (164, 298, 379),
-    "P3/6": (337,),
-    "P3/L": (447,),
-    "P3/MP": (215,),
-    "P4/4": (378,),
-    "P4/RP": (32,),
-    "P4/T": (4, 5, 6, 9, 45, 46, 89, 90, 91),
-    "P4/TIP": (91, 92, 93, 94, 95, 167),
-    "P5/2": (14, 23, 36, 40),
-    "P5/4": (188,),
-    "P6/7": (186, 188),
-    "P6/8": (422, 423),
-    "P6/I": (90,),
-    "P6/TIP": (466,),
-    "P7/2": (284, 338, 352),
-    "P7/4": (345,),
-    "P7/6": (39, 43),
-    "P7/T": (258,),
-    "P8/4": (151, 168, 309),
-    "P8/T": (258,),
-}
-"""The 126 frames (0-based, per folder) that the valid.mat files of a published reader flag as wrong."""
-
 MSRA14 = Convention(
     name="msra14",
     title="MSRA14 Hand Tracking",
@@ -378,8 +342,12 @@ RECORDED = {convention.name: convention for convention in (NYU, ICVL, MSRA, MSRA
 ONE_HAND = ("nyu", "icvl")
 """Sets that a hand can be fitted to: MSRA is nine people of whom each is left out once, so it has no one hand; Dexter
 labels fingertips alone."""
-SYNTHESIZED = {**RECORDED, WRISTBAND.name: WRISTBAND}
+AT_HAND = {convention.name: convention for convention in (WRISTBAND,)}
+"""Downloaded from nowhere: with real data the config names their folder. A dataset that is added stands here."""
+SYNTHESIZED = {**RECORDED, **AT_HAND}
 """What `synthesize` writes."""
+TRAINABLE = tuple(name for name, one in SYNTHESIZED.items() if "train" in one.splits or name == MSRA.name)
+"""With frames to train on and others to test on; MSRA by leaving each subject out in turn."""
 RENDERED = {convention.name: convention for convention in (HANDOBJECT, HANDS)}
 """Made by `handbench render`; none of their labels is missing."""
-DATASETS = {**RECORDED, **RENDERED, WRISTBAND.name: WRISTBAND}
+DATASETS = {**RECORDED, **RENDERED, **AT_HAND}

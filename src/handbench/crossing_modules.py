@@ -86,7 +86,7 @@ class CrossingPosterior(WithLatents):
     """What it has in common with the estimator: the number of its updates, or epochs, of the labelled frames alone."""
 
 
-CROSSING_KINDS: dict[str, Kind] = {
+KINDS: dict[str, Kind] = {
     "crossing.vae": Kind(CrossingVae, "vae", predicts=False, spreads=True),
     "crossing.gan": Kind(CrossingGan, "gan", predicts=False),
     "crossing.alignment": Kind(CrossingAlignment, "alignment", ("vae", "gan"), predicts=False, spreads=True),

@@ -125,7 +125,7 @@ _LOCATED = ("hand localizer", "object localizer", "held hand predictor")
 _STARTED = (*_LOCATED, "object predictor", "held hand synthesizer", "object synthesizer")
 _LOOP = (*_STARTED, "held hand updater", "object updater")
 
-HELD_KINDS: dict[str, Kind] = {
+KINDS: dict[str, Kind] = {
     "handobject.hand_localizer": Kind(
         HeldLocalizer, "hand localizer", predicts=False, probes=True, renders=True, asks_truth=True, spreads=True
     ),

@@ -1,19 +1,20 @@
 """What can be trained: every kind of module and its own settings, checked in the config and on the command line alike.
 
 A kind's name is the name of its file in methods/; where a paper has several, `<file>.<part>`. The settings stand here
-and not in that file because the workflow reads them, and it must not load torch.
+and not in that file because the workflow reads them, and it must not load torch. A new method's stand in a file of
+their own beside this one, <method>_modules.py, which ends in KINDS: it is found by its name.
 """
 
+import importlib
 import json
 import reprlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from handbench.crossing_modules import CROSSING_KINDS
 from handbench.errors import BadInput
-from handbench.held_modules import HELD_KINDS
 from handbench.module_settings import (
     Augmentation,
     Fitting,
@@ -24,7 +25,6 @@ from handbench.module_settings import (
     UpdaterFitting,
 )
 from handbench.module_settings import Precision as Precision
-from handbench.refine_modules import REFINE_KINDS
 
 Filters = Annotated[int, Field(ge=4, multiple_of=4)]
 
@@ -196,10 +196,21 @@ KINDS: dict[str, Kind] = {
     "deepmodel.hand": Kind(DeepModelHand, "predictor", probes=True, fitted=True, spreads=True),
     "deepmodel.joint": Kind(DeepModelJoint, "predictor", fitted=True, spreads=True),
     "deepmodel.parameter": Kind(DeepModelParameter, "predictor", fitted=True, spreads=True),
-    **HELD_KINDS,
-    **CROSSING_KINDS,
-    **REFINE_KINDS,
 }
+
+
+def _add_kinds(folder: Path, known: Mapping[str, Kind]) -> dict[str, Kind]:
+    """These kinds, and those of every <method>_modules.py of a folder of the package, by the files' names."""
+    found = dict(known)
+    for file in sorted(folder.glob("*_modules.py")):
+        kinds: dict[str, Kind] = importlib.import_module(f"handbench.{file.stem}").KINDS
+        if twice := sorted(found.keys() & kinds.keys()):
+            raise BadInput(file, expected="kinds that no other file has", found=twice[0], fix="give it another name")
+        found |= kinds
+    return found
+
+
+KINDS = _add_kinds(Path(__file__).parent, KINDS)
 
 
 def method_file(kind: str) -> str:

@@ -65,7 +65,7 @@ class RefineAdapted(Refining):
     """Learning rate of the point cloud, in millimetres: that of the weights where a patch of 250 mm has the edge 1."""
 
 
-REFINE_KINDS: dict[str, Kind] = {
+KINDS: dict[str, Kind] = {
     "refine.base": Kind(RefineBase, "refine base", probes=True, probes_truth=True, learns_hands=True, spreads=True),
     "refine.adapted": Kind(RefineAdapted, "refined", ("refine base",), whole=True, probes=True, trains_needs=True),
 }

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from handbench.datasets.recordings import Recording, plan_recordings
+from handbench.datasets.embedded_files import plan_recordings
+from handbench.datasets.recordings import Recording
 from handbench.datasets.synthesize import synthesize
 from handbench.datasets.takes import Take, prepare_take
 

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 
-from handbench.conventions import RECORDED
+from handbench.conventions import RECORDED, SYNTHESIZED
 from handbench.datasets import msra14
-from handbench.datasets.embedded_files import FILES
-from handbench.datasets.recordings import plan_recordings
+from handbench.datasets.embedded_files import FILES, plan_recordings
 
 PATHS = [
     ("nyu", "train", 7, "train/depth_1_0000008.png"),
@@ -12,6 +11,15 @@ PATHS = [
     ("msra", "all", 3, "P0/1/000003_depth.bin"),
     ("dexter", "test", 0, "data/Grasp1/depth/00000_depth.png"),
 ]
+
+
+def test_every_dataset_keeps_random_numbers_of_its_own() -> None:
+    """Another number, or the same as another's, would make other frames of a set that people have results on."""
+    numbers = {dataset: files.number for dataset, files in FILES.items()}
+    assert list(FILES) == list(SYNTHESIZED)
+    assert len(set(numbers.values())) == len(numbers)
+    known = {"nyu": 4, "icvl": 1, "msra": 2, "msra14": 3, "dexter": 0, "wristband": 5}
+    assert {dataset: numbers[dataset] for dataset in known} == known
 
 
 @pytest.mark.parametrize(("dataset", "split", "row", "path"), PATHS)

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from miniature import make_depth, make_joints, write_msra
 
-from handbench.conventions import MSRA, MSRA_BAD_FRAMES, MSRA_GESTURES, MSRA_SUBJECTS
+from handbench.conventions import MSRA, MSRA_GESTURES, MSRA_SUBJECTS
 from handbench.datasets import msra
+from handbench.datasets.msra_bad_frames import MSRA_BAD_FRAMES
 from handbench.errors import BadInput
 from handbench.geometry.camera import project_points
 

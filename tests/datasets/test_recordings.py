@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from handbench.conventions import DATASETS, DEXTER_SEQUENCES, ICVL_SESSIONS, MSRA_GESTURES, MSRA_SUBJECTS
-from handbench.datasets.recordings import plan_recordings, sample_poses, share_frames
+from handbench.datasets.embedded_files import plan_recordings
+from handbench.datasets.recordings import sample_poses, share_frames
 from handbench.errors import BadInput
 
 SMALL = {

@@ -9,9 +9,9 @@ from miniature import make_joints, write_wristband
 from handbench.conventions import ICVL, NYU, UNKNOWN_SUBJECT, WRISTBAND, Camera
 from handbench.datasets.crops import build_crops
 from handbench.datasets.doctor import examine
+from handbench.datasets.embedded_files import plan_recordings
 from handbench.datasets.hand_in_scene import STUMP_MM
 from handbench.datasets.importers import list_frames
-from handbench.datasets.recordings import plan_recordings
 from handbench.datasets.store import open_store
 from handbench.datasets.synthesize import synthesize
 from handbench.datasets.truth import read_truth, unpack_forearm

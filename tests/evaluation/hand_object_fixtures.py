@@ -10,8 +10,8 @@ import numpy as np
 
 from handbench.conventions import DEXTER, HANDOBJECT, MSRA_JOINTS
 from handbench.datasets.crops import build_crops
+from handbench.datasets.embedded_files import plan_recordings
 from handbench.datasets.listing import Listing
-from handbench.datasets.recordings import plan_recordings
 from handbench.datasets.store import CropStore, open_store
 from handbench.datasets.takes import Take, label_take, object_truth, prepare_take
 from handbench.evaluation.evaluate import evaluate

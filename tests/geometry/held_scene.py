@@ -8,7 +8,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from handbench.conventions import Camera
-from handbench.datasets.recordings import plan_recordings
+from handbench.datasets.embedded_files import plan_recordings
 from handbench.datasets.takes import draw_frame, drawing_camera, label_take, object_truth, prepare_take
 from handbench.geometry.box import Box
 from handbench.geometry.crop import crop_cube

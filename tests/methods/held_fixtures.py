@@ -8,7 +8,7 @@ from handbench.datasets.crops import build_crops
 from handbench.datasets.importers import list_frames
 from handbench.datasets.render import render
 from handbench.datasets.synthesize import synthesize
-from handbench.held_modules import HELD_KINDS
+from handbench.held_modules import KINDS
 from handbench.training.train import Job, train
 
 SIZE = 32
@@ -60,7 +60,7 @@ class Held:
 
     def job(self, part: str, *, needs: tuple[str, ...] | None = None, **settings: Any) -> Job:
         wanted = NEEDS.get(part, ()) if needs is None else needs
-        assert len(wanted) == len(HELD_KINDS[f"handobject.{part}"].needs)
+        assert len(wanted) == len(KINDS[f"handobject.{part}"].needs)
         return Job(
             kind=f"handobject.{part}",
             module=f"handobject_{part}",

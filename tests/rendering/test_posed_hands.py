@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from handbench.datasets import takes
-from handbench.datasets.recordings import plan_recordings
+from handbench.datasets.embedded_files import plan_recordings
 from handbench.rendering import opengl, zbuffer
 
 CONTOUR_STEP_MM = 3.0

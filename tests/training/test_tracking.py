@@ -147,6 +147,15 @@ def test_runs_that_are_not_live_are_sent_when_the_call_closes(pipeline: Pipeline
     assert [run.info.status for run in pipeline.read_all("", "workflow")] == ["FINISHED"]
 
 
+def test_a_paper_that_was_added_is_read_back_with_the_others(pipeline: Pipeline) -> None:
+    """Its experiment is made by its first job and is on no list."""
+    for word, seed in (("crossing", 0), ("toynet", 1)):
+        tags = {"stage": "train", "paper": word}
+        with open_run(pipeline.folder(seed), experiment=word, name="x", params={}, tags=tags, call=pipeline.call):
+            pass
+    assert sorted(one.run.tags["paper"] for one in pipeline.read()) == ["crossing", "toynet"]
+
+
 @pytest.mark.parametrize("fault", ["locked", "gone", "broken", "removed", "full"])
 def test_a_store_that_fails_half_way_is_one_line_and_nothing_is_lost(
     pipeline: Pipeline, fault: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture

@@ -5,7 +5,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from checkout import ROOT, SMOKE_RUN, Checkout, copy_checkout, digest_results
+from checkout import ROOT, SMOKE_RUN, Checkout, copy_checkout
 
 from handbench.config import load_config
 from handbench.conventions import DATASETS

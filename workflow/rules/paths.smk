@@ -76,7 +76,7 @@ TIMES = f"{RUN}/benchmarks"
 
 wildcard_constraints:
     dataset="|".join(DATASETS),
-    split="|".join(["train", "test", "all", *HANDOBJECT.splits[1:]]),
+    split="|".join(sorted({split for convention in DATASETS.values() for split in convention.splits})),
     centre=r"joint|joint-\w+|com|com-\d+|block",
     # Crops of hand and object together have twice the edge in pixels.
     larger="|-x2",

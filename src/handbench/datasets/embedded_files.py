@@ -1,17 +1,21 @@
-"""Where an embedded frame lies and how its labels are written: each dataset's tree, by the formats' own writers."""
+"""How each dataset is embedded: who records it, how they move, and the tree of files, by the formats' own writers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Float32
 
-from handbench.conventions import WRISTBAND
-from handbench.datasets import dexter, icvl, msra, msra14, nyu, wristband
-from handbench.datasets.recordings import Recording
+from handbench.conventions import SYNTHESIZED, WRISTBAND
+from handbench.datasets import dexter, icvl, msra, msra14, nyu, recordings, wristband
+from handbench.datasets.pose_ranges import POSE_RANGES
+from handbench.datasets.recordings import PlannedTake, Recording
+from handbench.errors import BadInput
 from handbench.hand.flesh import FINGER_RADII_MM, PALM_HALF_THICKNESS_MM
 from handbench.hand.kinematics import forward_kinematics
+from handbench.hand.sampling import PoseRange
 from handbench.hand.skeleton import HandShape
 
 Joints = Float32[np.ndarray, "frames joints 3"]
@@ -29,8 +33,13 @@ class LabelledTake:
 
 @dataclass(frozen=True)
 class EmbeddedFiles:
-    """The tree of one dataset."""
+    """The people and the tree of one dataset."""
 
+    number: int
+    """Of its random numbers: every dataset has another one and keeps it, or all its frames would be others."""
+    plan: Callable[[str, int], list[PlannedTake]]
+    """Who records a split of so many frames."""
+    poses: PoseRange
     depth_path: Callable[[Recording, int, int], Path]
     """From a take, a frame's number in it and its row in the split."""
     write_depth: Callable[[Path, Depth], None]
@@ -110,25 +119,79 @@ def _wristband_labels(root: Path, split: str, takes: Sequence[LabelledTake]) -> 
 
 FILES = {
     "nyu": EmbeddedFiles(
-        lambda recording, frame, row: Path(recording.split, nyu.depth_name(row)), nyu.write_depth, _nyu_labels
+        4,
+        recordings.plan_nyu,
+        POSE_RANGES["nyu"],
+        lambda recording, frame, row: Path(recording.split, nyu.depth_name(row)),
+        nyu.write_depth,
+        _nyu_labels,
     ),
-    "icvl": EmbeddedFiles(_icvl_path, icvl.write_depth, _icvl_labels),
+    "icvl": EmbeddedFiles(1, recordings.plan_icvl, POSE_RANGES["icvl"], _icvl_path, icvl.write_depth, _icvl_labels),
     "msra": EmbeddedFiles(
-        lambda recording, frame, row: Path(recording.sequence, msra.depth_name(frame)), msra.write_depth, _msra_labels
+        2,
+        recordings.plan_msra,
+        POSE_RANGES["msra"],
+        lambda recording, frame, row: Path(recording.sequence, msra.depth_name(frame)),
+        msra.write_depth,
+        _msra_labels,
     ),
     "msra14": EmbeddedFiles(
+        3,
+        recordings.plan_msra14,
+        POSE_RANGES["msra14"],
         lambda recording, frame, row: Path(recording.sequence, msra14.depth_name(frame)),
         msra14.write_depth,
         _msra14_labels,
     ),
     "dexter": EmbeddedFiles(
+        0,
+        recordings.plan_dexter,
+        POSE_RANGES["dexter"],
         lambda recording, frame, row: Path("data", recording.sequence, "depth", dexter.depth_name(frame)),
         dexter.write_depth,
         _dexter_labels,
     ),
     "wristband": EmbeddedFiles(
+        5,
+        recordings.plan_wristband,
+        POSE_RANGES["wristband"],
         lambda recording, frame, row: Path(recording.split, wristband.depth_name(row)),
         wristband.write_depth,
         _wristband_labels,
     ),
 }
+
+
+def plan_recordings(
+    dataset: str, frames: dict[str, int], seed: int, stride: Mapping[str, int] = MappingProxyType({})
+) -> list[Recording]:
+    """All takes in list order: splits in the dataset's order, takes in the order of the label files."""
+    splits, files = SYNTHESIZED[dataset].splits, FILES[dataset]
+    if set(frames) != set(splits):
+        raise BadInput(
+            f"frames of {dataset}",
+            expected="a count for " + " and ".join(splits),
+            found=", ".join(sorted(frames)) or "none",
+            fix="name each split once",
+        )
+    if not set(stride) <= set(splits):
+        raise BadInput(
+            f"stride of {dataset}", expected=" and ".join(splits), found=", ".join(stride), fix="name its splits"
+        )
+    if min(frames.values()) < 0 or sum(frames.values()) == 0:
+        raise BadInput(
+            f"frames of {dataset}",
+            expected="counts of 0 or more, not all of them 0",
+            found=", ".join(f"{split}={count}" for split, count in frames.items()),
+            fix="ask for at least one frame",
+        )
+    takes: list[Recording] = []
+    for split in splits:
+        plan = files.plan(split, frames[split])
+        for number, (subject, sequence, count, shape, gesture) in enumerate(plan, start=1):
+            stream = (seed, files.number, splits.index(split), number)
+            every = stride.get(split, 1)
+            takes.append(
+                Recording(dataset, split, subject, sequence, count, shape, gesture, every, files.poses, stream)
+            )
+    return [take for take in takes if take.frames > 0]

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from handbench.conventions import MSRA, MSRA_BAD_FRAMES, MSRA_GESTURES, MSRA_SUBJECTS
+from handbench.conventions import MSRA, MSRA_GESTURES, MSRA_SUBJECTS
 from handbench.datasets.files import read_file, replace_file
 from handbench.datasets.labels import Joints, read_joint_text, write_joint_text
 from handbench.datasets.layout import FIX_FRAME, check_split, find_base, list_folder, list_numbers
 from handbench.datasets.listing import Listing
+from handbench.datasets.msra_bad_frames import MSRA_BAD_FRAMES
 from handbench.datasets.png import Depth
 from handbench.errors import BadInput
 

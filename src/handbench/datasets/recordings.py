@@ -5,9 +5,8 @@ people, MSRA's nine people and 17 gestures, MSRA14's six people, Dexter+Object's
 camera of their own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Float
@@ -23,9 +22,7 @@ from handbench.conventions import (
     MSRA_SUBJECTS,
     SYNTHESIZED,
 )
-from handbench.datasets.pose_ranges import POSE_RANGES
-from handbench.errors import BadInput
-from handbench.hand.sampling import sample_sequence
+from handbench.hand.sampling import PoseRange, sample_sequence
 from handbench.hand.skeleton import REFERENCE_SHAPE, HandShape, sample_shape, vary_shape
 
 _NYU_BLOCK = 500
@@ -51,44 +48,12 @@ class Recording:
     gesture: str | None
     stride: int
     """Of what was recorded only each such frame is kept."""
+    poses: PoseRange
     stream: tuple[int, ...]
     """Seed of this take's random numbers; another take's or split's length never changes them."""
 
     def rng(self, purpose: int) -> np.random.Generator:
         return np.random.default_rng([*self.stream, purpose])
-
-
-def plan_recordings(
-    dataset: str, frames: dict[str, int], seed: int, stride: Mapping[str, int] = MappingProxyType({})
-) -> list[Recording]:
-    """All takes in list order: splits in the dataset's order, takes in the order of the label files."""
-    splits = SYNTHESIZED[dataset].splits
-    if set(frames) != set(splits):
-        raise BadInput(
-            f"frames of {dataset}",
-            expected="a count for " + " and ".join(splits),
-            found=", ".join(sorted(frames)) or "none",
-            fix="name each split once",
-        )
-    if not set(stride) <= set(splits):
-        raise BadInput(
-            f"stride of {dataset}", expected=" and ".join(splits), found=", ".join(stride), fix="name its splits"
-        )
-    if min(frames.values()) < 0 or sum(frames.values()) == 0:
-        raise BadInput(
-            f"frames of {dataset}",
-            expected="counts of 0 or more, not all of them 0",
-            found=", ".join(f"{split}={count}" for split, count in frames.items()),
-            fix="ask for at least one frame",
-        )
-    takes: list[Recording] = []
-    for split in splits:
-        plan = _plan_takes(dataset, split, frames[split])
-        for number, (subject, sequence, count, shape, gesture) in enumerate(plan, start=1):
-            stream = (seed, sorted(SYNTHESIZED).index(dataset), splits.index(split), number)
-            every = stride.get(split, 1)
-            takes.append(Recording(dataset, split, subject, sequence, count, shape, gesture, every, stream))
-    return [take for take in takes if take.frames > 0]
 
 
 def sample_poses(recording: Recording) -> Float[np.ndarray, "frames 26"]:
@@ -98,7 +63,7 @@ def sample_poses(recording: Recording) -> Float[np.ndarray, "frames 26"]:
     return sample_sequence(
         recording.rng(0),
         recording.frames,
-        POSE_RANGES[recording.dataset],
+        recording.poses,
         recording.shape,
         view_angle,
         recording.gesture,
@@ -106,29 +71,42 @@ def sample_poses(recording: Recording) -> Float[np.ndarray, "frames 26"]:
     )
 
 
-_Take = tuple[str, str, int, HandShape, str | None]
+PlannedTake = tuple[str, str, int, HandShape, str | None]
+"""Subject, sequence, frames, the person's hand, and the gesture that is held, if any."""
 
 
-def _plan_takes(dataset: str, split: str, frames: int) -> list[_Take]:
-    if dataset == "nyu":
-        return _plan_nyu(split, frames)
-    if dataset == "icvl":
-        return _plan_icvl(split, frames)
-    if dataset == "msra":
-        names = [(subject, gesture) for subject in MSRA_SUBJECTS for gesture in MSRA_GESTURES]
-        counts = share_frames(frames, [1] * len(names))
-        return [
-            (subject, f"{subject}/{gesture}", count, _msra_shape(subject), gesture)
-            for (subject, gesture), count in zip(names, counts, strict=True)
-        ]
-    if dataset == "msra14":
-        counts = share_frames(frames, [1] * len(MSRA14_SUBJECT_SCALE))
-        return [
-            (subject, subject, count, make_person(140 + i, 0.76 * scale), None)
-            for i, ((subject, scale), count) in enumerate(zip(MSRA14_SUBJECT_SCALE.items(), counts, strict=True))
-        ]
-    if dataset == "wristband":
-        return _plan_wristband(split, frames)
+def plan_people(
+    split: str, frames: int, *, people: Mapping[str, Sequence[int]], middle_finger_share: float
+) -> list[PlannedTake]:
+    """So many people in each split, a take each, with hands of about one size; a person is a number of `make_person`.
+
+    The plan of a dataset of which no more is known.
+    """
+    counts = share_frames(frames, [1] * len(people[split]))
+    return [
+        (f"person_{number}", f"person_{number}", count, make_person(number, middle_finger_share), None)
+        for number, count in zip(people[split], counts, strict=True)
+    ]
+
+
+def plan_msra(split: str, frames: int) -> list[PlannedTake]:
+    names = [(subject, gesture) for subject in MSRA_SUBJECTS for gesture in MSRA_GESTURES]
+    counts = share_frames(frames, [1] * len(names))
+    return [
+        (subject, f"{subject}/{gesture}", count, _msra_shape(subject), gesture)
+        for (subject, gesture), count in zip(names, counts, strict=True)
+    ]
+
+
+def plan_msra14(split: str, frames: int) -> list[PlannedTake]:
+    counts = share_frames(frames, [1] * len(MSRA14_SUBJECT_SCALE))
+    return [
+        (subject, subject, count, make_person(140 + i, 0.76 * scale), None)
+        for i, ((subject, scale), count) in enumerate(zip(MSRA14_SUBJECT_SCALE.items(), counts, strict=True))
+    ]
+
+
+def plan_dexter(split: str, frames: int) -> list[PlannedTake]:
     counts = share_frames(frames, [1] * len(DEXTER_SEQUENCES))
     return [
         (f"actor_{i % 2 + 1}", name, count, make_person(150 + i % 2, 0.86), None)
@@ -136,12 +114,12 @@ def _plan_takes(dataset: str, split: str, frames: int) -> list[_Take]:
     ]
 
 
-def _plan_nyu(split: str, frames: int) -> list[_Take]:
+def plan_nyu(split: str, frames: int) -> list[PlannedTake]:
     if split == "train":
         blocks = [_NYU_BLOCK] * (frames // _NYU_BLOCK) + [frames % _NYU_BLOCK]
         return [("train", "train", count, REFERENCE_SHAPE, None) for count in blocks]
     counts = share_frames(frames, [real for _, _, real in _NYU_TEST_PEOPLE])
-    takes: list[_Take] = []
+    takes: list[PlannedTake] = []
     for (subject, size, _), count in zip(_NYU_TEST_PEOPLE, counts, strict=True):
         shape = REFERENCE_SHAPE if subject == "test_1" else _second_person(size)
         takes.append((subject, subject, count, shape, None))
@@ -152,7 +130,7 @@ def _second_person(size: float) -> HandShape:
     return vary_shape(REFERENCE_SHAPE, size=size, finger_lengths=np.array([0.97, 1.0, 0.98, 1.0, 0.97]), girth=0.97)
 
 
-def _plan_icvl(split: str, frames: int) -> list[_Take]:
+def plan_icvl(split: str, frames: int) -> list[PlannedTake]:
     if split == "train":
         counts = share_frames(frames, ICVL_SESSION_LINES)
         # Twelve sessions of ten people: the last two sessions are of people who came before.
@@ -171,7 +149,7 @@ def _plan_icvl(split: str, frames: int) -> list[_Take]:
     ]
 
 
-def _plan_wristband(split: str, frames: int) -> list[_Take]:
+def plan_wristband(split: str, frames: int) -> list[PlannedTake]:
     """One person: the test set is one stretch without a break, the other is recorded in several."""
     stretch = frames if split == "test" else _WRISTBAND_STRETCH
     counts = [min(stretch, frames - first) for first in range(0, frames, max(stretch, 1))]

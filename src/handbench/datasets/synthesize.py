@@ -22,12 +22,11 @@ from jaxtyping import Float32
 
 from handbench.conventions import SYNTHESIZED
 from handbench.datasets.array_file import read_arrays, write_arrays
-from handbench.datasets.embedded_files import FILES, LabelledTake
+from handbench.datasets.embedded_files import FILES, LabelledTake, plan_recordings
 from handbench.datasets.files import digest_file, replace_file
 from handbench.datasets.frame_chunks import MANIFEST, PARTIAL, RAW, TRUTH, is_made, run_chunks, start_or_carry_on
 from handbench.datasets.lock import hold_alone
 from handbench.datasets.progress import Progress
-from handbench.datasets.recordings import plan_recordings
 from handbench.datasets.takes import Take, draw_frame, label_take, prepare_take
 from handbench.datasets.truth import collect_truth, describe_chunk
 from handbench.digest import stage_digest

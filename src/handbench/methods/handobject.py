@@ -32,7 +32,7 @@ from handbench.errors import BadInput
 from handbench.geometry.alignment import RigidPose
 from handbench.geometry.corner_loss import nearest_corner_loss, nearest_corners
 from handbench.held_modules import (
-    HELD_KINDS,
+    KINDS,
     HeldHandPredictor,
     HeldHandSynthesizer,
     HeldLocalizer,
@@ -333,7 +333,7 @@ def build_loop(trained: Trained, kind: str = TESTED) -> HandObjectLoop:
 
 def build_for(trained: Trained, kind: str) -> nn.Module:
     """What gives both poses, for hands that hold a solid of this kind."""
-    drawn = [one.kind for one in trained.parts if HELD_KINDS[one.kind].gives == "object synthesizer"]
+    drawn = [one.kind for one in trained.parts if KINDS[one.kind].gives == "object synthesizer"]
     if kind != TESTED and drawn not in ([], [RENDERER]):
         raise BadInput(
             "object",

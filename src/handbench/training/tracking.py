@@ -41,7 +41,6 @@ from handbench.training.tracking_send import (
 from handbench.training.tracking_store import (
     CALLS,
     DEFAULT,
-    EXPERIMENTS,
     FOLDER,
     Store,
     call_file,
@@ -283,7 +282,6 @@ class Tracked:
 def read_tracked(
     uri: str,
     *,
-    experiments: Collection[str] = EXPERIMENTS,
     tags: Mapping[str, str],
     status: str | None = "FINISHED",
     results_id: str = "",
@@ -296,7 +294,7 @@ def read_tracked(
     store = Store(Path(), resolve_uri(uri, Path.cwd()), results_id)
     try:
         tracker = connect(store, wait_s=PATIENT_S)
-        known = [found for name in experiments if (found := tracker.look_up(name))]
+        known = tracker.list_all()
         told = {**tags, "current": "true"} | ({RESULTS: results_id} if results_id else {})
         conditions = [match_tag(key, value) for key, value in told.items()]
         conditions += [f"attributes.status = '{status}'"] if status else []

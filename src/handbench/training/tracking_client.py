@@ -39,6 +39,10 @@ class Found:
     """The last value of each."""
 
 
+MOST_EXPERIMENTS = 1000
+"""One page of them."""
+
+
 class Tracker:
     """What this project asks of MLflow, in its own words."""
 
@@ -63,6 +67,10 @@ class Tracker:
     def list_experiments(self) -> dict[str, str]:
         return {name: self.find_experiment(name) for name in EXPERIMENTS}
 
+    def list_all(self) -> list[str]:
+        """Ids of all experiments there are: a paper that is added here has one of its own, by its word."""
+        return [known.experiment_id for known in self.client.search_experiments(max_results=MOST_EXPERIMENTS)]
+
     def _make_experiment(self, name: str) -> str:
         # A server knows its own place. Through this address it serves what lies beside a database as well.
         location = None if is_server(self.store.uri) else f"{PROXIED}/{name}"
@@ -81,11 +89,6 @@ class Tracker:
     def ping(self) -> None:
         """Fails where the store does not answer."""
         self.client.search_experiments(max_results=1)
-
-    def look_up(self, name: str) -> str | None:
-        """The id of an experiment, if there is one; for readers, who make nothing."""
-        known = self.client.get_experiment_by_name(name)
-        return known and known.experiment_id
 
     def create(self, experiment: str, name: str, started_ms: int, tags: Mapping[str, str]) -> str:
         cut = {key: value[:LONGEST_TAG] for key, value in tags.items()}

@@ -145,7 +145,7 @@ def send_below(tracker: Tracker, folders: Sequence[Path]) -> Sent:
 
 def _list_known(tracker: Tracker) -> dict[str, Found]:
     """What the store has of this results folder, by uuid, and what somebody has removed from it in the dashboard."""
-    experiments = list(tracker.list_experiments().values())
+    experiments = tracker.list_all()
     runs = tracker.find(experiments, match_tag(RESULTS, tracker.store.id), view=ALL_RUNS)
     # Newest first: of two that a fault made of one, the older stays, as when a run is searched for.
     return {run.tags[UUID]: run for run in runs if UUID in run.tags}
@@ -256,7 +256,7 @@ def _close_gone(tracker: Tracker, results: Path) -> None:
 
     A job has gone when its process has and nobody holds its file; a workflow call when its run has a later one.
     """
-    experiments = list(tracker.list_experiments().values())
+    experiments = tracker.list_all()
     here = f"attributes.status = 'RUNNING' AND {match_tag('handbench.host', socket.gethostname())}"
     for run in tracker.find(experiments, here):
         # A server may hold the runs of other machines that have the same name.
@@ -280,7 +280,7 @@ def _close_quiet(tracker: Tracker, results: Path) -> None:
 
     They ended as their jobs did. So it is after a kill, and for calls of before their ends were noted.
     """
-    experiments, own = list(tracker.list_experiments().values()), match_tag(RESULTS, tracker.store.id)
+    experiments, own = tracker.list_all(), match_tag(RESULTS, tracker.store.id)
     for parent in tracker.find([tracker.find_experiment(WORKFLOW)], f"attributes.status = 'RUNNING' AND {own}"):
         folder = _run_folder(parent.tags, results)
         jobs = tracker.find(experiments, f"{match_tag(CALL_ID, parent.tags.get(CALL_ID, ''))} AND {own}")

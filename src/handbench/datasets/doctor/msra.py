@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from handbench.conventions import MSRA, MSRA_BAD_FRAMES, MSRA_GESTURES, MSRA_RELEASES, MSRA_SUBJECTS
+from handbench.conventions import MSRA, MSRA_GESTURES, MSRA_RELEASES, MSRA_SUBJECTS
 from handbench.datasets.doctor.contents import advise_skips, ask_importer, find_faults, number_gaps, read_all, read_text
 from handbench.datasets.doctor.diagnosis import Record, name_some
 from handbench.datasets.doctor.tree import Tree, join
+from handbench.datasets.msra_bad_frames import MSRA_BAD_FRAMES
 
 KNOWN = re.compile(r"P\d/[^/]+/(\d{6}_depth\.(bin|jpg)|joint\.txt|valid\.mat)|[^/]*readme[^/]*", re.IGNORECASE)
 DEPTH = re.compile(r"(\d{6})_depth\.bin")

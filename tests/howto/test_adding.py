@@ -1,0 +1,46 @@
+"""Adding a method and a dataset is what their pages say: seven lines each, and no edit elsewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+from howto_page import PAGES, Reader, set_up
+
+
+def read_checklist(page: Path) -> list[str]:
+    """The numbered lines at the page's head."""
+    return re.findall(r"^\d+\. (.*)$", page.read_text(), re.MULTILINE)
+
+
+def touched(checklist: list[str]) -> set[str]:
+    """Files and folders that the lines name."""
+    return {name for line in checklist for name in re.findall(r"`([\w./-]+/[\w./-]*)`", line)}
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Reader:
+    return set_up(tmp_path / "handbench")
+
+
+HOLD_ALL = ("tests/test_config.py", "tests/test_imports.py", "tests/test_conventions.py")
+HOLD_ALL += ("tests/datasets/test_importers.py", "tests/datasets/test_embedded_files.py")
+HOLD_ALL += ("tests/test_house.py::test_files_and_functions_stay_short",)
+CALMLY = "-q -p no:cacheprovider"
+SCHEMA = "workflow/schemas/config.schema.yaml"
+
+
+@pytest.mark.parametrize("name", ["add-a-method", "add-a-dataset"])
+def test_the_checklist_is_all_that_it_takes(reader: Reader, name: str) -> None:
+    page = PAGES / f"{name}.md"
+    checklist = read_checklist(page)
+    assert len(checklist) == 7
+    reader.follow(page)
+    # What is added is in the house's style, and the tests that hold every method and dataset take it in.
+    checked = reader.run(f"ruff format --check . && ruff check . && python -m pytest {' '.join(HOLD_ALL)} {CALMLY}")
+    assert checked.returncode == 0, checked.stdout
+    named = touched(checklist) | {SCHEMA}
+    # Models made on the way lie in folders that nobody commits.
+    changes = {path for path in reader.list_changes() if not path.startswith("tried/")}
+    assert {path for path in changes if not any(path == one or path.startswith(one) for one in named)} == set()
+    unused = {one for one in named if not any(path == one or path.startswith(one) for path in changes)}
+    assert unused == set(), "the checklist names what the page never touches"
