@@ -201,9 +201,9 @@ def _draw_full(request: Request, roots: Roots, chunk: Chunk) -> tuple[list[Objec
     frames: list[ObjectFrame] = []
     for first in range(chunk.first, chunk.last, VIEWS):
         number = first // VIEWS
-        rng = np.random.default_rng([*request.stream, 1, number])
-        grasp = make_grasp(number % USERS, objects[number // USERS % len(objects)], rng)
-        frames += draw_views(grasp, rng, render, min(VIEWS, chunk.last - first))
+        stream = (*request.stream, 1, number)
+        grasp = make_grasp(number % USERS, objects[number // USERS % len(objects)], np.random.default_rng(stream))
+        frames += draw_views(grasp, stream, render, min(VIEWS, chunk.last - first))
     return frames, [-1] * len(frames)
 
 
