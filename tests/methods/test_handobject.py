@@ -214,7 +214,8 @@ def test_the_rival_of_gf9_starts_with_the_hand_of_the_loop(held: Held, tmp_path:
 def test_sizes_come_from_the_settings_where_no_truth_tells_them(held: Held, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"size of the box .* none for Grasp1, Grasp2"):
         predict([held.folder / "single"], held.tested, tmp_path)
-    boxes = {name: [60.0, 110.0, 35.0] for name in ("Grasp1", "Grasp2", "Occlusion", "Pinch", "Rigid", "Rotate")}
+    # Typed in another order than that of the boxes learned from.
+    boxes = {name: [110.0, 35.0, 60.0] for name in ("Grasp1", "Grasp2", "Occlusion", "Pinch", "Rigid", "Rotate")}
     held.train("loop", "real_loop", boxes_mm=boxes)
     predict([held.folder / "real_loop"], held.tested, tmp_path)
     file = tmp_path / "predictions.npz"

@@ -11,13 +11,11 @@ from torch import nn
 
 from handbench.conventions import HANDOBJECT, MSRA_JOINTS, Camera, JointSet
 from handbench.datasets.frame_crop import Crop
-from handbench.datasets.held_box import LARGE_BOX_MM
 from handbench.datasets.own_hand import require_edge
 from handbench.datasets.own_object import OBJECT_WORDS, OwnObject, parse_object
 from handbench.errors import BadInput
-from handbench.geometry.solids import Solid
 from handbench.loop.augmentation import CropBatch
-from handbench.loop.held_data import BOX_CORNERS, SIZE, WHICH, hold
+from handbench.loop.held_data import BOX_CORNERS, SIZE, WHICH, hold, order_edges
 from handbench.loop.held_model import find_poses
 from handbench.methods.handobject import BUILDERS, build_for
 from handbench.report.own_model import Answer, OwnModel, place_own_crops
@@ -47,23 +45,13 @@ class HeldModel(OwnModel):
     def answer(self, crops: Sequence[Crop], camera: Camera) -> Answer:
         solid, placed = self.object.solid, place_own_crops(crops, camera)
         seen = asdict(mirror_crops(placed) if self.left else placed)
-        order = order_edges(solid)
+        order = order_edges(solid.kind, solid.size_mm)
         held = hold(solid.kind, np.repeat(solid.size_mm[None, order], len(crops), axis=0))
         poses = find_poses(self.network, {**seen, WHICH: held.which, SIZE: held.size_mm})
         hands_mm, corners_mm = as_seen(poses.hand_mm.numpy(), poses.corners_mm.numpy(), self.left)
         self.require_numbers(hands_mm, (len(crops), len(self.joints.names), 3))
         self.require_numbers(corners_mm, (len(crops), BOX_CORNERS, 3))
         return Answer(hands_mm, corners=name_corners(corners_mm, order))
-
-
-def order_edges(solid: Solid) -> list[int]:
-    """Of a cuboid the edges in the order that networks know: those they have seen are longest along y, and shortest
-    along z. What is given as 60x40x120 is 60x120x40 to them."""
-    if solid.kind != "cuboid":
-        return [0, 1, 2]
-    ranks = np.argsort(np.argsort(LARGE_BOX_MM))
-    ordered: list[int] = np.argsort(solid.size_mm, kind="stable")[ranks].tolist()
-    return ordered
 
 
 def name_corners(corners: Float32[np.ndarray, "*batch 8 3"], order: Sequence[int]) -> Float32[np.ndarray, "*batch 8 3"]:
