@@ -72,9 +72,7 @@ def test_hands_differ_between_users(grasps):
 
 @pytest.fixture(scope="module")
 def views(grasps):
-    return {
-        index: draw_views(grasps[index], (9, index), render_layers, VIEWS) for index in (0, 6, 16)
-    }
+    return {index: draw_views(grasps[index], (9, index), render_layers, VIEWS) for index in (0, 6, 16)}
 
 
 def test_views_show_one_grasp_from_many_sides(grasps, views):

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from handbench.conventions import BACKGROUND
+from handbench.datasets.torch_dataset import CropDataset
 from handbench.geometry.box import Box, box_corners
 from handbench.geometry.symmetry import find_symmetry
 from handbench.loop.crop_data import Data
@@ -49,8 +50,9 @@ def test_a_box_is_known_by_its_edges_in_whatever_order_they_are_typed() -> None:
     """Middle, longest, shortest: as the boxes are that networks have seen."""
     boxes = {"".join(map(str, axes)): [CUBOID[axis] for axis in axes] for axes in permutations(range(3))}
     store = SimpleNamespace(joint_names=(), sequences=(*boxes, *boxes), path="crops")
-    crops = SimpleNamespace(store=store, places=np.arange(2 * len(boxes)))
-    np.testing.assert_array_equal(find_sizes_mm(crops, boxes), [CUBOID] * 2 * len(boxes))  # type: ignore[arg-type]
+    crops = object.__new__(CropDataset)
+    crops.store, crops.places = store, np.arange(2 * len(boxes))  # type: ignore[assignment]
+    np.testing.assert_array_equal(find_sizes_mm(crops, boxes), [CUBOID] * 2 * len(boxes))
 
 
 def test_only_a_cuboid_has_an_order_of_edges() -> None:

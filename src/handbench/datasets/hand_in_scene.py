@@ -16,7 +16,7 @@ Mask = Bool[np.ndarray, "height width"]
 Layers = Int16[np.ndarray, "height width"]
 
 HAND, FOREARM, OBJECT = 0, 1, 2
-"""The first meshes of a frame, and with them the layers of its picture; the third is an object only where one is held."""
+"""The first meshes of a frame, and with them the layers of its picture; the third only where an object is held."""
 
 _WRIST_RADII_MM = (27.0, 19.0)
 """Half width and half thickness of the reference hand's wrist."""

@@ -28,6 +28,8 @@ NETWORK = "handobject_network"
 SINGLE = "handobject_single"
 ROTATION = "handobject_rotation"
 """The object predicted as a rotation and a translation."""
+THREE = "handobject_three"
+"""The loop's own parts, one iteration more than the paper makes."""
 LOCALIZERS = {"hand": "handobject_hand_localizer", "object": "handobject_object_localizer"}
 SPHERES = {part: f"{module}_spheres" for part, module in LOCALIZERS.items()}
 """The same, trained with spheres in the hand."""
@@ -115,6 +117,14 @@ def _compare_on(ours: Sequence[Measured], theirs: Sequence[Measured], name: str)
 def _keep(one: Measured, name: str) -> Measured:
     blocks = one.of_sequence(name)
     return Measured(blocks, (name,) * len(blocks.sums))
+
+
+def share_of_third(third: Sequence[Result]) -> tuple[Interval, str]:
+    """What the third iteration changes the combined error by, as a share of the start; and all errors in words."""
+    steps = [measure(third, "combined", step) for step in range(ITERATIONS + 2)]
+    change, whole = compare_average(steps[-1], steps[ITERATIONS]).difference, average_mm(steps[0])
+    share = Interval(change.mean / whole, change.low / whole, change.high / whole, change.blocks)
+    return share, ", ".join(f"{average_mm(step):.2f}" for step in steps)
 
 
 def decide_gf5(evidence: Evidence) -> Finding:

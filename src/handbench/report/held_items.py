@@ -171,12 +171,14 @@ def _describe_variant(
 
 
 def build_held_iterations(name: str, title: str, modules: Sequence[str], sources: Sources, *, printed: str) -> Item:
-    """Tips, corners and both combined, averages of the sequences, at the start and after each iteration."""
-    found = [group for module in modules if (group := find_held(sources, module, DATASET))]
-    if not found:
+    """Tips, corners and both combined, averages of the sequences, at the start and after each iteration.
+
+    Of the modules, which differ in how often they iterate, the first that was run.
+    """
+    results = next(filter(None, (find_held(sources, module, DATASET) for module in modules)), ())
+    if not results:
         return Absent(name, title, f"This run: {NOT_RUN}. {printed}")
-    results = [one for group in found for one in group]
-    errors = pd.DataFrame([row for group in found for row in _list_iterations(group, alone=len(found) == 1)])
+    errors = pd.DataFrame(_list_iterations(results))
     words = ", ".join(
         f"{method} {one['error_mm'].iloc[0]:.2f} to {one['error_mm'].iloc[-1]:.2f} mm"
         for method, one in errors.groupby("method", sort=False)
@@ -187,13 +189,12 @@ def build_held_iterations(name: str, title: str, modules: Sequence[str], sources
     return Figure(name, title, f"Mean errors by iteration: {words}", draw, stamp, notes)
 
 
-def _list_iterations(results: Sequence[Result], *, alone: bool) -> list[dict[str, object]]:
+def _list_iterations(results: Sequence[Result]) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for metric in METRICS:
         for step in range(len(hold(results[0]).steps)):
             interval = pool_average(measure(results, metric, step))
-            method = metric if alone else f"{results[0].method}, {metric}"
-            row: dict[str, object] = {"method": method, "iteration": step, "error_mm": interval.mean}
+            row: dict[str, object] = {"method": metric, "iteration": step, "error_mm": interval.mean}
             rows.append({**row, "low_mm": interval.low, "high_mm": interval.high})
     return rows
 

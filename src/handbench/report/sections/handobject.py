@@ -1,6 +1,6 @@
 """The second half of feedback19's section: hand and object together (Sections 4 and 6)."""
 
-from handbench.evaluation.claim_handobject import LOOP, NETWORK, ROTATION
+from handbench.evaluation.claim_handobject import LOOP, NETWORK, ROTATION, THREE
 from handbench.evaluation.claim_loop import ITERATIONS
 from handbench.evaluation.hand_object_score import METRICS, WHOLE
 from handbench.report.held_items import build_held_iterations, build_held_variants, build_table_2
@@ -23,7 +23,7 @@ def build_hand_object(sources: Sources) -> tuple[Item, ...]:
         build_held_iterations(
             "feedback19_hand_object_iterations",
             "Section 6.3: hand and object, error by iteration",
-            (LOOP,),
+            (THREE, LOOP),
             sources,
             printed="Printed: 19.3 mm combined at the start, 17.6 mm after two iterations.",
         ),
