@@ -34,7 +34,7 @@ from handbench.datasets.listing import Frame, Listing
 from handbench.datasets.lock import hold_alone
 from handbench.datasets.object_catalogue import CATALOGUES
 from handbench.datasets.progress import Progress
-from handbench.datasets.render_truth import RenderTruth, describe_frames, summarise
+from handbench.datasets.render_truth import FORMAT, RenderTruth, describe_frames, summarise
 from handbench.datasets.rendered_files import LABELS, depth_name, write_labels
 from handbench.datasets.source import explain_source, name_source
 from handbench.datasets.store import seal
@@ -235,7 +235,7 @@ def _describe(out: Path, request: Request, roots: Roots, truth: RenderTruth) -> 
     ]
     real = bool(hands) and all(hand["source"] == "real" for hand in hands)
     return {
-        "format": "handbench rendered hands with objects",
+        "format": FORMAT,
         "request": _plain(request),
         "hands": hands,
         "source": "real" if real else "embedded",

@@ -17,6 +17,9 @@ from handbench.conventions import FULLY_SYNTHETIC, HANDOBJECT, SEMI_SYNTHETIC
 from handbench.datasets.drawn_object import REASONS, TOUCH_MM, ObjectFrame
 from handbench.errors import BadInput
 
+FORMAT = "handbench rendered hands with objects"
+"""Of the manifest."""
+
 
 @dataclass(frozen=True)
 class RenderTruth:
