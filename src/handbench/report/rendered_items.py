@@ -30,8 +30,8 @@ SHOWN_SET = HANDOBJECT.splits[0]
 EVENLY = f"Frames of the set `{SHOWN_SET}` at even distances of each kind, with their labels over them."
 WIRE = "The object is drawn as the box around it; the edges that meet in its farthest corner are dashed."
 DRAWN_AGAIN = (
-    "Drawn again: the share of all places that were drawn for an object, or of all grasps and views, and not taken; the "
-    "reasons as shares of what was not taken."
+    "Drawn again: of all places that were drawn for an object, or of all grasps and views, the share that was not "
+    "taken; the reasons as shares of that."
 )
 HELD = (
     "Grasps as they are held, without those that are shown a little opened after the fingers had closed: how deep the "
