@@ -172,7 +172,7 @@ def test_each_sequence_has_an_interval_and_its_seeds(sources: Sources) -> None:
     seeds = [one.hand_object.at("combined", 2).of_sequence("Pinch").mean for one in results if one.hand_object]
     cells = long.loc[("feedback", "combined", "Pinch")]
     assert cells["mean_mm"] == pytest.approx(np.mean(seeds))
-    assert cells["printed_mm"] == 12.4
+    assert cells["printed_mm"] == 16.7
     assert cells["seeds_mm"] == ", ".join(f"{one:.1f}" for one in seeds)
     assert cells["seeds_mm"] == wide.loc[("this run, embedded", "feedback", "combined"), "seeds_Pinch"]
     starts = [one.hand_object.at("combined", 0).of_sequence("Pinch").mean for one in results if one.hand_object]

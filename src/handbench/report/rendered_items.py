@@ -27,7 +27,7 @@ from handbench.report.stamps import stamp_rendered
 ACROSS = 6
 KINDS = {SEMI_SYNTHETIC: "semi-\nsynthetic", FULLY_SYNTHETIC: "fully\nsynthetic"}
 SHOWN_SET = HANDOBJECT.splits[0]
-EVENLY = f"Frames of the set `{SHOWN_SET}` at even distances of each kind, with their labels over them."
+EVENLY = f"Frames of the set `{SHOWN_SET}` at even distances of each kind, alone and below with their labels."
 WIRE = "The object is drawn as the box around it; the edges that meet in its farthest corner are dashed."
 DRAWN_AGAIN = (
     "Drawn again: of all places that were drawn for an object, or of all grasps and views, the share that was not "
@@ -35,7 +35,7 @@ DRAWN_AGAIN = (
 )
 HELD = (
     "Grasps as they are held, without those that are shown a little opened after the fingers had closed: how deep the "
-    "skin reaches into the object, and the share whose skin is within 3 mm of it."
+    "skin reaches into the object, how far it ends before it, and the share whose skin is within 3 mm of it."
 )
 TOLD = {
     "drawn_again": "rejection_rate",
@@ -75,6 +75,7 @@ def build_rendered_table(name: str, title: str, sources: Sources) -> Item:
         Column("corners_seen", "corners", "seen, %", decimals=1),
         Column("penetration_mean_mm", "mean", "penetration, mm", decimals=2),
         Column("penetration_max_mm", "most", "penetration, mm", decimals=2),
+        Column("gap_mean_mm", "gap, mm", decimals=2),
         Column("touching", "touching", "grasps, %", decimals=1),
         Column("released", "opened", "grasps, %", decimals=1),
     )
@@ -88,18 +89,23 @@ def _describe(word: str, kind: str, manifest: Mapping[str, Any]) -> dict[str, ob
     row: dict[str, object] = {"set": word, "kind": KINDS[kind].replace("-\n", "-").replace("\n", " ")}
     row |= {"frames": of_kind["frames"], "sha256": manifest[SEAL]}
     row |= {key: 100 * of_kind[name] for key, name in TOLD.items()}
-    row["reasons"] = ", ".join(f"{reason} {100 * count / sum(reasons.values()):.0f} %" for reason, count in ordered)
+    row["reasons"] = ", ".join(f"{reason} {_round(100 * count / sum(reasons.values()))}" for reason, count in ordered)
     held = manifest.get("held") if kind == FULLY_SYNTHETIC else None
     of_grasps = manifest["grasps"] if kind == FULLY_SYNTHETIC else None
     row["penetration_mean_mm"] = held["penetration_mm"]["mean"] if held else np.nan
     row["penetration_max_mm"] = held["penetration_mm"]["max"] if held else np.nan
+    row["gap_mean_mm"] = held["gap_mm"]["mean"] if held else np.nan
     row["touching"] = 100 * held["touching_share"] if held else np.nan
     row["released"] = 100 * of_grasps["released_share"] if of_grasps else np.nan
     return row
 
 
+def _round(percent: float) -> str:
+    return f"{percent:.0f} %" if percent >= 1 else "below 1 %"
+
+
 def build_rendered_pictures(name: str, title: str, sources: Sources) -> Item:
-    """A row of semi-synthetic frames above a row of fully synthetic ones (Fig. 10)."""
+    """A row of semi-synthetic frames above a row of fully synthetic ones, each again with its labels (Fig. 10)."""
     manifests = {word: one for word, one in read_manifests(sources.run).items() if word == SHOWN_SET}
     if not manifests:
         return Absent(name, title, f"This run: {NOT_RUN}.")
@@ -110,12 +116,17 @@ def build_rendered_pictures(name: str, title: str, sources: Sources) -> Item:
     except BadInput as missing:
         return Absent(name, title, f"Not shown: expected {missing.expected}, found {missing.found}.")
     grid = Grid(
-        rows=tuple(tuple(tiles[row] for row in of_kind) for of_kind in rows.values()),
+        rows=tuple(
+            line
+            for of_kind in rows.values()
+            for line in (tuple(Tile(tiles[row].picture) for row in of_kind), tuple(tiles[row] for row in of_kind))
+        ),
         headings=("",) * len(next(iter(rows.values()))),
-        labels=tuple(KINDS[kind] for kind in rows),
+        labels=tuple(label for kind in rows for label in (KINDS[kind], "its labels")),
         joints=MSRA_JOINTS,
         label_px=112,
         tile_px=MIDDLE_PX,
+        rows_together=2,
     )
     chosen = [(kind, listing.names[row], listing.subjects[row]) for kind, of_kind in rows.items() for row in of_kind]
     numbers = pd.DataFrame(chosen, columns=["sequence", "frame", "subject"])
