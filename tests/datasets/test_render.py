@@ -137,6 +137,14 @@ def test_crops_take_hand_and_object_together(made, tmp_path):
     assert (off_mm < 200).all(axis=2).mean() > 0.99, "the cube holds hand and object"
 
 
+def test_crops_name_the_set_and_its_digest(made, tmp_path):
+    out = tmp_path / "crops"
+    listing = list_frames("handobject", made / "raw", "train")
+    build_crops(listing, centre="com", size_px=16, out=out)
+    manifest = json.loads((made / "manifest.json").read_text())
+    assert open_store(out).card["protocol"]["rendered"] == {"train": manifest["sha256"]}
+
+
 def test_two_workers_make_the_same_bytes(made, tmp_path, hands):
     render("train", tmp_path / "train", hands=hands, frames=FRAMES, seed=3, jobs=2)
     assert read_tree(tmp_path / "train") == read_tree(made)

@@ -162,6 +162,16 @@ def test_without_results_print_stands_alone(sources: Sources) -> None:
     assert all(isinstance(item, Absent) and "not run at this scale" in item.why for item in items.values())
 
 
+def test_stamps_name_the_rendered_sets_behind_results_and_probes(sources: Sources) -> None:
+    sets = {"train": "a" * 64}
+    results = tuple(dataclasses.replace(one, rendered=sets) for one in sources.results)
+    probes = tuple(dataclasses.replace(one, rendered=sets | {"spheres": "b" * 64}) for one in sources.probes or ())
+    told = dataclasses.replace(sources, results=results, probes=probes)
+    assert " | learned from rendered set: train (aaaaaaaaaaaa) | " in find_table(told, "table_2").stamp
+    assert "train (aaaaaaaaaaaa), spheres (bbbbbbbbbbbb)" in find_table(told, "spheres").stamp
+    assert "learned from" not in find_table(sources, "table_2").stamp
+
+
 def test_each_sequence_has_an_interval_and_its_seeds(sources: Sources) -> None:
     """In the CSV of Table 2 as well; 150 frames a sequence are three blocks, which have no interval."""
     wide = find_table(sources, "table_2").frame.set_index(["origin", "method", "metric"])

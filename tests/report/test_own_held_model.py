@@ -16,7 +16,7 @@ from handbench.errors import BadInput
 from handbench.geometry.box import Box, box_corners
 from handbench.loop.hand_object_iteration import Placed, Step
 from handbench.loop.held_data import order_edges
-from handbench.report.own_held_model import HeldModel, name_corners, read_edge
+from handbench.report.own_held_model import HeldModel, compare_with_learned, name_corners, read_edge
 from handbench.report.own_joints import find_box_axes
 from handbench.report.own_prediction import predict_frames
 
@@ -111,6 +111,23 @@ def test_a_box_keeps_the_names_of_its_own_axes(word):
     assert np.linalg.det(axes) == pytest.approx(1)
     assert {tuple(corner) for corner in named.tolist()} == {tuple(corner) for corner in known.tolist()}
     np.testing.assert_allclose(box_corners(Box(named.mean(axis=0), axes, solid.size_mm)), named, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("box:120x40x60", ""),
+        ("box:40.4x60x120", ""),
+        ("box:60x300x40", "box:60x300x40: the model has learned from cuboids of 40-80 x 60-140 x 20-40 mm alone"),
+        ("cylinder:50x110", "cylinder:50x110: the model has learned from cuboids of"),
+        ("sphere:60", "sphere:60: the model has learned from cuboids of"),
+    ],
+)
+def test_an_object_unlike_those_learned_from_is_told_in_a_line(word, said):
+    learned = {"kind": "cuboid", "edges_mm": [[40.0, 80.0], [60.0, 140.0], [20.0, 40.0]]}
+    lines = compare_with_learned(parse_object(word), learned)
+    assert [line[: len(said)] for line in lines] == ([said] if said else [])
+    assert compare_with_learned(parse_object(word), None) == []
 
 
 def test_the_cube_is_that_of_the_crops():

@@ -6,7 +6,7 @@ What is held follows from a rendered set's name, how large it is from its eight 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -93,6 +93,14 @@ def find_kind(crops: CropDataset) -> str:
             fix="run `handbench render`, then `handbench crop handobject --centre com-400`",
         )
     return KIND_OF[protocol["split"]]
+
+
+def describe_held(crops: CropDataset) -> dict[str, Any]:
+    """For the card of what learns from these frames: the kind of what is held, and the range of its edges in mm."""
+    corners_mm = np.asarray(crops.store.joints_mm)[crops.places][:, CORNER_POINTS].astype(np.float64)
+    edges_mm = measure_edges(corners_mm)
+    ends = np.stack([np.nanmin(edges_mm, axis=0), np.nanmax(edges_mm, axis=0)], axis=1)
+    return {"kind": find_kind(crops), "edges_mm": ends.round(1).tolist()}
 
 
 def gather_held(crops: CropDataset, kind: str) -> Data:

@@ -1,5 +1,6 @@
 """A model of hand and object, as someone with a camera uses it: the object is known, as in the paper."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -21,6 +22,9 @@ from handbench.methods.handobject import BUILDERS, build_for
 from handbench.report.own_model import Answer, OwnModel, place_own_crops
 from handbench.training.checkpoint import Checkpoint
 from handbench.training.predict_held import as_seen
+
+ROUNDING_MM = 0.5
+"""Of the edges on a card."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,22 @@ def load_held_model(checkpoint: Checkpoint, cube_mm: float | None, word: str | N
     held = parse_object(word)
     cube = read_edge(card["centre"]["strategy"]) if cube_mm is None else require_edge(cube_mm)
     network = build_for(trained, held.solid.kind)
+    for warning in compare_with_learned(held, card.get("held")):
+        print(warning, file=sys.stderr)
     return HeldModel(card["module"], card["dataset"], card["size_px"], cube, network, held, left)
+
+
+def compare_with_learned(own: OwnObject, learned: Mapping[str, Any] | None) -> list[str]:
+    """A line where the object is of a kind, or beyond the sizes, that the network has seen in training."""
+    if learned is None:
+        return []
+    solid, ends_mm = own.solid, np.array(learned["edges_mm"])
+    edges_mm = solid.size_mm[order_edges(solid.kind, solid.size_mm)]
+    known = ((edges_mm >= ends_mm[:, 0] - ROUNDING_MM) & (edges_mm <= ends_mm[:, 1] + ROUNDING_MM)).all()
+    if solid.kind == learned["kind"] and known:
+        return []
+    ranges = " x ".join(f"{low:.0f}-{high:.0f}" for low, high in ends_mm)
+    return [f"{own.word}: the model has learned from {learned['kind']}s of {ranges} mm alone; its poses may be far off"]
 
 
 def read_edge(centre: str) -> float:
