@@ -1,6 +1,8 @@
 """Equations 14 to 22 of feedback19 as they are trained, and the chain of hand and object on a few frames."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from handbench.conventions import HANDOBJECT
+from handbench.datasets.store import seal
 from handbench.datasets.torch_dataset import CropDataset, open_crops
 from handbench.errors import BadInput
 from handbench.evaluation.evaluate import evaluate
