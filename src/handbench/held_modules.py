@@ -29,7 +29,7 @@ class KnowsBoxes(OnDexter):
     """The object at hand is known, as in the paper."""
 
     boxes_mm: dict[str, Size] = Field(default={})
-    """Edges of the box of each sequence, where no truth tells them: real data."""
+    """Edges of the box of each sequence, in any order, where no truth tells them: real data."""
 
 
 class HeldLocalizer(Fitting, OnDexter):

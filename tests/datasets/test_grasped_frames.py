@@ -16,6 +16,7 @@ from handbench.hand.collision import CONTACT_TOLERANCE_MM, self_penetration
 from handbench.hand.grasp import finger_clearance
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD
 from handbench.hand.skinning import pose_mesh
+from handbench.rendering import opengl
 from handbench.rendering.zbuffer import render_layers
 
 
@@ -43,6 +44,8 @@ def test_nothing_passes_through_anything(grasps):
         deepest_mm = max(-placed_distance(grasp.solid, grasp.in_palm, skin_mm).min(), 0.0)
         assert grasp.penetration_mm == pytest.approx(deepest_mm)
         assert deepest_mm <= MOST_PENETRATION_MM
+        gap_mm = max(placed_distance(grasp.solid, grasp.in_palm, skin_mm).min(), 0.0)
+        assert grasp.gap_mm == pytest.approx(gap_mm)
         assert self_penetration(pose_of(grasp)[None], grasp.shape)[0] <= CONTACT_TOLERANCE_MM
         assert (grasp.angles >= ANGLE_LIMITS_RAD[:, 0]).all()
         assert (grasp.angles <= ANGLE_LIMITS_RAD[:, 1]).all()
@@ -69,9 +72,7 @@ def test_hands_differ_between_users(grasps):
 
 @pytest.fixture(scope="module")
 def views(grasps):
-    return {
-        index: draw_views(grasps[index], np.random.default_rng(index), render_layers, VIEWS) for index in (0, 6, 16)
-    }
+    return {index: draw_views(grasps[index], (9, index), render_layers, VIEWS) for index in (0, 6, 16)}
 
 
 def test_views_show_one_grasp_from_many_sides(grasps, views):
@@ -113,3 +114,47 @@ def test_labels_are_whole(views):
         for frame in frames:
             assert frame.labels_mm.shape == (29, 3)
             assert np.isfinite(frame.labels_mm).all()
+
+
+def test_a_pixel_that_a_renderer_draws_otherwise_changes_no_other(grasps, views):
+    """As between two renderers, of which one may miss a pixel of an outline."""
+
+    def misses_a_pixel(meshes, camera):
+        depth_mm, layer = render_layers(meshes, camera)
+        if len(meshes) > 1:
+            first = np.argwhere(layer >= 0)[0]
+            depth_mm[tuple(first)], layer[tuple(first)] = 0, -1
+        return depth_mm, layer
+
+    for index, frames in views.items():
+        for other, frame in zip(draw_views(grasps[index], (9, index), misses_a_pixel, VIEWS), frames, strict=True):
+            np.testing.assert_array_equal(other.labels_mm, frame.labels_mm)
+            # The pixel itself, and what its neighbours make of the edge there.
+            assert (other.depth_mm != frame.depth_mm).sum() <= 5
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_both_renderers_draw_the_same_grasps(grasps, number):
+    try:
+        opengl.measure_sample_offset_px()
+    except opengl.OpenGLMissingError as reason:
+        pytest.skip(f"no OpenGL on this machine: {reason}")
+    index = 5 * number
+    both = (draw_views(grasps[index], (9, index), one, VIEWS) for one in (render_layers, opengl.render_layers))
+    for software, drawn in zip(*both, strict=True):
+        np.testing.assert_array_equal(software.labels_mm, drawn.labels_mm)
+        np.testing.assert_array_equal(software.visible, drawn.visible)
+        # Whole millimetres, and pixels at a contour that one of both misses.
+        assert (np.abs(software.depth_mm - drawn.depth_mm) > 1).sum() <= 5
+        assert (software.depth_mm != drawn.depth_mm).mean() < 1e-3
+
+
+def test_a_hand_that_let_go_is_told_from_one_that_holds(monkeypatch):
+    """The same draws, opened or not: the opened hand is farther away."""
+    solid, gaps_mm = CATALOGUES["train"].grasped[0], {}
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(room, "_RELEASED_SHARE", share)
+        made = [make_grasp(number % USERS, solid, np.random.default_rng([4, number])) for number in range(6)]
+        assert all(grasp.released is (share == 1.0) for grasp in made)
+        gaps_mm[share] = np.mean([grasp.gap_mm for grasp in made])
+    assert gaps_mm[1.0] > gaps_mm[0.0] + 1.0

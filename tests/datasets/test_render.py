@@ -69,7 +69,8 @@ def test_the_truth_agrees_with_the_labels(made, hands):
         np.testing.assert_allclose(listing.joints_mm[row, 21:], box_corners(place), atol=0.01)
     assert set(truth.object_kind) == {"cuboid"}
     assert truth.visible.shape == (len(listing), 29)
-    assert len(truth.poses) == len(truth.penetration_mm) == FRAMES["full"]
+    assert len(truth.poses) == len(truth.penetration_mm) == len(truth.gap_mm) == len(truth.released) == FRAMES["full"]
+    assert ((truth.penetration_mm == 0) | (truth.gap_mm == 0)).all()
     # A semi-synthetic frame has the labels, and mostly the depth, of the hand it names.
     msra, msra14 = (list_frames(name, root, "all") for name, root in hands.items())
     for row in (0, 7, 20, 40):
@@ -108,7 +109,11 @@ def test_the_manifest_says_what_the_set_holds(made):
         assert set(manifest[kind]["rejected"]) == {REASONS[i] for i in np.flatnonzero(rejected)}
         assert manifest[kind]["rejection_rate"] == pytest.approx(rejected.sum() / (rejected.sum() + count), abs=1e-4)
         assert 0.3 < manifest[kind]["visible_tips"] < 1
-    assert manifest["penetration_mm"]["max"] == pytest.approx(truth.penetration_mm.max(), abs=1e-4)
+    held = ~truth.released
+    assert manifest["grasps"]["released_share"] == pytest.approx(1 - held.mean(), abs=1e-4)
+    assert manifest["held"]["penetration_mm"]["max"] == pytest.approx(truth.penetration_mm[held].max(), abs=1e-4)
+    assert manifest["held"]["gap_mm"]["mean"] == pytest.approx(truth.gap_mm[held].mean(), abs=1e-4)
+    assert manifest["held"]["touching_share"] == pytest.approx((truth.gap_mm[held] < 3.0).mean(), abs=1e-4)
     assert {path.name for path in made.iterdir()} == {"raw", "truth.npz", "manifest.json"}
 
 
@@ -131,6 +136,14 @@ def test_crops_take_hand_and_object_together(made, tmp_path):
     assert store.card["protocol"]["source"] == "embedded"
     off_mm = np.abs(np.asarray(store.joints_mm) - np.asarray(store.centre_mm)[:, None])
     assert (off_mm < 200).all(axis=2).mean() > 0.99, "the cube holds hand and object"
+
+
+def test_crops_name_the_set_and_its_digest(made, tmp_path):
+    out = tmp_path / "crops"
+    listing = list_frames("handobject", made / "raw", "train")
+    build_crops(listing, centre="com", size_px=16, out=out)
+    manifest = json.loads((made / "manifest.json").read_text())
+    assert open_store(out).card["protocol"]["rendered"] == {"train": manifest["sha256"]}
 
 
 def test_two_workers_make_the_same_bytes(made, tmp_path, hands):

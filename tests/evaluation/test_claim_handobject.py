@@ -1,4 +1,4 @@
-"""GF4, GF5, GF7, GF8, GF9 and GF11 by hand: what holds, what fails and by what, and what decides nothing."""
+"""GF4, GF5, GF6, GF7, GF8, GF9 and GF11 by hand: what holds, what fails and by what, and what decides nothing."""
 
 import dataclasses
 import re
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from claim_fixtures import FRAMES, decide, make_probe, make_result
+from claim_fixtures import FRAMES, decide, make_probe, make_result, make_steps
 
 from handbench.evaluation.blocks import Blocks
 from handbench.evaluation.claims import Verdict
@@ -247,3 +247,36 @@ def test_gf11_counts_the_fastest_batch() -> None:
     assert (slow.status, slow.reason[:5]) == ("fails", "size:")
     assert "expected milliseconds.64.loop" in judge("GF11", [], make_timed({"1": {"loop": 20.0}})).reason
     assert judge("GF11", []).reason == "no claims-embedded probes of handobject on dexter"
+
+
+def make_third(third_mm: float) -> list[Result]:
+    steps = [make_step(one) for one in (20.0, 19.0, 18.0, third_mm)]
+    return [make_both("handobject_three", steps, seed) for seed in SEEDS]
+
+
+def make_hands(third_mm: float) -> list[Result]:
+    steps = [[one] * 6 for one in (20.0, 18.0, 17.0, third_mm)]
+    return [make_steps("feedback19_three", *steps, seed=seed) for seed in SEEDS]
+
+
+def test_gf6_asks_for_little_change_by_the_third_iteration() -> None:
+    verdict = judge("GF6", [*make_third(17.8), *make_hands(16.8)])
+    assert (verdict.status, verdict.value, verdict.seeds) == ("holds", pytest.approx(-0.01), (0, 1, 2))
+    assert verdict.measured == (
+        "after 0 to 3 iterations 20.00, 19.00, 18.00, 17.80 mm combined; "
+        "20.00, 18.00, 17.00, 16.80 mm of the hand alone"
+    )
+    for both_mm, hand_mm, what in ((17.4, 16.8, "hand and object"), (17.8, 17.6, "the hand alone")):
+        verdict = judge("GF6", [*make_third(both_mm), *make_hands(hand_mm)])
+        assert verdict.status == "fails"
+        assert verdict.value == pytest.approx((both_mm - 18) / 20)
+        assert f"change by the third iteration of {what}" in verdict.reason
+
+
+def test_gf6_says_which_loop_is_missing() -> None:
+    assert judge("GF6", []).reason == (
+        "no claims-embedded results of handobject_three on dexter; "
+        "no claims-embedded results of feedback19_three on nyu"
+    )
+    assert judge("GF6", make_hands(17.0)).reason == "no claims-embedded results of handobject_three on dexter"
+    assert judge("GF6", make_third(18.0)).reason == "no claims-embedded results of feedback19_three on nyu"

@@ -1,16 +1,28 @@
 """What trainings of hand and object are made of: sizes and symmetries, hidden pixels, pose sets, the mirror."""
 
 from dataclasses import replace
+from itertools import permutations
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from handbench.conventions import BACKGROUND
+from handbench.datasets.torch_dataset import CropDataset
 from handbench.geometry.box import Box, box_corners
 from handbench.geometry.symmetry import find_symmetry
 from handbench.loop.crop_data import Data
-from handbench.loop.held_data import SIZE, WHICH, hold, list_solids, list_symmetries, measure_edges
+from handbench.loop.held_data import (
+    SIZE,
+    WHICH,
+    find_sizes_mm,
+    hold,
+    list_solids,
+    list_symmetries,
+    measure_edges,
+    order_edges,
+)
 from handbench.loop.held_model import Poses, Still
 from handbench.loop.held_object import Held, straighten
 from handbench.loop.held_poses import PosesOfSide, measure_steps_mm, shake
@@ -32,6 +44,20 @@ def test_each_size_finds_the_turns_that_leave_it_alike(size: tuple[float, float,
     found = list_symmetries("cuboid")[int(held.which[1])]
     assert np.array_equal(found.turns, find_symmetry("cuboid", size).turns)
     assert int(held.which[0]) == 0
+
+
+def test_a_box_is_known_by_its_edges_in_whatever_order_they_are_typed() -> None:
+    """Middle, longest, shortest: as the boxes are that networks have seen."""
+    boxes = {"".join(map(str, axes)): [CUBOID[axis] for axis in axes] for axes in permutations(range(3))}
+    store = SimpleNamespace(joint_names=(), sequences=(*boxes, *boxes), path="crops")
+    crops = object.__new__(CropDataset)
+    crops.store, crops.places = store, np.arange(2 * len(boxes))  # type: ignore[assignment]
+    np.testing.assert_array_equal(find_sizes_mm(crops, boxes), [CUBOID] * 2 * len(boxes))
+
+
+def test_only_a_cuboid_has_an_order_of_edges() -> None:
+    assert order_edges("cuboid", np.array([35.0, 60.0, 110.0])) == [1, 2, 0]
+    assert order_edges("cylinder", np.array([50.0, 110.0, 50.0])) == [0, 1, 2]
 
 
 def test_every_kind_has_a_mesh_for_each_of_its_symmetries() -> None:

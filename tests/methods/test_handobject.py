@@ -1,6 +1,8 @@
 """Equations 14 to 22 of feedback19 as they are trained, and the chain of hand and object on a few frames."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from handbench.conventions import HANDOBJECT
+from handbench.datasets.store import seal
 from handbench.datasets.torch_dataset import CropDataset, open_crops
 from handbench.errors import BadInput
 from handbench.evaluation.evaluate import evaluate
@@ -198,6 +201,40 @@ def test_a_mirrored_module_sees_what_an_unmirrored_one_sees_of_right_hands(held:
     assert card["mirrored"] is False
 
 
+def test_cards_name_the_rendered_set_and_what_was_held(held: Held, tmp_path: Path) -> None:
+    manifest = json.loads((held.folder / "render" / "manifest.json").read_text())
+    card = json.loads((held.folder / "loop" / "checkpoint.json").read_text())
+    assert card["rendered"] == {"train": manifest["sha256"]}
+    assert card["held"]["kind"] == "cuboid"
+    low_mm, high_mm = np.array(card["held"]["edges_mm"]).T
+    assert (low_mm <= [60, 110, 35]).all()
+    assert (high_mm >= [60, 110, 35]).all()
+    said = predict([held.folder / "loop"], held.tested, tmp_path, truth=held.truth)
+    assert said.endswith(f"learned from rendered frames, set train ({manifest['sha256'][:12]})")
+    assert json.loads((tmp_path / "predictions.json").read_text())["rendered"] == card["rendered"]
+
+
+def test_parts_of_two_renderings_do_not_come_together(held: Held, tmp_path: Path) -> None:
+    """The same word, other frames: as after a change of the seed."""
+    folder = tmp_path / "older"
+    shutil.copytree(held.folder / "hand_predictor", folder)
+    card = json.loads((folder / "checkpoint.json").read_text())
+    del card["sha256"]
+    (folder / "checkpoint.json").write_text(json.dumps(seal(card | {"rendered": {"train": "0" * 64}})))
+    job = held.job("rotation")
+    needs = (*job.needs[:2], folder)
+    with pytest.raises(
+        BadInput, match=r"handobject_hand_predictor: expected .* set train \(.*found train \(000000000000\)"
+    ):
+        train(replace(job, needs=needs), held.learned, tmp_path / "out")
+    (folder / "checkpoint.json").write_text(json.dumps(seal(card | {"rendered": {"spheres": "1" * 64}})))
+    said = train(replace(job, needs=needs), held.learned, tmp_path / "out")
+    assert "learned from several rendered sets: train (" in said
+    mixed = json.loads((tmp_path / "out" / "checkpoint.json").read_text())
+    assert list(mixed["rendered"]) == ["train", "spheres"]
+    assert any("several rendered sets" in one for one in mixed["remarks"])
+
+
 @pytest.mark.parametrize("part", ["single", "rotation"])
 def test_rivals_predict_in_one_step(held: Held, part: str, tmp_path: Path) -> None:
     predict([held.folder / part], held.tested, tmp_path, truth=held.truth)
@@ -214,7 +251,8 @@ def test_the_rival_of_gf9_starts_with_the_hand_of_the_loop(held: Held, tmp_path:
 def test_sizes_come_from_the_settings_where_no_truth_tells_them(held: Held, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"size of the box .* none for Grasp1, Grasp2"):
         predict([held.folder / "single"], held.tested, tmp_path)
-    boxes = {name: [60.0, 110.0, 35.0] for name in ("Grasp1", "Grasp2", "Occlusion", "Pinch", "Rigid", "Rotate")}
+    # Typed in another order than that of the boxes learned from.
+    boxes = {name: [110.0, 35.0, 60.0] for name in ("Grasp1", "Grasp2", "Occlusion", "Pinch", "Rigid", "Rotate")}
     held.train("loop", "real_loop", boxes_mm=boxes)
     predict([held.folder / "real_loop"], held.tested, tmp_path)
     file = tmp_path / "predictions.npz"

@@ -8,11 +8,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from handbench.evaluation.blocks import Blocks
+from handbench.evaluation.bootstrap import bootstrap_blocks
+from handbench.evaluation.hand_object_score import HandObjectResult
 from handbench.evaluation.paper_numbers import FEEDBACK19_TABLE_2
 from handbench.evaluation.probes import read_probes
 from handbench.evaluation.results import read_results
 from handbench.report.build import build_report
 from handbench.report.held_frames import open_held
+from handbench.report.held_items import SEQUENCES
 from handbench.report.items import Absent, Figure, Table
 from handbench.report.page import read_size
 from handbench.report.run_card import RunCard
@@ -21,7 +25,16 @@ from handbench.report.sources import Sources
 from handbench.report.table_files import format_cells
 from tests.evaluation.hand_object_fixtures import SEEDS, write_probes, write_run
 
-TABLES = ("table_2", "spheres", "section_4_4", "section_4_5", "hand_object_runtime")
+TABLES = (
+    "table_2",
+    "table_2_sequences",
+    "section_4_4_sequences",
+    "spheres_sequences",
+    "spheres",
+    "section_4_4",
+    "section_4_5",
+    "hand_object_runtime",
+)
 FIGURES = ("figure_14", "figure_16", "hand_object_iterations", "sequence")
 
 
@@ -97,7 +110,7 @@ def test_claims_are_decided_from_these_files(report: Path) -> None:
     assert set(claims.loc[ids, "status"]) == {"holds"}, claims.loc[ids, "reason"].to_dict()
     assert claims.loc["GF4", "reason"].startswith("inconclusive: the same on Grasp1: 3 blocks of frames are too few")
     page = (report / "claims.html").read_text()
-    for name in TABLES:
+    for name in ("table_2", "spheres", "section_4_4", "section_4_5", "hand_object_runtime"):
         assert f'href="index.html#feedback19_{name}"' in page
 
 
@@ -149,6 +162,72 @@ def test_without_results_print_stands_alone(sources: Sources) -> None:
     assert all(isinstance(item, Absent) and "not run at this scale" in item.why for item in items.values())
 
 
+def test_stamps_name_the_rendered_sets_behind_results_and_probes(sources: Sources) -> None:
+    sets = {"train": "a" * 64}
+    results = tuple(dataclasses.replace(one, rendered=sets) for one in sources.results)
+    probes = tuple(dataclasses.replace(one, rendered=sets | {"spheres": "b" * 64}) for one in sources.probes or ())
+    told = dataclasses.replace(sources, results=results, probes=probes)
+    assert " | learned from rendered set: train (aaaaaaaaaaaa) | " in find_table(told, "table_2").stamp
+    assert "train (aaaaaaaaaaaa), spheres (bbbbbbbbbbbb)" in find_table(told, "spheres").stamp
+    assert "learned from" not in find_table(sources, "table_2").stamp
+
+
+def test_each_sequence_has_an_interval_and_its_seeds(sources: Sources) -> None:
+    """In the CSV of Table 2 as well; 150 frames a sequence are three blocks, which have no interval."""
+    wide = find_table(sources, "table_2").frame.set_index(["origin", "method", "metric"])
+    table = find_table(sources, "table_2_sequences")
+    long = table.frame.set_index(["method", "metric", "sequence"])
+    assert len(long) == 3 * 3 * 6
+    results = sources.find_results(module="handobject")
+    seeds = [one.hand_object.at("combined", 2).of_sequence("Pinch").mean for one in results if one.hand_object]
+    cells = long.loc[("feedback", "combined", "Pinch")]
+    assert cells["mean_mm"] == pytest.approx(np.mean(seeds))
+    assert cells["printed_mm"] == 16.7
+    assert cells["seeds_mm"] == ", ".join(f"{one:.1f}" for one in seeds)
+    assert cells["seeds_mm"] == wide.loc[("this run, embedded", "feedback", "combined"), "seeds_Pinch"]
+    starts = [one.hand_object.at("combined", 0).of_sequence("Pinch").mean for one in results if one.hand_object]
+    assert cells["less_mean_mm"] == pytest.approx(np.mean(seeds) - np.mean(starts))
+    assert np.isnan(cells["low_mm"])
+    assert np.isnan(long.loc[("initialization", "combined", "Pinch"), "less_mean_mm"])
+    assert "fewer than five blocks" in " ".join(table.notes)
+
+
+def test_intervals_by_sequence_are_those_of_its_blocks(sources: Sources) -> None:
+    """With blocks enough: six of each sequence."""
+    first = sources.find_results(module="handobject")[0]
+    results = []
+    for seed in range(2):
+        values = np.tile(10.0 + np.arange(6.0) + seed, 6)
+        blocks = Blocks(50 * values, np.full(36, 50))
+        steps = tuple(dict.fromkeys(("tips", "corners", "combined"), blocks) for _ in range(3))
+        held = HandObjectResult(steps, tuple(name for name in SEQUENCES for _ in range(6)), "known")
+        results.append(dataclasses.replace(first, seed=seed, hand_object=held))
+    made = dataclasses.replace(sources, results=tuple(results))
+    long = find_table(made, "table_2_sequences").frame.set_index(["method", "metric", "sequence"])
+    cells = long.loc[("feedback", "tips", "Rotate")]
+    ours = bootstrap_blocks(50 * (10.5 + np.arange(6.0)), np.full(6, 50))
+    assert (cells["mean_mm"], cells["low_mm"], cells["high_mm"]) == pytest.approx((13.0, ours.low, ours.high))
+    assert (cells["less_low_mm"], cells["less_high_mm"]) == (0.0, 0.0)
+    wide = find_table(made, "table_2").frame.set_index(["origin", "method", "metric"])
+    row = wide.loc[("this run, embedded", "feedback", "tips")]
+    assert (row["low_Rotate"], row["high_Rotate"]) == pytest.approx((ours.low, ours.high))
+
+
+def test_localizers_are_told_by_sequence(sources: Sources) -> None:
+    frame = find_table(sources, "spheres_sequences").frame.set_index(["part", "sequence"])
+    assert len(frame) == 2 * 6
+    (spheres, cuboids) = (sources.find_probes(f"handobject_object_localizer{of}", "dexter") for of in ("_spheres", ""))
+    inside = np.array(spheres[0].read("sequences")) == "Grasp2"
+    worse = [
+        (a.frame_distances_mm("localized") - b.frame_distances_mm("localized"))[inside].mean()
+        for a, b in zip(spheres, cuboids, strict=True)
+    ]
+    cells = frame.loc[("object", "Grasp2")]
+    assert cells["worse_mean_mm"] == pytest.approx(np.mean(worse))
+    assert cells["seeds_mm"] == ", ".join(f"{one:+.1f}" for one in worse)
+    assert cells["spheres_mean_mm"] - cells["cuboids_mean_mm"] == pytest.approx(cells["worse_mean_mm"])
+
+
 def test_variants_stand_beside_the_first(sources: Sources) -> None:
     frame = find_table(sources, "section_4_4").frame
     corners = frame[frame["metric"] == "corners"].set_index("method")
@@ -156,6 +235,8 @@ def test_variants_stand_beside_the_first(sources: Sources) -> None:
     means = corners["mean_average"]
     assert less == pytest.approx(means["rotation and translation"] - means["eight corners and Procrustes"], abs=1e-6)
     assert np.isnan(corners.loc["eight corners and Procrustes", "less_first_mm"])
+    ends = corners.loc["rotation and translation", ["less_first_low_mm", "less_first_high_mm"]]
+    assert ends.iloc[0] < less < ends.iloc[1]
     without = tuple(one for one in sources.results if one.module != "handobject_network")
     left = find_table(dataclasses.replace(sources, results=without), "section_4_5").frame
     assert set(left[left["method"] == "synthesizer network"]["run_status"]) == {"not run at this scale"}

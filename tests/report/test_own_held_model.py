@@ -15,7 +15,8 @@ from handbench.datasets.own_object import parse_object
 from handbench.errors import BadInput
 from handbench.geometry.box import Box, box_corners
 from handbench.loop.hand_object_iteration import Placed, Step
-from handbench.report.own_held_model import HeldModel, name_corners, order_edges, read_edge
+from handbench.loop.held_data import order_edges
+from handbench.report.own_held_model import HeldModel, compare_with_learned, name_corners, read_edge
 from handbench.report.own_joints import find_box_axes
 from handbench.report.own_prediction import predict_frames
 
@@ -101,9 +102,7 @@ def test_a_left_hand_is_seen_in_a_mirror_and_found_where_it_is(tmp_path):
 def test_a_box_keeps_the_names_of_its_own_axes(word):
     """Networks know it by the order of its edges; whoever gave the word knows it by the word."""
     solid = parse_object(word).solid
-    order = order_edges(solid)
-    shortest, middle, longest = np.sort(solid.size_mm)
-    np.testing.assert_array_equal(solid.size_mm[order], [middle, longest, shortest])
+    order = order_edges(solid.kind, solid.size_mm)
     turn, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))
     turn *= np.linalg.det(turn)
     known = box_corners(Box(np.array([1.0, 2, 500]), turn, solid.size_mm[order])).astype(np.float32)
@@ -114,9 +113,21 @@ def test_a_box_keeps_the_names_of_its_own_axes(word):
     np.testing.assert_allclose(box_corners(Box(named.mean(axis=0), axes, solid.size_mm)), named, atol=1e-3)
 
 
-def test_round_solids_keep_their_axes():
-    assert order_edges(parse_object("cylinder:50x110").solid) == [0, 1, 2]
-    assert order_edges(parse_object("sphere:50").solid) == [0, 1, 2]
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("box:120x40x60", ""),
+        ("box:40.4x60x120", ""),
+        ("box:60x300x40", "box:60x300x40: the model has learned from cuboids of 40-80 x 60-140 x 20-40 mm alone"),
+        ("cylinder:50x110", "cylinder:50x110: the model has learned from cuboids of"),
+        ("sphere:60", "sphere:60: the model has learned from cuboids of"),
+    ],
+)
+def test_an_object_unlike_those_learned_from_is_told_in_a_line(word, said):
+    learned = {"kind": "cuboid", "edges_mm": [[40.0, 80.0], [60.0, 140.0], [20.0, 40.0]]}
+    lines = compare_with_learned(parse_object(word), learned)
+    assert [line[: len(said)] for line in lines] == ([said] if said else [])
+    assert compare_with_learned(parse_object(word), None) == []
 
 
 def test_the_cube_is_that_of_the_crops():

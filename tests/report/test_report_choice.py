@@ -97,3 +97,6 @@ def test_the_sheet_of_a_rendered_set_says_how_many_were_rendered(source: str) ->
     stamp = stamp_sheet("handobject", "spheres", card)
     assert "spheres split, 6,000 frames, 29 joints" in stamp
     assert "seed of the data: 3" in stamp
+    alone = replace(card, settings={"render": {"seed": 3, "sets": {"hands": {"full": 12000}}}})
+    assert "train split, 12,000 frames" in stamp_sheet("hands", "train", alone)
+    assert "unknown number of frames" in stamp_sheet("hands", "train", card)

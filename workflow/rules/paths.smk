@@ -162,8 +162,17 @@ def all_crops():
 
 
 def all_sheets():
-    """One contact sheet for every split of every dataset."""
-    return [f"{RUN}/show/{dataset}/{split}.png" for dataset in made() for split in DATASETS[dataset].splits]
+    """One contact sheet for every split of every dataset, and of every rendered set that something learns from."""
+    recorded = [(dataset, split) for dataset in made() for split in DATASETS[dataset].splits]
+    return [f"{RUN}/show/{dataset}/{split}.png" for dataset, split in [*recorded, *rendered_sets()]]
+
+
+def rendered_sets():
+    """Dataset and split of the rendered frames that the config's trainings see, in the order of the sets."""
+    modules = dict.fromkeys(name for name, _, _ in all_trainings() if can_be_told(name))
+    learned = {settings.modules[name].learns for name in modules if renders(name)}
+    held = [(HANDOBJECT.name, word) for word in HANDOBJECT.splits if word in learned]
+    return [*held, *((HANDS.name, split) for split in HANDS.splits if any(map(learns_hands, modules)))]
 
 
 def store_of(dataset, module, split):

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from handbench.conventions import HANDOBJECT, RENDERED
 from handbench.datasets.centres import CentreStrategy, choose_strategy
 from handbench.datasets.files import digest_file
 from handbench.datasets.frame_crop import Crop, crop_frame, read_hand
@@ -26,7 +27,7 @@ from handbench.datasets.listing import Listing
 from handbench.datasets.lock import hold_alone
 from handbench.datasets.progress import Progress
 from handbench.datasets.row_file import RowFile
-from handbench.datasets.source import explain_source, name_source
+from handbench.datasets.source import explain_source, find_rendered, name_source
 from handbench.datasets.store import CARD, FORMAT, INDEX, INDEX_COLUMNS, VERSION, array_layout
 from handbench.digest import stage_digest
 from handbench.errors import BadInput
@@ -262,6 +263,7 @@ def _describe_protocol(
         "source_shown_by": explain_source(listing.root),
         "split": listing.split,
         **({"annotations": listing.annotations} if listing.annotations else {}),
+        **_describe_rendered(listing),
         "frames": len(listing),
         "joints": list(convention.joints.names),
         "scored": list(convention.scored),
@@ -271,6 +273,15 @@ def _describe_protocol(
         "size_px": size_px,
         "depth": "float16, (depth - centre) / (cube / 2) clipped to [-1, 1]; background, holes and outside +1",
     }
+
+
+def _describe_rendered(listing: Listing) -> dict[str, Any]:
+    """Of rendered frames the set and the digest of its manifest: one set of a name is not another's."""
+    name = listing.convention.name
+    if name not in RENDERED:
+        return {}
+    word = listing.split if name == HANDOBJECT.name else name
+    return {"rendered": {word: find_rendered(listing.root) or "unknown"}}
 
 
 def _refuse_foreign_folder(out: Path) -> None:

@@ -20,6 +20,8 @@ LEAST_SEEN = 0.3
 """Share of an object's own outline that has to be seen."""
 MOST_HIDDEN = 0.6
 """Share of the hand's pixels that an object may hide."""
+TOUCH_MM = 3.0
+"""A finger nearer to an object than this touches it."""
 _EDGE_PX = 1.0
 _NEAREST_MM = 130.0
 """Sensors of time of flight measure from about here."""
@@ -43,6 +45,10 @@ class ObjectFrame:
     """Of the hand, where all is rendered."""
     penetration_mm: float = 0.0
     """How deep the skin reaches into the object at its deepest, where all is rendered."""
+    gap_mm: float = 0.0
+    """Least distance between skin and object; 0 where they touch."""
+    released: bool = False
+    """Whether the hand was opened a little after it had closed: it may touch no more."""
 
     @property
     def labels_mm(self) -> Float32[np.ndarray, "29 3"]:

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Bool, Float, Float32
 
 from handbench.conventions import HANDOBJECT, MSRA_JOINTS, Camera
 from handbench.datasets.drawn_object import (
@@ -23,7 +23,7 @@ from handbench.datasets.drawn_object import (
     is_in_image,
     place_solid,
 )
-from handbench.datasets.hand_in_scene import see_points
+from handbench.datasets.hand_in_scene import HAND, OBJECT, see_points
 from handbench.datasets.listing import Frame
 from handbench.datasets.object_catalogue import Catalogue
 from handbench.geometry.box import Box, box_corners
@@ -160,6 +160,7 @@ def _compose(
         np.concatenate([frame.joints_mm, box_corners(place)]),
         _flesh_of(frame),
         _nearer(alone_mm, frame.depth_mm),
+        np.where(_is_nearer(alone_mm, frame.depth_mm), OBJECT, np.where(frame.depth_mm > 0, HAND, -1)).astype(np.int16),
         frame.camera,
     )
     noise_mm = NOISE_MM * rng.standard_normal(alone_mm.shape, np.float32)
@@ -179,7 +180,14 @@ def _nearer(
     a_mm: Float32[np.ndarray, "height width"], b_mm: Float32[np.ndarray, "height width"]
 ) -> Float32[np.ndarray, "height width"]:
     """The pixel-wise minimum, where 0 is nothing."""
-    return np.where((a_mm > 0) & ((b_mm == 0) | (a_mm < b_mm)), a_mm, b_mm)
+    return np.where(_is_nearer(a_mm, b_mm), a_mm, b_mm)
+
+
+def _is_nearer(
+    a_mm: Float32[np.ndarray, "height width"], b_mm: Float32[np.ndarray, "height width"]
+) -> Bool[np.ndarray, "height width"]:
+    """Where the minimum is the first."""
+    return (a_mm > 0) & ((b_mm == 0) | (a_mm < b_mm))
 
 
 def _flesh_of(frame: Frame) -> Float[np.ndarray, "21"]:

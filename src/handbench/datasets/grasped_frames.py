@@ -5,6 +5,7 @@ and the fingers close until they touch it. Each grasp is seen from several sides
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,11 +20,12 @@ from handbench.datasets.drawn_object import (
     LEAST_SEEN,
     LOOSE,
     OUTSIDE,
+    TOUCH_MM,
     ObjectFrame,
     is_in_image,
     place_solid,
 )
-from handbench.datasets.hand_in_scene import FOREARM, HAND, cut_out, see_points, set_scene
+from handbench.datasets.hand_in_scene import FOREARM, HAND, OBJECT, cut_out, see_points, set_scene
 from handbench.datasets.held_box import CLOSED_DEG, OPEN_DEG, PALM_THICKNESS_MM
 from handbench.datasets.recordings import make_person
 from handbench.errors import BadInput
@@ -38,7 +40,7 @@ from handbench.hand.kinematics import hand_rotation
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, HandShape
 from handbench.hand.skinning import Skin, make_skin, pose_mesh
 from handbench.rendering.renderer import RenderLayers
-from handbench.rendering.scene import sample_scene
+from handbench.rendering.scene import Scene, sample_scene
 from handbench.rendering.sensors import time_of_flight
 
 USERS = 5
@@ -49,15 +51,11 @@ MOST_PENETRATION_MM = 5.0
 _HAND_SIZES = (0.84, 0.80, 0.76, 0.72, 0.68)
 """Length of each user's middle finger against the reference hand's: MSRA's people lie between 0.62 and 0.78, and
 Dexter+Object's embedded ones have 0.86."""
-_TOUCH_MM = 3.0
-"""A finger nearer than this touches."""
 _RELEASED_SHARE = 0.15
 """Share of grasps that are shown a little opened: hands take hold and let go."""
 _CUT_OUT_SHARE = 0.25
 """Share of grasps shown cut out as MSRA's hands are; the others with all of their forearm, as the benchmark's."""
 _TRIES = 400
-_OBJECT = 2
-"""Behind hand and forearm among the meshes of a frame."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +69,8 @@ class Grasp:
     solid: Solid
     in_palm: Box
     penetration_mm: float
+    gap_mm: float
+    released: bool
     rejected: Counter[str]
 
 
@@ -84,67 +84,79 @@ def make_grasp(user: int, solid: Solid, rng: np.random.Generator) -> Grasp:
         opened, closed = _draw_range(OPEN_DEG, rng), _draw_range(CLOSED_DEG, rng)
         share = np.repeat(find_closing(opened, closed, held, shape), 4)
         pose = np.concatenate([np.zeros(6), opened + share * (closed - opened)])
-        touching = finger_clearance(pose[None], held, shape)[0] < _TOUCH_MM
+        touching = finger_clearance(pose[None], held, shape)[0] < TOUCH_MM
         if touching.sum() < 2 or not touching[1:].any():
             rejected[LOOSE] += 1
             continue
-        if rng.random() < _RELEASED_SHARE:
+        released = rng.random() < _RELEASED_SHARE
+        if released:
             pose[6:] = opened + rng.uniform(0.4, 0.9) * (pose[6:] - opened)
         if self_penetration(pose[None], shape)[0] > CONTACT_TOLERANCE_MM:
             rejected[CROOKED] += 1
             continue
-        deepest_mm = max(-float(held(pose_mesh(skin, shape, pose).vertices_mm).min()), 0.0)
+        nearest_mm = float(held(pose_mesh(skin, shape, pose).vertices_mm).min())
+        deepest_mm, gap_mm = max(-nearest_mm, 0.0), max(nearest_mm, 0.0)
         if deepest_mm > MOST_PENETRATION_MM:
             rejected[INSIDE] += 1
             continue
-        return Grasp(f"user_{user + 1}", shape, skin, pose[6:], solid, in_palm, deepest_mm, rejected)
+        subject = f"user_{user + 1}"
+        return Grasp(subject, shape, skin, pose[6:], solid, in_palm, deepest_mm, gap_mm, released, rejected)
     found = ", ".join(f"{count} {reason}" for reason, count in rejected.most_common())
     fix = "hold a smaller object, or none with sharp ends"
     raise BadInput("grasp", expected=f"a grasp of a {solid.kind} within {_TRIES} tries", found=found, fix=fix)
 
 
-def draw_views(grasp: Grasp, rng: np.random.Generator, render: RenderLayers, views: int) -> list[ObjectFrame]:
-    """The grasp from several sides, each with its own sensor noise."""
-    scene = sample_scene("creative", rng)
-    cut = rng.random() < _CUT_OUT_SHARE
-    frames: list[ObjectFrame] = []
+def draw_views(grasp: Grasp, stream: Sequence[int], render: RenderLayers, views: int) -> list[ObjectFrame]:
+    """The grasp from several sides.
+
+    What a view draws at random is its own, so that whatever a renderer does to one changes no other.
+    """
+    rng = np.random.default_rng([*stream, VIEWS])
+    scene, cut = sample_scene("creative", rng), rng.random() < _CUT_OUT_SHARE
     # A grasp's own rejected tries are told with its first frame.
-    rejected = grasp.rejected
+    told = [grasp.rejected, *(Counter[str]() for _ in range(views - 1))]
+    return [
+        _draw_view(grasp, np.random.default_rng([*stream, view]), render, scene, cut, told[view])
+        for view in range(views)
+    ]
+
+
+def _draw_view(
+    grasp: Grasp, rng: np.random.Generator, render: RenderLayers, scene: Scene, cut: bool, rejected: Counter[str]
+) -> ObjectFrame:
+    """One side of a grasp from which enough of the object is seen, with its sensor's noise."""
+    camera = HANDOBJECT.camera
     for _ in range(_TRIES):
-        if len(frames) == views:
-            return frames
-        pose = np.concatenate([_draw_view(rng), grasp.angles])
-        hand, around = set_scene(grasp.skin, grasp.shape, pose, scene, 0.0, 0.0)
+        pose = np.concatenate([_draw_wrist(rng), grasp.angles])
         place = _place_in_camera(grasp, pose)
         joints_mm = keypoint_positions(KEYPOINTS[HANDOBJECT.name], grasp.shape, pose)
-        camera = HANDOBJECT.camera
         if not is_in_image(np.concatenate([joints_mm, box_corners(place)]), camera):
             rejected = rejected + Counter({OUTSIDE: 1})
             continue
+        hand, around = set_scene(grasp.skin, grasp.shape, pose, scene, 0.0, 0.0)
         solid = placed_mesh(grasp.solid, place)
         true_mm, layer = render([hand, around[0], solid, *around[1:]], camera)
-        if (layer == _OBJECT).sum() < LEAST_SEEN * (render([solid], camera)[0] > 0).sum():
+        if (layer == OBJECT).sum() < LEAST_SEEN * (render([solid], camera)[0] > 0).sum():
             rejected = rejected + Counter({HIDDEN: 1})
             continue
         depth_mm = time_of_flight(true_mm, camera, rng)
         if cut:
-            depth_mm = cut_out(depth_mm, true_mm, (layer == HAND) | (layer == _OBJECT), layer == FOREARM, camera)
+            depth_mm = cut_out(depth_mm, true_mm, (layer == HAND) | (layer == OBJECT), layer == FOREARM, camera)
         own_mm = keypoint_radii_mm(KEYPOINTS[HANDOBJECT.name], grasp.shape)
-        frames.append(
-            ObjectFrame(
-                depth_mm=depth_mm,
-                joints_mm=joints_mm.astype(np.float32),
-                visible=see_points(np.concatenate([joints_mm, box_corners(place)]), own_mm, true_mm, camera),
-                place=place,
-                kind=grasp.solid.kind,
-                subject=grasp.subject,
-                rejected=rejected,
-                pose=pose,
-                penetration_mm=grasp.penetration_mm,
-            )
+        return ObjectFrame(
+            depth_mm=depth_mm,
+            joints_mm=joints_mm.astype(np.float32),
+            visible=see_points(np.concatenate([joints_mm, box_corners(place)]), own_mm, true_mm, layer, camera),
+            place=place,
+            kind=grasp.solid.kind,
+            subject=grasp.subject,
+            rejected=rejected,
+            pose=pose,
+            penetration_mm=grasp.penetration_mm,
+            gap_mm=grasp.gap_mm,
+            released=grasp.released,
         )
-        rejected = Counter[str]()
-    raise BadInput("grasp", expected=f"{views} views within {_TRIES} tries", found=f"{len(frames)}", fix="try a seed")
+    raise BadInput("grasp", expected=f"a view within {_TRIES} tries", found="none", fix="try a seed")
 
 
 def _draw_place(solid: Solid, shape: HandShape, rng: np.random.Generator) -> Box:
@@ -167,7 +179,7 @@ def _draw_range(degrees: Float[np.ndarray, "5 4"], rng: np.random.Generator) -> 
     return np.clip(angles, ANGLE_LIMITS_RAD[:, 0], ANGLE_LIMITS_RAD[:, 1])
 
 
-def _draw_view(rng: np.random.Generator) -> Float[np.ndarray, "6"]:
+def _draw_wrist(rng: np.random.Generator) -> Float[np.ndarray, "6"]:
     """Where the wrist is and how the hand is turned: from the palm's side mostly, from the back at times."""
     degrees = [rng.normal(10.0, 45.0), np.clip(rng.normal(15.0, 22.0), -85.0, 85.0), rng.normal(0.0, 32.0)]
     depth_mm = rng.uniform(300.0, 560.0)

@@ -1,7 +1,7 @@
 """A posed hand with its forearm and what is around it, how it is cut out, and what of it the camera sees."""
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float, Float32, Int16
 
 from handbench.conventions import Camera
 from handbench.geometry.camera import project_points
@@ -13,9 +13,10 @@ from handbench.rendering.scene import Scene, scene_meshes
 
 Image = Float32[np.ndarray, "height width"]
 Mask = Bool[np.ndarray, "height width"]
+Layers = Int16[np.ndarray, "height width"]
 
-HAND, FOREARM = 0, 1
-"""The first two meshes of a frame, and with them the layers of its picture."""
+HAND, FOREARM, OBJECT = 0, 1, 2
+"""The first meshes of a frame, and with them the layers of its picture; the third only where an object is held."""
 
 _WRIST_RADII_MM = (27.0, 19.0)
 """Half width and half thickness of the reference hand's wrist."""
@@ -71,16 +72,22 @@ def see_points(
     points_mm: Float[np.ndarray, "points 3"],
     own_mm: Float[np.ndarray, "some"],
     true_mm: Image,
+    layer: Layers,
     camera: Camera,
 ) -> Bool[np.ndarray, "points"]:
     """A point is seen where the nearest surface at its pixel is the flesh (or the object) it belongs to.
 
-    `own_mm` says of the first points how deep in the flesh they lie; the others lie on a surface.
+    `own_mm` says of the first points, the hand's, how deep in the flesh they lie; the others lie on the object. What
+    belongs to another mesh hides a point as soon as it is nearer, however little; beyond it, the pixel has just missed
+    the point's own outline. The forearm is flesh of the hand's.
     """
-    reach_mm = np.concatenate([own_mm + _FLESH_MM, np.full(len(points_mm) - len(own_mm), _FLESH_MM)])
+    hand_points, object_points = len(own_mm), len(points_mm) - len(own_mm)
+    reach_mm = np.concatenate([own_mm + _FLESH_MM, np.full(object_points, _FLESH_MM)])
     u, v, z = project_points(points_mm, camera).T
     column, row = np.rint(u).astype(int), np.rint(v).astype(int)
     inside = (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
-    surface = np.zeros(len(z), np.float32)
-    surface[inside] = true_mm[row[inside], column[inside]]
-    return inside & ((surface == 0.0) | (surface > z - reach_mm))
+    surface, nearest = np.zeros(len(z), np.float32), np.full(len(z), -1)
+    surface[inside], nearest[inside] = true_mm[row[inside], column[inside]], layer[row[inside], column[inside]]
+    in_hand = np.arange(len(z)) < hand_points
+    own = np.where(in_hand, (nearest == HAND) | (nearest == FOREARM), nearest == OBJECT)
+    return inside & ((surface == 0.0) | (surface > z - np.where(own, reach_mm, 0.0)))

@@ -34,7 +34,7 @@ from handbench.datasets.listing import Frame, Listing
 from handbench.datasets.lock import hold_alone
 from handbench.datasets.object_catalogue import CATALOGUES
 from handbench.datasets.progress import Progress
-from handbench.datasets.render_truth import RenderTruth, describe_frames, summarise
+from handbench.datasets.render_truth import FORMAT, RenderTruth, describe_frames, summarise
 from handbench.datasets.rendered_files import LABELS, depth_name, write_labels
 from handbench.datasets.source import explain_source, name_source
 from handbench.digest import stage_digest
@@ -201,9 +201,9 @@ def _draw_full(request: Request, roots: Roots, chunk: Chunk) -> tuple[list[Objec
     frames: list[ObjectFrame] = []
     for first in range(chunk.first, chunk.last, VIEWS):
         number = first // VIEWS
-        rng = np.random.default_rng([*request.stream, 1, number])
-        grasp = make_grasp(number % USERS, objects[number // USERS % len(objects)], rng)
-        frames += draw_views(grasp, rng, render, min(VIEWS, chunk.last - first))
+        stream = (*request.stream, 1, number)
+        grasp = make_grasp(number % USERS, objects[number // USERS % len(objects)], np.random.default_rng(stream))
+        frames += draw_views(grasp, stream, render, min(VIEWS, chunk.last - first))
     return frames, [-1] * len(frames)
 
 
@@ -235,7 +235,7 @@ def _describe(out: Path, request: Request, roots: Roots, truth: RenderTruth) -> 
     ]
     real = bool(hands) and all(hand["source"] == "real" for hand in hands)
     return {
-        "format": "handbench rendered hands with objects",
+        "format": FORMAT,
         "request": _plain(request),
         "hands": hands,
         "source": "real" if real else "embedded",

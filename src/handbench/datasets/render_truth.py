@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float32, Int, Int32
 
 from handbench.conventions import FULLY_SYNTHETIC, HANDOBJECT, SEMI_SYNTHETIC
 from handbench.datasets.array_file import Layout, check_layout, read_arrays
-from handbench.datasets.drawn_object import REASONS, ObjectFrame
+from handbench.datasets.drawn_object import REASONS, TOUCH_MM, ObjectFrame
 from handbench.errors import BadInput
 from handbench.hand.skeleton import DOFS
 
@@ -29,7 +29,12 @@ LAYOUT: Layout = {
     "rejected": ("i", ("frames", len(REASONS))),
     "poses": ("f", ("full", len(DOFS))),
     "penetration_mm": ("f", ("full",)),
+    "gap_mm": ("f", ("full",)),
+    "released": ("b", ("full",)),
 }
+
+FORMAT = "handbench rendered hands with objects"
+"""Of the manifest."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,10 @@ class RenderTruth:
     """Places that were drawn before this one and not taken, by reason (drawn_object.REASONS)."""
     poses: Float32[np.ndarray, "full 26"]
     penetration_mm: Float32[np.ndarray, "full"]
+    gap_mm: Float32[np.ndarray, "full"]
+    """Least distance between skin and object."""
+    released: Bool[np.ndarray, "full"]
+    """Whether the hand was opened a little after it had closed around the object."""
 
 
 def describe_frames(frames: Sequence[ObjectFrame], hand_rows: Sequence[int]) -> dict[str, np.ndarray]:
@@ -71,6 +80,8 @@ def describe_frames(frames: Sequence[ObjectFrame], hand_rows: Sequence[int]) -> 
         "rejected": np.array([[frame.rejected[reason] for reason in REASONS] for frame in frames]),
         "poses": np.array([frame.pose for frame in posed], np.float32).reshape(-1, 26),
         "penetration_mm": np.array([frame.penetration_mm for frame in posed], np.float32),
+        "gap_mm": np.array([frame.gap_mm for frame in posed], np.float32),
+        "released": np.array([frame.released for frame in posed], bool),
     }
 
 
@@ -90,9 +101,15 @@ def summarise(truth: RenderTruth) -> dict[str, object]:
             "visible_tips": _round(truth.visible[mine][:, tips].mean()),
             "visible_corners": _round(truth.visible[mine][:, -8:].mean()),
         }
-    if len(truth.penetration_mm):
-        deep = truth.penetration_mm
-        said["penetration_mm"] = {"mean": _round(deep.mean()), "max": _round(deep.max())}
+    held = ~truth.released
+    said["grasps"] = {"frames": len(held), "released_share": _round(truth.released.mean())} if len(held) else {}
+    if held.any():
+        deep, gaps = truth.penetration_mm[held], truth.gap_mm[held]
+        said["held"] = {
+            "penetration_mm": {"mean": _round(deep.mean()), "max": _round(deep.max())},
+            "touching_share": _round((gaps < TOUCH_MM).mean()),
+            "gap_mm": {"mean": _round(gaps.mean()), "max": _round(gaps.max())},
+        }
     return said
 
 

@@ -29,6 +29,12 @@ def explain_source(root: Path) -> str:
     return f"{found} {TRUTH} in the dataset's folder or up to {FOLDERS_ABOVE} above it"
 
 
+def find_rendered(root: Path) -> str | None:
+    """The digest of the rendered set whose frames these are, by which its manifest is sealed; None of any others."""
+    folder = _find_truth(root)
+    return _read_manifest(folder).get("sha256") if folder else None
+
+
 def _find_truth(root: Path) -> Path | None:
     folders = (root, *root.resolve().parents[:FOLDERS_ABOVE])
     return next((folder for folder in folders if (folder / TRUTH).is_file()), None)

@@ -75,7 +75,7 @@ def draw_frame(take: Take, index: int, joints_mm: Float32[np.ndarray, "joints 3"
     if stump_mm is not None:
         depth_mm = cut_out(depth_mm, true_mm, layer == HAND, layer == FOREARM, camera, stump_mm)
     own_mm = keypoint_radii_mm(KEYPOINTS[take.recording.dataset], take.recording.shape)
-    visible = see_points(joints_mm, own_mm, true_mm, camera)
+    visible = see_points(joints_mm, own_mm, true_mm, layer, camera)
     return Drawn(depth_mm, joints_mm, layer == FOREARM, visible)
 
 

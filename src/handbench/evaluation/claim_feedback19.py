@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from handbench.evaluation import claim_handobject
 from handbench.evaluation.bootstrap import Interval
 from handbench.evaluation.claim_loop import ITERATIONS, judge_gain, make_finding, mean_of, stop_at
 from handbench.evaluation.claim_rivals import describe_training, explain_shorter, explain_unfinished
 from handbench.evaluation.claim_rules import Evidence, Finding, Outcome, judge_all, judge_difference, judge_likeness
 from handbench.evaluation.paper_numbers import FEEDBACK19_TABLE_1
 from handbench.evaluation.probes import Probe, compare_centres, compare_images
-from handbench.evaluation.results import compare_results
+from handbench.evaluation.results import Result, compare_results
 from handbench.evaluation.tables import feedback19_table_1
 
 LOOP, PREDICTOR, SYNTHESIZER = "feedback19", "feedback19_predictor", "feedback19_synthesizer"
@@ -92,24 +93,42 @@ def decide_gf3(evidence: Evidence) -> Finding:
 
 
 def decide_gf6(evidence: Evidence) -> Finding:
-    """The third iteration of the loop for hands against its second, as a share of the error at the start.
-
-    The paper says it of hand and object together; here the hand's loop alone is measured.
-    """
-    figure = "feedback19_iterations"
-    missing = evidence.explain_missing("nyu", results=(THREE,))
+    """The third iteration against the second, as a share of the error at the start: of hand and object together, of
+    which the paper says it (Sec. 6.3), and of the hand's loop alone."""
+    figure = "feedback19_hand_object_iterations"
+    missing = "; ".join(
+        filter(
+            None,
+            (
+                evidence.explain_missing(claim_handobject.DATASET, results=(claim_handobject.THREE,)),
+                evidence.explain_missing("nyu", results=(THREE,)),
+            ),
+        )
+    )
     if missing:
         return Finding("not-run", missing, figure=figure)
-    results = evidence.find(THREE, "nyu")
+    both = evidence.find(claim_handobject.THREE, claim_handobject.DATASET)
+    share, both_mm = claim_handobject.share_of_third(both)
+    hand, hand_mm = _share_of_third(evidence.find(THREE, "nyu"))
+    outcome = judge_all(
+        [
+            judge_likeness(one, low=-LITTLE_SHARE, high=LITTLE_SHARE, what=f"change by the third iteration of {what}")
+            for one, what in (
+                (share, "hand and object, as a share of the start"),
+                (hand, "the hand alone, as a share of the start"),
+            )
+        ]
+    )
+    measured = f"after 0 to {ITERATIONS + 1} iterations {both_mm} mm combined; {hand_mm} mm of the hand alone"
+    return make_finding(outcome, share, measured=measured, seeds=both, figure=figure)
+
+
+def _share_of_third(results: Sequence[Result]) -> tuple[Interval, str]:
+    """What the third iteration changes the error by, as a share of the start; and all errors in words."""
     start, second, third = (stop_at(results, step) for step in (0, ITERATIONS, ITERATIONS + 1))
     change, whole = compare_results(third, second).difference, mean_of(start)
-    shares = Interval(change.mean / whole, change.low / whole, change.high / whole, change.blocks)
-    outcome = judge_likeness(
-        shares, low=-LITTLE_SHARE, high=LITTLE_SHARE, what="change by the third iteration, as a share of the start"
-    )
-    errors_mm = ", ".join(f"{mean_of(stop_at(results, step)):.2f}" for step in range(ITERATIONS + 2))
-    measured = f"{errors_mm} mm after 0 to {ITERATIONS + 1} iterations of the hand's loop"
-    return make_finding(outcome, shares, measured=measured, seeds=results, figure=figure)
+    share = Interval(change.mean / whole, change.low / whole, change.high / whole, change.blocks)
+    return share, ", ".join(f"{mean_of(stop_at(results, step)):.2f}" for step in range(ITERATIONS + 2))
 
 
 def decide_gf10(evidence: Evidence) -> Finding:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float
 
 from handbench.errors import BadInput
-from handbench.evaluation.bootstrap import Comparison, Interval, bootstrap_mean
+from handbench.evaluation.bootstrap import Comparison, Interval, bootstrap_blocks, name_blocks, sum_blocks
 from handbench.evaluation.claim_loop import ITERATIONS, decide_speed, make_finding
 from handbench.evaluation.claim_rivals import describe_training, explain_shorter, explain_unfinished, find_training
 from handbench.evaluation.claim_rules import (
@@ -28,6 +29,8 @@ NETWORK = "handobject_network"
 SINGLE = "handobject_single"
 ROTATION = "handobject_rotation"
 """The object predicted as a rotation and a translation."""
+THREE = "handobject_three"
+"""The loop's own parts, one iteration more than the paper makes."""
 LOCALIZERS = {"hand": "handobject_hand_localizer", "object": "handobject_object_localizer"}
 SPHERES = {part: f"{module}_spheres" for part, module in LOCALIZERS.items()}
 """The same, trained with spheres in the hand."""
@@ -56,7 +59,7 @@ def decide_gf4(evidence: Evidence) -> Finding:
             judge_difference(average, expect="lower", what="average after two iterations less before, in mm"),
             judge_size(gains, at_least=GAIN_PERCENT, what="the average falls in % by"),
             *(
-                judge_difference(_compare_on(end, start, name), expect="lower", what=f"the same on {name}")
+                judge_difference(compare_on(end, start, name), expect="lower", what=f"the same on {name}")
                 for name in end[0].names
             ),
             judge_difference(compare_metrics(corners, tips), expect="lower", what="corners less tips, in mm"),
@@ -107,14 +110,17 @@ def _explain_parts(evidence: Evidence) -> str:
     return next(filter(None, shorter), "")
 
 
-def _compare_on(ours: Sequence[Measured], theirs: Sequence[Measured], name: str) -> Comparison:
+def compare_on(ours: Sequence[Measured], theirs: Sequence[Measured], name: str) -> Comparison:
     """The paired difference on one sequence."""
-    return compare_average(*([_keep(one, name) for one in side] for side in (ours, theirs)))
+    return compare_average(*([one.on(name) for one in side] for side in (ours, theirs)))
 
 
-def _keep(one: Measured, name: str) -> Measured:
-    blocks = one.of_sequence(name)
-    return Measured(blocks, (name,) * len(blocks.sums))
+def share_of_third(third: Sequence[Result]) -> tuple[Interval, str]:
+    """What the third iteration changes the combined error by, as a share of the start; and all errors in words."""
+    steps = [measure(third, "combined", step) for step in range(ITERATIONS + 2)]
+    change, whole = compare_average(steps[-1], steps[ITERATIONS]).difference, average_mm(steps[0])
+    share = Interval(change.mean / whole, change.low / whole, change.high / whole, change.blocks)
+    return share, ", ".join(f"{average_mm(step):.2f}" for step in steps)
 
 
 def decide_gf5(evidence: Evidence) -> Finding:
@@ -174,8 +180,11 @@ def compare_localizers(evidence: Evidence, part: str) -> Comparison:
     return compare_distances(spheres, cuboids)
 
 
-def compare_distances(ours: Sequence[Probe], theirs: Sequence[Probe]) -> Comparison:
-    """The paired difference of two localizers' distances from their point; negative where the first is nearer."""
+def compare_distances(ours: Sequence[Probe], theirs: Sequence[Probe], sequence: str = "") -> Comparison:
+    """The paired difference of two localizers' distances from their point; negative where the first is nearer.
+
+    With a `sequence` that of its frames alone.
+    """
     seeds, others = ([one.seed for one in probes] for probes in (ours, theirs))
     sequences = {tuple(one.read("sequences")) for one in (*ours, *theirs)}
     if seeds != others or len(sequences) > 1:
@@ -192,9 +201,20 @@ def compare_distances(ours: Sequence[Probe], theirs: Sequence[Probe]) -> Compari
         ],
         axis=1,
     )
-    pooled = bootstrap_mean(differences, sequences.pop())
-    per_seed = tuple(differences.mean(axis=0).tolist())
+    names = sequences.pop()
+    pooled = average_distances(differences, names, sequence)
+    chosen = differences[np.array(names) == sequence] if sequence else differences
+    per_seed = tuple(chosen.mean(axis=0).tolist())
     return Comparison(pooled, per_seed, all(np.sign(value) == np.sign(pooled.mean) for value in per_seed))
+
+
+def average_distances(
+    distances_mm: Float[np.ndarray, "frames seeds"], sequences: Sequence[str], sequence: str = ""
+) -> Interval:
+    """The mean over frames and seeds with its interval; with a `sequence` over the blocks of that one alone."""
+    sums, counts = sum_blocks(distances_mm, sequences)
+    inside = np.array([sequence in ("", name) for name in name_blocks(sequences)], bool)
+    return bootstrap_blocks(sums[inside], counts[inside])
 
 
 def decide_gf8(evidence: Evidence) -> Finding:

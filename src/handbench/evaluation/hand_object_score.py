@@ -88,6 +88,11 @@ class Measured:
         inside = np.array([sequence == name for sequence in self.sequences], bool)
         return Blocks(self.blocks.sums[inside], self.blocks.counts[inside])
 
+    def on(self, name: str) -> "Measured":
+        """The same of one sequence alone."""
+        blocks = self.of_sequence(name)
+        return Measured(blocks, (name,) * len(blocks.sums))
+
     @property
     def average(self) -> float:
         """The mean of the means of the sequences, as Table 2 has it; NaN where one of them measures nothing."""

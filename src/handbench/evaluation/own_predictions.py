@@ -27,6 +27,7 @@ from handbench.training.prediction_file import (
     read_pose,
     read_steps,
 )
+from handbench.training.rendered_sets import RENDERED
 
 PASSED_ON = ("paper", "module", "kind", "seed", "split", "centre", "settings", "store", "protocol", "converged")
 
@@ -159,6 +160,7 @@ class OwnPredictions:
         """Where the predictions come from: what tables, stamps and the tracked run say of them."""
         told, place = read_call(call), read_place(out or self.path.parent)
         return {key: self.card[key] for key in PASSED_ON} | {
+            RENDERED: self.card.get(RENDERED, {}),
             "scale": place.scale if place else "",
             "source": self.card["protocol"]["source"],
             "commit": told.get("commit") or read_commit(),

@@ -1,7 +1,7 @@
 """What `handbench probe` measured of modules beside their joints: read from a run's folder, chosen as results are."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ class Probe:
     """Empty of an older probe, which left none."""
     sha256_of_arrays: str = ""
     """Empty of a probe that left none."""
+    rendered: Mapping[str, str] = field(default_factory=dict)
+    """As of a Result."""
 
     def read(self, *keys: str) -> Any:
         """The number behind these keys; one that an older probe lacks is a BadInput."""
@@ -203,6 +205,7 @@ def _parse_probe(content: Mapping[str, Any], folder: Path) -> Probe:
         folder=folder,
         sha256_of_pictures=content.get("sha256_of_pictures", ""),
         sha256_of_arrays=content.get("sha256_of_arrays", ""),
+        rendered=content.get("rendered", {}),
         **{key: content[key] for key in kept},
     )
 

@@ -5,7 +5,7 @@ that intervals need, so frames are never read again.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,8 @@ class Result:
     """Of a method that gives angles, measured against poses fitted to the labels."""
     hand_object: HandObjectResult | None = None
     """Of a method that gives a hand and the object it holds."""
+    rendered: Mapping[str, str] = field(default_factory=dict)
+    """Rendered sets that it has learned from, with the digest of each."""
     skeleton: SkeletonResult | None = None
     """Of refine: its errors without the skeleton's bias, and on the target's own hand."""
 
@@ -193,6 +195,7 @@ def parse_result(evaluation: Mapping[str, Any], folder: Path | None) -> Result:
         steps_mm=np.array([step["sum_mm"] for step in run["steps"]], np.float64) if run.get("steps") else None,
         angles=parse_angles(run.get("angles")),
         hand_object=parse_hand_object(run.get("hand_object")),
+        rendered=run.get("rendered") or {},
         skeleton=parse_skeleton(run.get("skeleton")),
     )
 
@@ -256,7 +259,7 @@ def _check_same_method(results: Sequence[Result]) -> None:
     """Seeds of one module differ in the seed alone."""
     first = results[0]
     for one in results:
-        for what in ("settings", "centre", "split"):
+        for what in ("settings", "centre", "split", "rendered"):
             if getattr(one, what) != getattr(first, what):
                 raise BadInput(
                     one.folder or one.module,

@@ -6,7 +6,7 @@ What is held follows from a rendered set's name, how large it is from its eight 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from handbench.conventions import CORNERS, HANDOBJECT, MSRA_JOINTS
+from handbench.datasets.held_box import LARGE_BOX_MM
 from handbench.datasets.object_catalogue import make_duck
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.errors import BadInput
@@ -94,6 +95,14 @@ def find_kind(crops: CropDataset) -> str:
     return KIND_OF[protocol["split"]]
 
 
+def describe_held(crops: CropDataset) -> dict[str, Any]:
+    """For the card of what learns from these frames: the kind of what is held, and the range of its edges in mm."""
+    corners_mm = np.asarray(crops.store.joints_mm)[crops.places][:, CORNER_POINTS].astype(np.float64)
+    edges_mm = measure_edges(corners_mm)
+    ends = np.stack([np.nanmin(edges_mm, axis=0), np.nanmax(edges_mm, axis=0)], axis=1)
+    return {"kind": find_kind(crops), "edges_mm": ends.round(1).tolist()}
+
+
 def gather_held(crops: CropDataset, kind: str) -> Data:
     """Everything that a batch needs of the frames with all 29 points, and the solid of each."""
     return gather(crops, find_held(crops, kind))
@@ -114,7 +123,7 @@ def gather_tested(crops: CropDataset, boxes_mm: Mapping[str, Sequence[float]]) -
 
 
 def find_sizes_mm(crops: CropDataset, boxes_mm: Mapping[str, Sequence[float]]) -> Float[np.ndarray, "frames 3"]:
-    """Edges of the box of each frame."""
+    """Edges of the box of each frame, in the order that networks know, whatever the order they were typed in."""
     if crops.store.joint_names == HANDOBJECT.joints.names:
         sizes_mm = measure_edges(np.asarray(crops.store.joints_mm)[crops.places][:, CORNER_POINTS].astype(np.float64))
         if np.isfinite(sizes_mm).all():
@@ -128,7 +137,19 @@ def find_sizes_mm(crops: CropDataset, boxes_mm: Mapping[str, Sequence[float]]) -
             found=f"none for {', '.join(missing)}",
             fix="name the truth.npz of embedded frames with --truth; for real ones set the module's boxes_mm",
         )
-    return np.array([boxes_mm[name] for name in sequences], np.float64)
+    typed_mm = {name: np.array(boxes_mm[name], np.float64) for name in dict.fromkeys(sequences)}
+    ordered_mm = {name: size_mm[order_edges("cuboid", size_mm)] for name, size_mm in typed_mm.items()}
+    return np.array([ordered_mm[name] for name in sequences], np.float64)
+
+
+def order_edges(kind: str, size_mm: Float[np.ndarray, "3"]) -> list[int]:
+    """Of a cuboid the edges in the order that networks know: those they have seen are longest along y, and shortest
+    along z. What is given as 60x40x120 is 60x120x40 to them."""
+    if kind != "cuboid":
+        return [0, 1, 2]
+    ranks = np.argsort(np.argsort(LARGE_BOX_MM))
+    ordered: list[int] = np.argsort(size_mm, kind="stable")[ranks].tolist()
+    return ordered
 
 
 def held_of(data: Data) -> Held:

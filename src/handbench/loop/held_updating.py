@@ -25,7 +25,11 @@ from handbench.loop.updater_training import EPOCHS_A_ROUND, FRAME, augment_with
 
 
 class HeldUpdaterTraining(Descent):
-    """All other networks are as their own trainings left them; the other side's updater leaves poses as they are."""
+    """All other networks are as their own trainings left them; the other side's updater leaves poses as they are.
+
+    `validation_mm` is measured on the frames held back, and errors that the networks make there are drawn for both pose
+    sets: it tells when a training is at its end, not how well strangers are served.
+    """
 
     def __init__(
         self, loop: HandObjectLoop, target: Target, settings: HeldUpdater, steps: int, crops: Division, kind: str

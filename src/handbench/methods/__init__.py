@@ -133,6 +133,8 @@ class Method:
     """In the place of `predict`: joints of any dataset, by way of the turns of bones."""
     probe_truth: Callable[[Trained, CropDataset, Truth], Numbers] | None = None
     """What besides is to be known of it where the test crops are embedded, whose truth is at hand."""
+    describe_held: Callable[[CropDataset], dict[str, Any]] | None = None
+    """What the hands that it learns from hold, for its card; None where a kind gives no object."""
 
 
 def keep(network: nn.Module) -> State:

@@ -2,6 +2,8 @@
 
 Structured light (Kinect, NYU), time of flight (Creative) and coded light (RealSense, one's own camera). All keep 0 as
 "no measurement", return whole millimetres and run one thread a call; the same generator state gives the same image.
+What is drawn at random depends on the image's shape alone: where two renderers differ in a pixel of the outline, no
+other pixel and nothing that the generator gives afterwards may differ.
 Every number without a source is ours, set by eye beside the real NYU frame.
 """
 
@@ -58,9 +60,7 @@ def structured_light(depth_mm: Depth, camera: Camera, rng: np.random.Generator) 
 
 def time_of_flight(depth_mm: Depth, camera: Camera, rng: np.random.Generator) -> Depth:
     """Noise that grows with distance and slant, and pixels that float between what is near and what is behind."""
-    measured = np.count_nonzero(depth_mm)
-    noise = rng.standard_normal(measured, np.float32)
-    chance = rng.random(measured, np.float32)
+    noise, chance = _draw_pixels(depth_mm.shape, rng)
     return _measure_phase(depth_mm, noise, chance, 0.5 * (camera.fx + camera.fy))
 
 
@@ -69,8 +69,7 @@ def coded_light(depth_mm: Depth, camera: Camera, rng: np.random.Generator) -> De
     seen_mm = depth_mm.copy()
     _cast_shadow(seen_mm, camera.fx * _CODED_BASELINE_MM)
     waves = _draw_grid(depth_mm.shape, _WAVE_CELL_PX, rng)
-    measured = np.count_nonzero(seen_mm)
-    noise, chance = rng.standard_normal(measured, np.float32), rng.random(measured, np.float32)
+    noise, chance = _draw_pixels(depth_mm.shape, rng)
     return _decode_stripes(seen_mm, waves, noise, chance, 0.5 * (camera.fx + camera.fy))
 
 
@@ -82,6 +81,11 @@ def _draw_grid(shape: tuple[int, ...], cell_px: int, rng: np.random.Generator) -
     """Uniform in [-1, 1] at every corner of cells that cover the image."""
     corners = (shape[0] // cell_px + 2, shape[1] // cell_px + 2)
     return 2.0 * rng.random(corners, np.float32) - np.float32(1.0)
+
+
+def _draw_pixels(shape: tuple[int, ...], rng: np.random.Generator) -> tuple[Depth, Depth]:
+    """Of every pixel, measured or not, a normal deviate and a number in [0, 1)."""
+    return rng.standard_normal(shape, np.float32), rng.random(shape, np.float32)
 
 
 # The kernels carry @no_type_check because the tests' shape checker would wrap them before numba can compile them.
@@ -173,18 +177,15 @@ def _quantise_disparity(seen_mm, surface, eaten, levels_mm):
 @njit(nogil=True, cache=True, error_model="numpy")
 @no_type_check
 def _measure_phase(depth_mm, noise, chance, focal_px):
-    """Row by row; `noise` and `chance` hold one draw for each pixel that has a depth."""
     height, width = depth_mm.shape
     measured_mm = np.zeros_like(depth_mm)
-    draw = -1
     for row in range(height):
         for column in range(width):
             z = depth_mm[row, column]
-            draw += z != 0.0
             if not TIME_OF_FLIGHT_RANGE_MM[0] <= z <= TIME_OF_FLIGHT_RANGE_MM[1]:
                 continue
             behind, slope = _look_around(depth_mm, row, column)
-            luck = chance[draw]
+            luck = chance[row, column]
             if behind > 0.0 and luck < _FLYING_SHARE:
                 # A pixel that sees both surfaces measures between them; into the void it drifts back a little way.
                 share = luck / _FLYING_SHARE
@@ -193,30 +194,28 @@ def _measure_phase(depth_mm, noise, chance, focal_px):
             if slant > 4.0 and luck > 0.85:
                 continue
             sigma_mm = (_NOISE_FLOOR_MM + _NOISE_AT_METRE_MM * (z / 1000.0) ** 2) * min(slant, 4.0)
-            measured_mm[row, column] = np.rint(z + sigma_mm * noise[draw])
+            measured_mm[row, column] = np.rint(z + sigma_mm * noise[row, column])
     return measured_mm
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 @no_type_check
 def _decode_stripes(depth_mm, waves, noise, chance, focal_px):
-    """Row by row; a stripe that is broken by an edge, or squeezed by steep skin, is often not read."""
+    """A stripe that is broken by an edge, or squeezed by steep skin, is often not read."""
     height, width = depth_mm.shape
     measured_mm = np.zeros_like(depth_mm)
-    draw = -1
     for row in range(height):
         for column in range(width):
             z = depth_mm[row, column]
-            draw += z != 0.0
             if not CODED_LIGHT_RANGE_MM[0] <= z <= CODED_LIGHT_RANGE_MM[1]:
                 continue
             edge, steepness = _look_across(depth_mm, row, column, focal_px)
-            luck = chance[draw]
+            luck = chance[row, column]
             if (edge and luck < _EDGE_LOSS) or (steepness > _STEEP and luck > 1.0 - _STEEP_LOSS):
                 continue
             sigma_mm = (_CODED_FLOOR_MM + _CODED_AT_METRE_MM * (z / 1000.0) ** 2) * (1.0 + 0.3 * min(steepness, 4.0))
             wave = _WAVE_SHARE * _interpolate_grid(waves, _WAVE_CELL_PX, row, column)
-            measured_mm[row, column] = np.rint(z + sigma_mm * (noise[draw] + wave))
+            measured_mm[row, column] = np.rint(z + sigma_mm * (noise[row, column] + wave))
     return measured_mm
 
 

@@ -120,12 +120,18 @@ def open_tile(figure: "Figure", box_px: tuple[int, int, int, int]) -> "Axes":
 
 
 def _draw_frame(axes: "Axes", frame: Frame, convention: Convention, size_px: int) -> None:
+    picture, pixels = cut_labelled(frame, convention, size_px)
+    axes.imshow(picture, interpolation="nearest")
+    draw_skeleton(axes, pixels, convention.joints, size_px)
+
+
+def cut_labelled(frame: Frame, convention: Convention, size_px: int) -> tuple[Picture, Float32[np.ndarray, "joints 3"]]:
+    """A frame around its labels in false colour, and where its labels are in that picture."""
     centre_mm, cube_mm = _frame_hand(frame, convention)
     _, patch_from_image = crop_cube(frame.depth_mm, centre_mm, cube_mm, frame.camera, size_px=size_px)
     depth_mm = sample_window(frame.depth_mm, patch_from_image, size_px)
-    axes.imshow(colour_depth(depth_mm, *_depth_range(frame, centre_mm, cube_mm)), interpolation="nearest")
     pixels = points_to_patch(frame.joints_mm, patch_from_image, centre_mm, cube_mm, frame.camera)
-    draw_skeleton(axes, pixels, convention.joints, size_px)
+    return colour_depth(depth_mm, *_depth_range(frame, centre_mm, cube_mm)), pixels.astype(np.float32)
 
 
 def _frame_hand(frame: Frame, convention: Convention) -> tuple[Float32[np.ndarray, "3"], float]:

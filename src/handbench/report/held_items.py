@@ -36,7 +36,13 @@ STAGES = {
 }
 """Rows of Table 2 that are the paper's own, and the module and iteration that stand for them."""
 METRIC_WORDS = {"tips": "tips", "corners": "corners", WHOLE: "corners, by the whole box", "combined": "combined"}
-NUMBERS = (*(f"mean_{one}" for one in (*SEQUENCES, AVERAGE)), "low_mm", "high_mm")
+NUMBERS = (
+    *(f"mean_{one}" for one in (*SEQUENCES, AVERAGE)),
+    *(f"{end}_{one}" for one in SEQUENCES for end in ("low", "high")),
+    "low_mm",
+    "high_mm",
+)
+LESS_FIRST = ("less_first_mm", "less_first_low_mm", "less_first_high_mm")
 MEANS = "mean error, mm"
 NEAREST = {
     True: "Which three of a predicted box's corners are the labelled ones: corners of the labelled face; of the four "
@@ -96,17 +102,24 @@ def _list_measured(
 def _start_row(method: str, metric: str, origin: str) -> dict[str, object]:
     row: dict[str, object] = {"method": method, "metric": metric, "metric_words": METRIC_WORDS[metric]}
     row |= {"origin": origin, "seeds_mm": "", "run_status": ""}
-    return row | dict.fromkeys(NUMBERS, np.nan)
+    return row | dict.fromkeys(NUMBERS, np.nan) | {f"seeds_{one}": "" for one in SEQUENCES}
 
 
 def describe_average(seeds: Sequence[Measured]) -> dict[str, object]:
-    """Every sequence, their average with its interval, and that of each seed."""
+    """Every sequence and their average: mean, interval, and the mean of each seed."""
+    row: dict[str, object] = {}
+    for name in seeds[0].names:
+        alone = [one.on(name) for one in seeds]
+        interval = pool_average(alone)
+        row |= {f"mean_{name}": interval.mean, f"low_{name}": interval.low, f"high_{name}": interval.high}
+        row[f"seeds_{name}"] = list_seeds([one.average for one in alone])
     interval = pool_average(seeds)
-    row: dict[str, object] = {
-        f"mean_{name}": float(np.mean([one.of_sequence(name).mean for one in seeds])) for name in seeds[0].names
-    }
     row |= {f"mean_{AVERAGE}": interval.mean, "low_mm": interval.low, "high_mm": interval.high}
-    return row | {"seeds_mm": ", ".join(f"{one.average:.1f}" for one in seeds)}
+    return row | {"seeds_mm": list_seeds([one.average for one in seeds])}
+
+
+def list_seeds(means_mm: Sequence[float]) -> str:
+    return ", ".join(f"{one:.1f}" for one in means_mm)
 
 
 def _tell_table_2(results: Sequence[Result], sources: Sources) -> tuple[str, ...]:
@@ -150,6 +163,7 @@ def build_held_variants(
         Column(f"mean_{AVERAGE}", AVERAGE, group, decimals=2, otherwise="run_status"),
         Column("low_mm", "95 % interval", group, decimals=2, high="high_mm"),
         Column("less_first_mm", "less the first", group, decimals=2, signed=True),
+        Column("less_first_low_mm", "its 95 % interval", group, decimals=2, high="less_first_high_mm", signed=True),
         Column("seeds_mm", "each seed", group),
         *(Column(f"mean_{one}", one, group, decimals=1) for one in SEQUENCES),
     )
@@ -161,22 +175,27 @@ def _describe_variant(
     label: str, metric: str, group: tuple[Sequence[Result], int], first: tuple[Sequence[Result], int]
 ) -> dict[str, object]:
     results, step = group
-    row = _start_row(label, metric, "") | {"less_first_mm": np.nan}
+    row = _start_row(label, metric, "") | dict.fromkeys(LESS_FIRST, np.nan)
     if not results or metric not in hold(results[0]).metrics:
         return row | {"run_status": NOT_RUN}
     ours = measure(results, metric, step)
     paired = group is not first and [one.seed for one in results] == [one.seed for one in first[0]]
-    less = compare_average(ours, measure(first[0], metric, first[1])).difference.mean if paired else np.nan
-    return row | describe_average(ours) | {"less_first_mm": less, "run_status": "run"}
+    row |= describe_average(ours) | {"run_status": "run"}
+    if paired:
+        less = compare_average(ours, measure(first[0], metric, first[1])).difference
+        row |= dict(zip(LESS_FIRST, (less.mean, less.low, less.high), strict=True))
+    return row
 
 
 def build_held_iterations(name: str, title: str, modules: Sequence[str], sources: Sources, *, printed: str) -> Item:
-    """Tips, corners and both combined, averages of the sequences, at the start and after each iteration."""
-    found = [group for module in modules if (group := find_held(sources, module, DATASET))]
-    if not found:
+    """Tips, corners and both combined, averages of the sequences, at the start and after each iteration.
+
+    Of the modules, which differ in how often they iterate, the first that was run.
+    """
+    results = next(filter(None, (find_held(sources, module, DATASET) for module in modules)), ())
+    if not results:
         return Absent(name, title, f"This run: {NOT_RUN}. {printed}")
-    results = [one for group in found for one in group]
-    errors = pd.DataFrame([row for group in found for row in _list_iterations(group, alone=len(found) == 1)])
+    errors = pd.DataFrame(_list_iterations(results))
     words = ", ".join(
         f"{method} {one['error_mm'].iloc[0]:.2f} to {one['error_mm'].iloc[-1]:.2f} mm"
         for method, one in errors.groupby("method", sort=False)
@@ -187,13 +206,12 @@ def build_held_iterations(name: str, title: str, modules: Sequence[str], sources
     return Figure(name, title, f"Mean errors by iteration: {words}", draw, stamp, notes)
 
 
-def _list_iterations(results: Sequence[Result], *, alone: bool) -> list[dict[str, object]]:
+def _list_iterations(results: Sequence[Result]) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for metric in METRICS:
         for step in range(len(hold(results[0]).steps)):
             interval = pool_average(measure(results, metric, step))
-            method = metric if alone else f"{results[0].method}, {metric}"
-            row: dict[str, object] = {"method": method, "iteration": step, "error_mm": interval.mean}
+            row: dict[str, object] = {"method": metric, "iteration": step, "error_mm": interval.mean}
             rows.append({**row, "low_mm": interval.low, "high_mm": interval.high})
     return rows
 

@@ -1,5 +1,6 @@
 """A model of hand and object, as someone with a camera uses it: the object is known, as in the paper."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -11,18 +12,19 @@ from torch import nn
 
 from handbench.conventions import HANDOBJECT, MSRA_JOINTS, Camera, JointSet
 from handbench.datasets.frame_crop import Crop
-from handbench.datasets.held_box import LARGE_BOX_MM
 from handbench.datasets.own_hand import require_edge
 from handbench.datasets.own_object import OBJECT_WORDS, OwnObject, parse_object
 from handbench.errors import BadInput
-from handbench.geometry.solids import Solid
 from handbench.loop.augmentation import CropBatch
-from handbench.loop.held_data import BOX_CORNERS, SIZE, WHICH, hold
+from handbench.loop.held_data import BOX_CORNERS, SIZE, WHICH, hold, order_edges
 from handbench.loop.held_model import find_poses
 from handbench.methods.handobject import BUILDERS, build_for
 from handbench.report.own_model import Answer, OwnModel, place_own_crops
 from handbench.training.checkpoint import Checkpoint
 from handbench.training.predict_held import as_seen
+
+ROUNDING_MM = 0.5
+"""Of the edges on a card."""
 
 
 @dataclass(frozen=True)
@@ -47,23 +49,13 @@ class HeldModel(OwnModel):
     def answer(self, crops: Sequence[Crop], camera: Camera) -> Answer:
         solid, placed = self.object.solid, place_own_crops(crops, camera)
         seen = asdict(mirror_crops(placed) if self.left else placed)
-        order = order_edges(solid)
+        order = order_edges(solid.kind, solid.size_mm)
         held = hold(solid.kind, np.repeat(solid.size_mm[None, order], len(crops), axis=0))
         poses = find_poses(self.network, {**seen, WHICH: held.which, SIZE: held.size_mm})
         hands_mm, corners_mm = as_seen(poses.hand_mm.numpy(), poses.corners_mm.numpy(), self.left)
         self.require_numbers(hands_mm, (len(crops), len(self.joints.names), 3))
         self.require_numbers(corners_mm, (len(crops), BOX_CORNERS, 3))
         return Answer(hands_mm, corners=name_corners(corners_mm, order))
-
-
-def order_edges(solid: Solid) -> list[int]:
-    """Of a cuboid the edges in the order that networks know: those they have seen are longest along y, and shortest
-    along z. What is given as 60x40x120 is 60x120x40 to them."""
-    if solid.kind != "cuboid":
-        return [0, 1, 2]
-    ranks = np.argsort(np.argsort(LARGE_BOX_MM))
-    ordered: list[int] = np.argsort(solid.size_mm, kind="stable")[ranks].tolist()
-    return ordered
 
 
 def name_corners(corners: Float32[np.ndarray, "*batch 8 3"], order: Sequence[int]) -> Float32[np.ndarray, "*batch 8 3"]:
@@ -100,7 +92,22 @@ def load_held_model(checkpoint: Checkpoint, cube_mm: float | None, word: str | N
     held = parse_object(word)
     cube = read_edge(card["centre"]["strategy"]) if cube_mm is None else require_edge(cube_mm)
     network = build_for(trained, held.solid.kind)
+    for warning in compare_with_learned(held, card.get("held")):
+        print(warning, file=sys.stderr)
     return HeldModel(card["module"], card["dataset"], card["size_px"], cube, network, held, left)
+
+
+def compare_with_learned(own: OwnObject, learned: Mapping[str, Any] | None) -> list[str]:
+    """A line where the object is of a kind, or beyond the sizes, that the network has seen in training."""
+    if learned is None:
+        return []
+    solid, ends_mm = own.solid, np.array(learned["edges_mm"])
+    edges_mm = solid.size_mm[order_edges(solid.kind, solid.size_mm)]
+    known = ((edges_mm >= ends_mm[:, 0] - ROUNDING_MM) & (edges_mm <= ends_mm[:, 1] + ROUNDING_MM)).all()
+    if solid.kind == learned["kind"] and known:
+        return []
+    ranges = " x ".join(f"{low:.0f}-{high:.0f}" for low, high in ends_mm)
+    return [f"{own.word}: the model has learned from {learned['kind']}s of {ranges} mm alone; its poses may be far off"]
 
 
 def read_edge(centre: str) -> float:

@@ -7,7 +7,7 @@ from handbench.conventions import DATASETS
 from handbench.evaluation.probes import Probe
 from handbench.report.run_card import join_words
 from handbench.report.sources import Sources
-from handbench.report.stamps import SEPARATOR, describe_protocol
+from handbench.report.stamps import SEPARATOR, describe_protocol, tell_learned
 
 
 def stamp_probes(sources: Sources, probes: Sequence[Probe]) -> str:
@@ -16,6 +16,7 @@ def stamp_probes(sources: Sources, probes: Sequence[Probe]) -> str:
     return SEPARATOR.join(
         (
             "; ".join(cards),
+            *tell_learned(one.rendered for one in probes),
             f"data: {join_words(one.source for one in probes)}",
             f"scale: {join_words(one.scale for one in probes)}",
             f"seeds: {join_words(one.seed for one in probes)}",

@@ -1,11 +1,12 @@
 """The line under every table and figure that says what was measured, on what, and by which state of the project."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from handbench.conventions import DATASETS, HANDOBJECT, Camera
+from handbench.conventions import DATASETS, HANDOBJECT, HANDS, RENDERED, Camera
 from handbench.evaluation.results import Result
 from handbench.report.run_card import RunCard, join_words
+from handbench.training.rendered_sets import tell_rendered
 
 SEPARATOR = " | "
 EVERY_FRAME = "all"
@@ -18,6 +19,7 @@ def stamp_results(results: Sequence[Result]) -> str:
     return SEPARATOR.join(
         (
             "; ".join(cards),
+            *tell_learned(one.rendered for one in results),
             f"data: {join_words(one.source for one in results)}",
             f"scale: {join_words(one.scale for one in results)}",
             f"seeds: {join_words(one.seed for one in results)}",
@@ -94,16 +96,39 @@ def describe_protocol(result: Result) -> str:
     )
 
 
+def stamp_rendered(manifests: Mapping[str, Mapping[str, Any]], card: RunCard) -> str:
+    """The card of what is told of rendered sets, by their words."""
+    sets = tell_rendered({word: manifest["sha256"] for word, manifest in manifests.items()})
+    return SEPARATOR.join(
+        (
+            f"{DATASETS[HANDOBJECT.name].title}, set {sets}",
+            f"data: {join_words(manifest['source'] for manifest in manifests.values())}",
+            f"scale: {card.scale}",
+            f"seed of the data: {join_words(manifest['request']['seed'] for manifest in manifests.values())}",
+            *_state(card.commit, card.config_digest),
+        )
+    )
+
+
+def tell_learned(sets: Iterable[Mapping[str, str]]) -> list[str]:
+    """The rendered sets behind results, where there are any; two of one word are told apart by their digests."""
+    words = join_words(tell_rendered({word: sha256}) for one in sets for word, sha256 in one.items())
+    return [f"learned from rendered set: {words}"] if words else []
+
+
 def stamp_sheet(dataset: str, split: str, card: RunCard) -> str:
     """The card of a contact sheet: no number is measured on it, so it has neither centre nor cube."""
     convention = DATASETS[dataset]
     made = (card.settings.get("datasets") or {}).get(dataset) or {}
     frames = (made.get("frames") if card.source == "embedded" else convention.frames) or {}
-    if dataset == HANDOBJECT.name:
+    if dataset in RENDERED:
         made = card.settings.get("render") or {}
-        frames = {word: sum(kinds.values()) for word, kinds in (made.get("sets") or {}).items()}
+        sets = {word: sum(kinds.values()) for word, kinds in (made.get("sets") or {}).items()}
+        # Hands alone are one set, of one split.
+        alone = {HANDS.splits[0]: sets[HANDS.name]} if HANDS.name in sets else {}
+        frames = sets if dataset == HANDOBJECT.name else alone
     number = f"{frames[split]:,}" if split in frames else "unknown number of"
-    drawn_here = card.source == "embedded" or dataset == HANDOBJECT.name
+    drawn_here = card.source == "embedded" or dataset in RENDERED
     seed = made.get("seed", "unknown") if drawn_here else "none, recorded"
     return SEPARATOR.join(
         (

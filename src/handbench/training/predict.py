@@ -22,6 +22,7 @@ from handbench.training.checkpoint import Checkpoint, load_checkpoint
 from handbench.training.predict_held import predict_held
 from handbench.training.prediction_card import describe_predictions
 from handbench.training.prediction_file import save_predictions
+from handbench.training.rendered_sets import RENDERED, tell_rendered
 
 SAME = ("kind", "module", "paper", "settings", "seed", "dataset", "centre", "size_px", "joints")
 """What the checkpoints of several folds must agree in."""
@@ -55,7 +56,9 @@ def predict(folders: Sequence[Path], store: Path, out: Path, *, truth: Path | No
             frames = predict_held(checkpoints[0], opened, out, truth)
         else:
             frames = _save(out, checkpoints, opened, [_predict_part(checkpoint, store) for checkpoint in checkpoints])
-    return f"{card['module']}: {frames:,} of {len(opened):,} frames of {store} predicted"
+    told = f"{card['module']}: {frames:,} of {len(opened):,} frames of {store} predicted"
+    sets = card.get(RENDERED, {})
+    return f"{told}; learned from rendered frames, set {tell_rendered(sets)}" if sets else told
 
 
 @dataclass(frozen=True)

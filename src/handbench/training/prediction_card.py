@@ -5,6 +5,7 @@ from typing import Any
 
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.training.checkpoint import Checkpoint
+from handbench.training.rendered_sets import RENDERED, merge_rendered
 
 OF_THE_CHECKPOINT = ("kind", "module", "paper", "settings", "seed")
 
@@ -21,6 +22,7 @@ def describe_predictions(checkpoints: Sequence[Checkpoint], crops: CropDataset, 
         "frames": frames,
         "protocol": protocol,
         "store": crops.store.path.as_posix(),
+        RENDERED: merge_rendered({}, [one.card for one in checkpoints]),
         "converged": all(one.card["converged"] is True for one in checkpoints),
         "checkpoints": [{"path": one.folder.as_posix(), "sha256": one.card["sha256"]} for one in checkpoints],
     }

@@ -19,6 +19,7 @@ from handbench.training.picture_file import Pictures
 from handbench.training.pictures import take_pictures
 from handbench.training.predict import check_store, check_unseen
 from handbench.training.probe_file import divide_numbers, save_probe
+from handbench.training.rendered_sets import RENDERED
 from handbench.training.tested_frames import prepare_frames
 
 _OF_THE_CHECKPOINT = ("kind", "module", "paper", "settings", "seed", "converged")
@@ -58,6 +59,7 @@ def probe(folder: Path, store: Path, learned: Path, out: Path, *, threads: int =
             "scale": place.scale if place else "",
             "centre": crops.store.card["protocol"]["centre"]["strategy"],
             "sha256_of_checkpoint": card["sha256"],
+            RENDERED: card.get(RENDERED, {}),
             "numbers": numbers,
         }
         save_probe(out, content, pictures, arrays)

@@ -25,6 +25,7 @@ from handbench.training.checkpoint import CARD, Checkpoint, load_checkpoint, sav
 from handbench.training.fit import Fit
 from handbench.training.launch import Place, find_place, stand_together
 from handbench.training.memory import keep_memory
+from handbench.training.rendered_sets import RENDERED, merge_rendered, tell_rendered
 from handbench.training.tracking import open_run
 
 
@@ -72,7 +73,8 @@ def train(job: Job, store: Path, out: Path, *, call: Path | None = None, log_mod
         held = task.needs if KINDS[job.kind].whole else []
         # Of what is only put together, every part must have come to its end.
         converged = fit.converged if fit.shown else all(one.card["converged"] is True for one in held)
-        save_checkpoint(out, state, task.card | {"converged": converged, "remarks": fit.remarks}, parts=held)
+        remarks = [*fit.remarks, *_tell_mixed(task.card[RENDERED])]
+        save_checkpoint(out, state, task.card | {"converged": converged, "remarks": remarks}, parts=held)
         tracked.log_file(out / CARD)
         fit.forget()
         if log_model:
@@ -80,9 +82,10 @@ def train(job: Job, store: Path, out: Path, *, call: Path | None = None, log_mod
             example = torch.stack([task.crops[min(row, len(task.crops) - 1)]["depth"] for row in (0, 1)])
             tracked.log_model(load_checkpoint(out).trained.build().cpu(), example.numpy())
     if not fit.shown:
-        return f"{job.module} put together from {', '.join(one.card['module'] for one in task.needs)}"
+        together = f"{job.module} put together from {', '.join(one.card['module'] for one in task.needs)}"
+        return "; ".join([together, *remarks])
     shown = ", ".join(f"{name} {value:.4g}" for name, value in fit.shown.items())
-    return "; ".join([f"{job.module} trained on {len(task.crops):,} frames: {shown}", *fit.remarks])
+    return "; ".join([f"{job.module} trained on {len(task.crops):,} frames: {shown}", *remarks])
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,11 @@ def _keep_quiet(metrics: Mapping[str, float], step: int) -> None:
     """The first process tells the numbers of all."""
 
 
+def _tell_mixed(sets: Mapping[str, str]) -> list[str]:
+    """Parts may learn from other sets, as the loop for an object of several parts does; it has to be said."""
+    return [f"learned from several rendered sets: {tell_rendered(sets)}"] if len(sets) > 1 else []
+
+
 def _describe(job: Job, settings: dict[str, Any], crops: CropDataset, needs: Sequence[Checkpoint]) -> dict[str, Any]:
     protocol = crops.store.card["protocol"]
     return {
@@ -156,6 +164,8 @@ def _describe(job: Job, settings: dict[str, Any], crops: CropDataset, needs: Seq
         "joints": list(crops.joint_names),
         "store": crops.store.path.as_posix(),
         "sha256_of_store": crops.store.card["sha256"],
+        RENDERED: merge_rendered(protocol.get(RENDERED, {}), [one.card for one in needs]),
+        "held": describe(crops) if (describe := load_method(job.kind).describe_held) else None,
         "source": protocol["source"],
         "needs": [
             {"module": one.card["module"], "path": one.folder.as_posix(), "sha256": one.card["sha256"]} for one in needs
@@ -262,6 +272,7 @@ def _track(job: Job, card: Mapping[str, Any], out: Path, call: Path | None) -> A
     }
     params = {"kind": job.kind, "seed": job.seed, "frames": card["frames"], "size_px": card["size_px"]}
     params |= {f"needs_{one['module']}": one["sha256"] for one in card["needs"]}
+    params |= {f"rendered_{word}": sha256 for word, sha256 in card[RENDERED].items()}
     params |= {"poses": card["poses"]["sha256_of_file"]} if card["poses"] else {}
     params |= {"centre": card["centre"]["strategy"], **{str(k): v for k, v in job.settings.items()}}
     name = f"train {card['dataset']} {job.module} seed {job.seed}" + (f" fold {job.fold}" if job.fold else "")
