@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from handbench.conventions import HANDOBJECT
-from handbench.datasets.store import seal
 from handbench.datasets.torch_dataset import CropDataset, open_crops
 from handbench.errors import BadInput
 from handbench.evaluation.evaluate import evaluate
@@ -36,6 +35,7 @@ from handbench.methods.handobject import (
     rotation_loss,
     single_loss,
 )
+from handbench.sealed import seal
 from handbench.training.checkpoint import load_checkpoint
 from handbench.training.predict import predict
 from handbench.training.prediction_file import read_card, read_corners, read_steps

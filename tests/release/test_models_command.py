@@ -13,7 +13,6 @@ from safetensors.torch import load_file
 from handbench.cli import main
 from handbench.datasets.download import Patience
 from handbench.datasets.files import digest_file
-from handbench.datasets.store import seal
 from handbench.errors import BadInput
 from handbench.evaluation.evaluate import evaluate
 from handbench.release.card import render_card
@@ -21,6 +20,7 @@ from handbench.release.fetch_models import fetch_models
 from handbench.release.manifest import read_manifest, write_manifest
 from handbench.release.pack import pack_models
 from handbench.release.verify import verify_models
+from handbench.sealed import seal
 from handbench.training import handed_on
 from handbench.training.checkpoint import load_checkpoint
 from handbench.training.handed_on import halve, load_handed_on, read_model_card, restore

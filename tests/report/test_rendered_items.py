@@ -8,12 +8,12 @@ import pytest
 
 from handbench.datasets.render import render
 from handbench.datasets.render_truth import read_render_truth
-from handbench.datasets.store import seal
 from handbench.datasets.synthesize import synthesize
 from handbench.report.items import Absent, Figure, Table
 from handbench.report.rendered_items import build_rendered_pictures, build_rendered_table
 from handbench.report.run_card import RunCard
 from handbench.report.sources import Sources
+from handbench.sealed import seal
 
 
 @pytest.fixture(scope="module")

@@ -39,8 +39,8 @@ def save_evaluation(evaluation: Evaluation, folder: Path) -> tuple[Path, ...]:
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in contents.items():
-            replace_file(folder / name, content)
+        for name, written in contents.items():
+            replace_file(folder / name, written)
     except OSError as error:
         raise BadInput(
             folder, expected="a folder to write in", found=f"{error.strerror}", fix="choose another with --out"

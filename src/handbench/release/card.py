@@ -8,8 +8,8 @@ from typing import Any
 
 from handbench.conventions import DATASETS, HANDOBJECT, HANDS
 from handbench.datasets.files import digest_file
-from handbench.datasets.store import seal
 from handbench.release.trained import Found
+from handbench.sealed import seal
 from handbench.training.handed_on import CONTENT, FORMAT, FRAME, TENSORS, VERSION
 
 PAPERS = {

@@ -6,8 +6,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from handbench.datasets.files import digest_file, replace_file
-from handbench.datasets.store import is_sealed, seal
 from handbench.errors import BadInput
+from handbench.sealed import is_sealed, seal
 from handbench.training.handed_on import CARD, CONTENT, NAME, list_names, read_model_card
 
 FORMAT, VERSION, MANIFEST = "handbench models", 1, "manifest.json"

@@ -15,7 +15,6 @@ from handbench.datasets.frame_chunks import MANIFEST, RAW
 from handbench.datasets.importers import list_frames
 from handbench.datasets.listing import Listing
 from handbench.datasets.render_truth import FORMAT
-from handbench.datasets.store import SEAL, is_sealed
 from handbench.errors import BadInput
 from handbench.report.contact_sheet import cut_labelled
 from handbench.report.items import Absent, Column, Figure, Item, Table
@@ -23,6 +22,7 @@ from handbench.report.picture_grid import MIDDLE_PX, Grid, Tile, draw_grid
 from handbench.report.sources import NOT_RUN, Sources
 from handbench.report.stamped_csv import write_csv
 from handbench.report.stamps import stamp_rendered
+from handbench.sealed import SEAL, is_sealed
 
 ACROSS = 6
 KINDS = {SEMI_SYNTHETIC: "semi-\nsynthetic", FULLY_SYNTHETIC: "fully\nsynthetic"}

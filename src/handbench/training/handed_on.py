@@ -21,9 +21,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from handbench.datasets.files import digest_file
-from handbench.datasets.store import is_sealed
 from handbench.errors import BadInput
 from handbench.provenance import CHECKOUT
+from handbench.sealed import is_sealed
 from handbench.training.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
 
 FORMAT, VERSION = "handbench model", 1
