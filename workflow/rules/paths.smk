@@ -11,7 +11,7 @@ from snakemake.settings.types import DeploymentMethod
 SOURCES = os.path.join(workflow.basedir, "src")
 sys.path.insert(0, SOURCES)
 
-from handbench.config import check_config, read_yaml
+from handbench.config import check_config
 from handbench.conventions import (
     DATASETS,
     HANDOBJECT,
@@ -26,6 +26,7 @@ from handbench.digest import stage_digest
 from handbench.errors import BadInput
 from handbench.modules import KINDS, method_file
 from handbench.provenance import CALL, digest_settings, write_call
+from handbench.settings_file import read_yaml
 from handbench.training.tracking_store import is_ready
 
 # Jobs find the package in the checkout, so no environment needs it installed; nothing phones home.
