@@ -188,6 +188,23 @@ def test_nobody_publishes_a_recording_of_ones_own(values: dict) -> None:
     assert check_config(values).use == ["wristband"]
 
 
+@pytest.mark.parametrize("text", ["seeds: [0]\nseeds: [1]\n", "crop:\n  size_px: 64\n  size_px: 32\n"])
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "my.yaml").write_text(text)
+    with pytest.raises(BadInput, match=r"expected YAML, found the key '(seeds|size_px)' twice in .* line [23]"):
+        load_config([DEFAULT, tmp_path / "my.yaml"])
+
+
+def test_a_tree_of_aliases_is_refused_in_one_line(tmp_path: Path) -> None:
+    """Unfolded it would be 10^9 words."""
+    lines = ["seeds: &a [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"{new}: &{new} [{', '.join([f'*{old}'] * 10)}]" for old, new in zip("abcdefgh", "bcdefghi", strict=True)]
+    (tmp_path / "my.yaml").write_text("\n".join(lines).replace("seeds: &a", "x: &a") + "\nseeds: *i\n")
+    with pytest.raises(BadInput) as caught:
+        load_config([DEFAULT, tmp_path / "my.yaml"])
+    assert len(str(caught.value)) < 2000
+
+
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="found no such file"):
         load_config([tmp_path / "my.yaml"])

@@ -14,6 +14,7 @@ ORDER = (
         "plain_file",
         "json_file",
         "sealed",
+        "settings_file",
         "conventions",
         "digest",
         "module_settings",

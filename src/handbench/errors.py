@@ -10,7 +10,7 @@ class BadInput(Exception):
     """Input that cannot be used; the command line prints it as one line and exits with status 1."""
 
     def __init__(self, where: str | Path, *, expected: str, found: str, fix: str) -> None:
-        super().__init__(_print(f"{where}: expected {expected}, found {_shorten(found)}; {fix}"))
+        super().__init__(_print(f"{where}: expected {expected}, found ") + _shorten(_print(found)) + _print(f"; {fix}"))
         self.where = str(where)
         self.expected = expected
         self.found = found

@@ -25,15 +25,15 @@ def _tell(listing: Listing) -> dict[str, Any]:
 
 
 def _lines(path: Path) -> list[str]:
-    """Of a text as an editor shows it; a letter that is no ASCII belongs in none of these files."""
-    text = path.read_bytes().decode("ascii")
+    """Of a text as an editor shows it, less a mark of byte order in front."""
+    text = path.read_bytes().decode("utf-8").removeprefix("\ufeff")
     assert "\0" not in text, "no text"
     return [line for line in text.split("\n") if line.strip()]
 
 
 def _numbers(words: list[str], count: int) -> list[float]:
     assert len(words) == count, f"{len(words)} numbers"
-    assert not any("_" in word for word in words), "1_0"
+    assert not any("_" in word or not word.isascii() for word in words), "1_0"
     numbers = [float(word) for word in words]
     assert np.isfinite(numbers).all(), "not finite"
     return numbers
@@ -152,6 +152,7 @@ def write_revised(folder: Path) -> None:
 def say_revised(folder: Path) -> np.ndarray:
     rows = [re.split(r"[\s,;]+", line.strip(" ,;\r\t\n")) for line in _lines(folder / "Grasp1.txt")]
     assert all(len(row) == 72 and "_" not in "".join(row) for row in rows), "other numbers"
+    assert all("".join(row).isascii() for row in rows), "digits of another script"
     uvd = np.array([[float(word) for word in row] for row in rows]).reshape(-1, 24, 3)
     missing = (np.abs(uvd[..., 2]) == 32001) | (uvd[..., 2] == 0) | np.isnan(uvd).any(axis=2)
     with np.errstate(all="ignore"):

@@ -286,7 +286,15 @@ OTHER_READERS = (
         JSON,
         command=lambda folder: ["download", "nyu", "--to", str(folder)],
     ),
-    Reader("config", write_config, ("config.yaml", "above.yaml"), read_config, (*YAML, *YAML, *TEXT), say_config),
+    Reader(
+        "config",
+        write_config,
+        ("config.yaml", "above.yaml"),
+        read_config,
+        (*YAML, *YAML, *TEXT),
+        say_config,
+        cut_is_told=False,
+    ),
     Reader(
         "words",
         write_words,

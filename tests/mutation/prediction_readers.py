@@ -10,6 +10,7 @@ import numpy as np
 
 from handbench.conventions import DATASETS
 from handbench.datasets.files import digest_file
+from handbench.errors import BadInput
 from handbench.evaluation.predictions import Predictions, read_ground_truth, read_predictions
 from handbench.geometry.camera import back_project_points
 from handbench.sealed import SEAL, seal
@@ -67,7 +68,8 @@ def _read(name: str) -> Any:
 
 def _rows(path: Path) -> tuple[list[str], np.ndarray]:
     """Names, where the first field of a line is none of its numbers, and the numbers."""
-    content = path.read_bytes().removeprefix(b"\xef\xbb\xbf").replace(b"\r", b"\n").replace(b'"', b" ")
+    content = path.read_bytes().removeprefix(b"\xef\xbb\xbf").replace(b'"', b" ")
+    content = content if b"\n" in content else content.replace(b"\r", b"\n")
     fields = [re.split(rb"[\s,;\x00-\x20]+", line.strip(b" ,;\t\n\x0b\x0c")) for line in content.split(b"\n")]
     lines = [line for line in fields if line != [b""]]
     while lines and (lines[0][0].startswith(b"#") or not any(_is_number(word) for word in lines[0])):
@@ -149,7 +151,8 @@ def write_own(folder: Path) -> None:
 def read_own(folder: Path) -> dict[str, Any]:
     path = folder / prediction_file.FILE
     card = prediction_file.read_card(path)
-    assert card is not None, "nobody's predictions"
+    if card is None:  # the file is anyone's then
+        raise BadInput(path, expected="a card beside it", found="none", fix="predict again")
     joints_mm, row = prediction_file.read_joints(path)
     return {
         "card": {key: value for key, value in card.items() if key != SEAL},

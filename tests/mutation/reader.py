@@ -142,4 +142,4 @@ def agree(one: Any, other: Any) -> bool:
         return one.shape == other.shape and np.allclose(one, other, rtol=1e-5, atol=1e-3, equal_nan=True)
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return len(one) == len(other) and all(agree(*pair) for pair in zip(one, other, strict=True))
-    return type(one) is type(other) and one == other
+    return type(one) is type(other) and repr(one) == repr(other)

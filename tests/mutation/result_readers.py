@@ -1,6 +1,7 @@
 """Readers of what the pipeline leaves for its later stages: crops, checkpoints, fits, probes, evaluations, truths."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from handbench.datasets.render_truth import read_render_truth
 from handbench.datasets.store import CARD, INDEX, array_layout, open_store
 from handbench.datasets.synthesize import synthesize
 from handbench.datasets.truth import read_truth, unpack_forearm
+from handbench.errors import BadInput
 from handbench.evaluation.fits import read_fits
 from handbench.evaluation.probes import read_probes
 from handbench.evaluation.results import read_results
@@ -117,6 +119,13 @@ def read_fit(folder: Path) -> Any:
 PROBE = "probe/nyu/feedback15_loop/seed0"
 
 
+def _take_one(found: Sequence[Any], folder: Path) -> Any:
+    """What has vanished is a result that was not run; the report says so."""
+    if not found:
+        raise BadInput(folder, expected="a result", found="none", fix="run the pipeline")
+    return found[0]
+
+
 def write_probe(folder: Path) -> None:
     content = {"kind": "any", "module": "feedback15_loop", "seed": 0, "paper": "feedback15", "settings": {}}
     content |= {"dataset": "nyu", "converged": True, "source": "embedded", "scale": "demo", "centre": "com"}
@@ -126,7 +135,7 @@ def write_probe(folder: Path) -> None:
 
 
 def read_probe(folder: Path) -> Any:
-    probe = read_probes(folder)[0]
+    probe = _take_one(read_probes(folder), folder)
     return (
         {name: value for name, value in vars(probe).items() if name not in ("folder",)},
         probe.open_pictures(),
@@ -148,7 +157,7 @@ def read_evaluation(folder: Path) -> Any:
     """Results, what the report stamps them with, and the error of every frame."""
     run = folder / "demo-embedded"
     results = [one for one in read_results(run) if one.module == "nn_search"]
-    frames = open_frames(run, results[0])
+    frames = open_frames(run, _take_one(results, run))
     card = read_run_card(run, results)
     return [vars(one) for one in results], frames.errors_mm, frames.places, card
 

@@ -13,7 +13,7 @@ from snakemake.settings.types import DeploymentMethod, ExecMode
 SOURCES = os.path.join(workflow.basedir, "src")
 sys.path.insert(0, SOURCES)
 
-from handbench.config import check_config, read_yaml
+from handbench.config import check_config
 from handbench.conventions import (
     DATASETS,
     HANDOBJECT,
@@ -28,6 +28,7 @@ from handbench.digest import told_digest
 from handbench.errors import BadInput
 from handbench.modules import KINDS, method_file
 from handbench.provenance import CALL, digest_settings, write_call
+from handbench.settings_file import read_yaml
 from handbench.training.one_run import SCHEDULER, hold_folder, put_right
 from handbench.training.tracking_store import is_ready
 

@@ -184,6 +184,8 @@ def _check_names(members: Sequence[zipfile.ZipInfo]) -> None:
     """A zip names each file once; in a tar a later member of the same name is an update, which is lawful."""
     seen: set[PurePosixPath] = set()
     for member in members:
+        if not member.filename:
+            raise _ArchiveError("a member without a name")
         place = PurePosixPath(member.filename.replace("\\", "/"))
         if member.is_dir() or member.filename.endswith("\\"):
             continue

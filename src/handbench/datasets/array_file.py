@@ -98,7 +98,7 @@ def claim_bytes(stream: Any) -> int:
     if version not in read_header:
         raise ValueError(f"version {version} of the array format")
     shape, _, dtype = read_header[version](stream)
-    if dtype.hasobject or dtype.kind not in "fiubcSU":
+    if dtype.hasobject or dtype.kind not in "fiubcSU" or not dtype.itemsize:
         raise ValueError(f"an array of {dtype}")
     if min(shape, default=0) < 0:
         raise ValueError(f"an array of shape {shape}")

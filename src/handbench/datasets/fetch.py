@@ -364,8 +364,9 @@ def _write_note(part: Path, version: _Version) -> None:
 @contextmanager
 def _hold(part: Path) -> Iterator[io.FileIO]:
     """The part file, open for appending without a buffer and locked against a second download."""
-    if part.exists():
-        check_plain(part, holds="the beginning of a download", fix="delete it and run again")
+    for place in (part, _note_of(part)):
+        if os.path.lexists(place):
+            check_plain(place, holds="the beginning of a download", fix="delete it and run again")
     with part.open("ab", buffering=0) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

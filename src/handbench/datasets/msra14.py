@@ -30,6 +30,8 @@ Spheres = Float32[np.ndarray, "frames 48 5"]
 """Per sphere: a number whose meaning is not published, centre x, y, z in mm, radius in mm."""
 
 _SHAPE = (MSRA14.camera.height, MSRA14.camera.width)
+_MOST = 1e6
+"""Of a sphere's numbers: none of them is a kilometre."""
 _FOLDERS = ("", "Release_2014_5_28", "msra_handtracking_database/Release_2014_5_28")
 
 
@@ -93,6 +95,9 @@ def read_spheres(path: Path) -> Spheres:
             fix="download the labels again: the file is cut short or was edited",
         )
     numbers = [parse_numbers(path, line, text.split(), SPHERES * 5) for line, text in lines[1:]]
+    most = max((abs(number) for row in numbers for number in row), default=0.0)
+    if most > _MOST:
+        raise BadInput(path, expected=f"numbers up to {_MOST:g}", found=f"{most:g}", fix="download the labels again")
     spheres = np.array(numbers, np.float32).reshape(-1, SPHERES, 5)
     spheres[..., 1:4] = turn_axes(spheres[..., 1:4])
     return spheres

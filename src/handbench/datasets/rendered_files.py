@@ -6,6 +6,7 @@
 Labels are in camera axes (x right, y down, z forward), all of them known. A frame's folder says how it was made.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,11 +54,14 @@ class RenderedFiles:
         path, columns = base / split / LABELS, 3 * len(self.convention.joints.names)
         names, subjects, lines, rows = [], [], [], []
         for line, text in read_lines(path, holds=f"a line a frame: name, subject and {columns} numbers"):
-            name, subject, *numbers = text.split()
+            name, subject, *numbers = *text.split(), ""
             names.append(self._check_name(path, line, name))
+            if not re.fullmatch(r"[A-Za-z0-9_.+-]+", subject):
+                where, fix = f"{path}, line {line}", "run handbench render again"
+                raise BadInput(where, expected="a name and a subject", found=repr(subject[:40]), fix=fix)
             subjects.append(subject)
             lines.append(line)
-            rows.append(parse_numbers(path, line, numbers, columns))
+            rows.append(parse_numbers(path, line, numbers[:-1], columns))
         if not rows:
             raise BadInput(path, expected="labelled frames", found="an empty file", fix="run handbench render again")
         joints_mm = np.array(rows).reshape(len(rows), -1, 3)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float16, Float32, Float64, Int32
 
 from handbench.conventions import Camera
+from handbench.datasets.array_file import claim_bytes
 from handbench.datasets.files import digest_file
 from handbench.errors import BadInput
 from handbench.sealed import read_sealed
@@ -168,6 +169,11 @@ def _read_index(path: Path, rows: int) -> list[dict[str, str]]:
 
 def _map_array(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
     try:
+        with path.open("rb") as file:
+            # Before it is mapped: numpy itself ends the process over a number of no bytes.
+            claimed, held = claim_bytes(file), path.stat().st_size
+        if claimed != held:
+            raise ValueError(f"{held:,} bytes where its header claims {claimed:,}")
         if shape[0]:
             array: np.ndarray = np.lib.format.open_memmap(path, mode="r")
         else:

@@ -30,12 +30,12 @@ def save_evaluation(evaluation: Evaluation, folder: Path) -> tuple[Path, ...]:
     evaluation.json is sealed, and vouches for the errors beside it.
     """
     errors = _error_bytes(evaluation)
-    content = evaluation.as_dict() | {SHA256_OF_ERRORS: hashlib.sha256(errors).hexdigest()}
+    told = evaluation.as_dict() | {SHA256_OF_ERRORS: hashlib.sha256(errors).hexdigest()}
     contents = {
         "table.txt": (render_text(evaluation) + "\n").encode(),
         "curves.csv": _curves_csv(evaluation).encode(),
         "errors.npz": errors,
-        "evaluation.json": (json.dumps(seal(content), indent=1, allow_nan=False) + "\n").encode(),
+        "evaluation.json": (json.dumps(seal(told), indent=1, allow_nan=False) + "\n").encode(),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -103,6 +103,9 @@ def _strip_form(numbers: Words, form: Form, characters: int) -> bool:
     high |= numbers
     if np.bitwise_or.reduce(high) & _NO_DIGIT_BUT_FIRST:
         return False
+    # Of the byte where the dot belongs only the dot itself leaves nothing; `/` or `-` would pass for a digit there.
+    if np.bitwise_or.reduce(numbers) & _word(0xFF << 8 * form.dot):
+        return False
     # A number of seven characters has the separator before it in its first byte: 8 in `high`, and bits to drop.
     high >>= _ONE
     high &= _EIGHT

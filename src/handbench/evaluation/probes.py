@@ -88,11 +88,18 @@ class Probe:
     @property
     def frame_hand_mm(self) -> Float64[np.ndarray, "frames"]:
         """Mean image error of each frame over the pixels of the hand; NaN for a frame without any."""
-        return np.array([_number(value) for value in self.images.read("frame_hand_mm")], np.float64)
+        return self._as_numbers(self.images.read("frame_hand_mm"))
 
     def frame_distances_mm(self, centre: str) -> Float64[np.ndarray, "frames"]:
         """How far from its joint a localizer's probe found each frame's centre: `first`, `shifted` or `localized`."""
-        return np.array(self.read(f"frame_{centre}_mm"), np.float64)
+        return self._as_numbers(self.read(f"frame_{centre}_mm"))
+
+    def _as_numbers(self, values: Any) -> Float64[np.ndarray, "frames"]:
+        try:
+            return np.array([_number(value) for value in values], np.float64)
+        except (TypeError, ValueError):
+            where, found = f"the probe of {self.module} on {self.dataset}, seed {self.seed}", repr(values)
+            raise BadInput(where, expected="a number of each frame", found=found, fix="probe it again") from None
 
 
 def read_probes(run: Path) -> tuple[Probe, ...]:

@@ -53,6 +53,8 @@ class Enlarge(nn.Module):
 class LastConvolution(nn.Module):
     """A 5x5 convolution to one image, in blocks of pixels."""
 
+    taps: Tensor
+
     def __init__(self, filters: int) -> None:
         super().__init__()
         self.convolution = nn.Conv2d(filters, 1, 5, bias=False)

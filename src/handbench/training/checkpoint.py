@@ -43,6 +43,8 @@ class Checkpoint:
     @property
     def trained(self) -> Trained:
         """The module as methods know it."""
+        if wrong := _find_fault(self.card):
+            raise BadInput(self.folder / CARD, expected="the card of a network", found=wrong, fix=_AGAIN)
         return _as_trained(self.card, self.state)
 
 
@@ -112,11 +114,7 @@ def _read_card(path: Path) -> dict[str, Any]:
     holds = "the card of a checkpoint"
     if not path.exists():
         raise BadInput(path, expected=holds, found="no file", fix="run `handbench train`")
-    card = read_sealed(path, FORMAT, VERSION, holds=holds, fix=_AGAIN, older="train with this release")
-    wrong = _find_fault(card)
-    if wrong:
-        raise BadInput(path, expected=holds, found=wrong, fix=_AGAIN)
-    return card
+    return read_sealed(path, FORMAT, VERSION, holds=holds, fix=_AGAIN, older="train with this release")
 
 
 def _find_fault(card: Any) -> str:

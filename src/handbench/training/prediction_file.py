@@ -118,9 +118,11 @@ def pick_joints(
     card: Mapping[str, Any], joints_mm: Float[np.ndarray, "*batch joints 3"], names: Sequence[str]
 ) -> Float[np.ndarray, "*batch names 3"]:
     """The joints of these names; of a card that names none they are what was predicted, in this order."""
-    if "joints" not in card or tuple(card["joints"]) == tuple(names):
+    if "joints" not in card or card["joints"] == list(names):
         return joints_mm
-    held = list(card["joints"])
+    held = card["joints"]
+    if not isinstance(held, list) or len(held) != joints_mm.shape[-2]:
+        raise BadInput(CARD, expected=f"the names of {joints_mm.shape[-2]} joints", found=str(held), fix=FIX)
     if missing := [name for name in names if name not in held]:
         raise BadInput(CARD, expected=f"the joint {missing[0]} among its joints", found=str(held), fix=FIX)
     return joints_mm[..., [held.index(name) for name in names], :]
