@@ -40,7 +40,7 @@ def test_the_default_is_ten_thousand_embedded_frames() -> None:
 
 @pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.stem)
 def test_every_overlay_is_valid_over_what_it_is_laid_over(overlay: Path) -> None:
-    # paper_short.yaml is another size of the scale called paper, and is laid over that; smoke_miniature.yaml stands alone.
+    # paper_short.yaml is another size of the scale called paper, and is laid over that.
     below = [ROOT / "config" / "paper.yaml"] if overlay.stem == "paper_short" else []
     config = load_config([DEFAULT, *below, overlay])
     assert overlay.stem.partition("_")[0] == (config.source if overlay.stem == "real" else config.scale)
