@@ -177,7 +177,7 @@ def _shift(miniature: Miniature, seconds: float) -> None:
 
 def _check_quiet(miniature: Miniature) -> Miniature:
     """Nothing is left to do afterwards: no file counts as older than what it was made from."""
-    planned = miniature.checkout.planned("--configfile", "config/miniature.yaml")
+    planned = miniature.checkout.planned("--configfile", "config/smoke_miniature.yaml")
     if planned:
         raise TrustError(f"{miniature.root}: after the clock jumped each call runs {planned} again")
     return miniature

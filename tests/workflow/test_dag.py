@@ -42,7 +42,7 @@ TINY = ("--configfile", "tiny.yaml")
     [
         ([], EMBEDDED),
         (["smoke"], EMBEDDED),
-        (["miniature"], MINIATURE),
+        (["smoke_miniature"], MINIATURE),
         (["claims"], EMBEDDED | CLAIMS),
         (["paper"], EMBEDDED | PAPER),
         (["real"], REAL),

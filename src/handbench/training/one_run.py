@@ -113,8 +113,8 @@ def end_with_scheduler() -> None:
 
 
 def _watch(scheduler: Mapping[str, Any], parent: int) -> None:
-    while True:
-        time.sleep(LOOK_EVERY_S)
+    never = threading.Event()
+    while not never.wait(LOOK_EVERY_S):
         _end_if_left_alone(scheduler, parent)
 
 
