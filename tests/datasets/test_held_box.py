@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from handbench.conventions import DEXTER_SEQUENCES
-from handbench.datasets.embedded_files import plan_recordings, sample_poses
+from handbench.datasets.embedded_files import plan_recordings
 from handbench.datasets.held_box import LARGE_BOX_MM, SMALL_BOX_MM, hold_box
+from handbench.datasets.recordings import sample_poses
 from handbench.geometry.box import box_corners, box_distance
 from handbench.hand.collision import CONTACT_TOLERANCE_MM, self_penetration
 from handbench.hand.grasp import CONTACT_MM, grasp_penetration

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from handbench.conventions import DATASETS, ICVL, NYU_LABEL_CAMERA, Camera
-from handbench.datasets.embedded_files import plan_recordings, sample_poses
+from handbench.datasets.embedded_files import plan_recordings
+from handbench.datasets.recordings import sample_poses
 from handbench.datasets.statistics import label_statistics, palm_normal_spread
 from handbench.geometry.camera import back_project_points
 from handbench.hand.keypoints import KEYPOINTS, keypoint_positions

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from handbench.datasets.embedded_files import plan_recordings, sample_poses
+from handbench.datasets.embedded_files import plan_recordings
 from handbench.datasets.evenly import spread_evenly
+from handbench.datasets.recordings import sample_poses
 from handbench.fitting.hand_fit import HandNumbers, fit_hand, move_keypoints
 from handbench.fitting.pose_fit import follow_recordings
 from handbench.hand.keypoints import Hand, keypoint_positions, scored_keypoints

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from handbench.datasets.embedded_files import plan_recordings, sample_poses
+from handbench.datasets.embedded_files import plan_recordings
+from handbench.datasets.recordings import sample_poses
 from handbench.fitting.inverse_kinematics import differentiate, fit_pose, linearise
 from handbench.hand.keypoints import keypoint_positions
 from handbench.hand.kinematics import forward_kinematics

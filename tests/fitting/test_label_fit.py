@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from handbench.cli import main
-from handbench.datasets.recordings import plan_recordings, sample_poses
+from handbench.datasets.embedded_files import plan_recordings
+from handbench.datasets.recordings import sample_poses
 from handbench.fitting import label_fit
 from handbench.fitting.label_fit import Left, find_limits, fit_labels, fit_record, join
 from handbench.fitting.labelled_frames import NYU_SEGMENTS, LabelledFrames, read_record, read_store

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from handbench.datasets.embedded_files import plan_recordings, sample_poses
+from handbench.datasets.embedded_files import plan_recordings
+from handbench.datasets.recordings import sample_poses
 from handbench.fitting.pose_fit import cut_chunks, follow_recordings, search_poses
 from handbench.hand.angle_errors import angle_errors_deg
 from handbench.hand.keypoints import Hand, keypoint_positions
