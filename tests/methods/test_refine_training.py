@@ -66,11 +66,11 @@ def test_both_networks_and_cloud_are_trained_on(place: Path) -> None:
 def test_the_loss_without_labels_falls(place: Path, tmp_path: Path) -> None:
     train(adapted_job(place, epochs=8), place / "train", tmp_path / "longer")
     crops = open_crops(store=place / "test", joints="scored")
-    measure = weigh_losses(RefineAdapted(), find_look(crops.store.card["protocol"], 0.3))
     told = []
     for folder in (place / "base", tmp_path / "longer"):
         hand = load_checkpoint(folder).trained.build()
         assert isinstance(hand, RefinedHand)
+        measure = weigh_losses(RefineAdapted(), find_look(crops.store.card["protocol"], 0.3, hand))
         with torch.no_grad():
             told.append(float(measure(hand, as_batch(read_crops(crops)))["depth_loss"]))
     assert told[1] < 0.95 * told[0]

@@ -1,7 +1,7 @@
 """Joints in camera millimetres for every frame of a crop store: what `handbench predict` does."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,14 @@ from handbench.datasets.lock import hold_alone
 from handbench.datasets.torch_dataset import CropDataset, open_crops
 from handbench.errors import BadInput
 from handbench.geometry.crop import unnormalise_joints, unnormalise_pose
+from handbench.hand.skeleton import SHAPE_FIELDS
 from handbench.loop.crop_data import as_batch, choose_evenly, read_crops
 from handbench.methods import SeenHands, load_method
 from handbench.modules import KINDS
 from handbench.training.checkpoint import Checkpoint, load_checkpoint
 from handbench.training.predict_held import predict_held
 from handbench.training.prediction_card import describe_predictions
-from handbench.training.prediction_file import save_predictions
+from handbench.training.prediction_file import POSITIONS, save_predictions
 
 SAME = ("kind", "module", "paper", "settings", "seed", "dataset", "centre", "size_px", "joints")
 """What the checkpoints of several folds must agree in."""
@@ -70,6 +71,8 @@ class _Part:
     hand_scale: Float32[ndarray, "frames"] | None = None
     quaternions: Float32[ndarray, "frames 16 4"] | None = None
     """Turns of bones, of a kind that gives them."""
+    told: dict[str, Any] = field(default_factory=dict)
+    """What the card tells beside those: the hand, and names of joints where there are more than the scored ones."""
 
 
 def _predict_part(checkpoint: Checkpoint, store: Path) -> _Part:
@@ -102,9 +105,14 @@ def _pose_part(checkpoint: Checkpoint, crops: CropDataset) -> _Part:
     seen = as_batch(read_crops(crops))
     with torch.no_grad():
         posed = pose_bones(checkpoint.trained, SeenHands(protocol["dataset"], protocol, seen))
-    joints_mm = unnormalise_joints(posed.joints.numpy(), seen.centre_mm.numpy(), seen.cube_mm.numpy())
+    joints = torch.cat([posed.joints, posed.others], dim=1).numpy()
+    joints_mm = unnormalise_joints(joints, seen.centre_mm.numpy(), seen.cube_mm.numpy())
     quaternions = posed.quaternions.numpy().astype(np.float32)
-    return _Part(crops.places, joints_mm[None].astype(np.float32), quaternions=quaternions)
+    told: dict[str, Any] = {"hand": {name: getattr(posed.shape, name).tolist() for name in SHAPE_FIELDS}}
+    if posed.besides:
+        names = [*crops.joint_names, *posed.besides]
+        told |= {"joints": names, POSITIONS: names}
+    return _Part(crops.places, joints_mm[None].astype(np.float32), quaternions=quaternions, told=told)
 
 
 def _save(out: Path, checkpoints: Sequence[Checkpoint], crops: CropDataset, parts: Sequence[_Part]) -> int:
@@ -117,7 +125,7 @@ def _save(out: Path, checkpoints: Sequence[Checkpoint], crops: CropDataset, part
     pose_mm, scale, quaternions = (_join([getattr(part, name) for part in parts], order) for name in besides)
     told = first["poses"] if pose_mm is not None else {}
     card = describe_predictions(checkpoints, crops, len(places)) | {"gives_angles": bool(told)}
-    card |= {key: told[key] for key in OF_THE_HAND if told}
+    card |= {key: told[key] for key in OF_THE_HAND if told} | parts[0].told
     names = tuple(store.names[place] for place in places)
     before_mm = steps_mm[:-1] if len(steps_mm) > 1 else None
     row = np.asarray(store.row)[places]
