@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from handbench.conventions import DATASETS, DEXTER, HANDOBJECT, HANDS, LOCALIZED, ONE_HAND, WRISTBAND
+from handbench.conventions import BOXES, DATASETS, DEXTER, HANDOBJECT, HANDS, LOCALIZED, ONE_HAND, WRISTBAND
 from handbench.errors import BadInput
 from handbench.module_entries import (
     Centre,
@@ -308,6 +308,8 @@ def _check_module(word: str, module: Module, config: Config) -> None:
             _check_centre(name, config.centre_of(word, name), where=f"modules.{word}")
             if isinstance(module, Feedback19LocalizerModule):
                 _check_centre(name, f"joint-{module.settings.joint}", where=f"modules.{word}")
+    if KINDS[module.kind].learns_hands:
+        _check_boxes(word, module, config)
     for needed in module.needs:
         if needed not in config.modules:
             near = find_nearest(needed, list(config.modules))
@@ -315,6 +317,16 @@ def _check_module(word: str, module: Module, config: Config) -> None:
     _check_no_circle(word, config.modules, ())
     _check_parts(word, module, config)
     _check_size(word, module, config.crop.size_px)
+
+
+def _check_boxes(word: str, module: Module, config: Config) -> None:
+    """What learned from rendered hands sees crops of their centre, or either kind of box around a hand."""
+    learned = config.centre_of(word, HANDS.name)
+    alike = BOXES if learned in BOXES else (learned,)
+    for name in module.datasets:
+        if (centre := config.centre_of(word, name)) not in alike:
+            told = " or ".join(alike)
+            raise ValueError(f"modules.{word} learns from crops of centre {learned}: {name} takes {told}, not {centre}")
 
 
 def _check_size(word: str, module: Module, size_px: int) -> None:

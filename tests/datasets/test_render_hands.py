@@ -176,5 +176,5 @@ def test_frames_of_another_hand_are_one_line(made, tmp_path):
     silent = {name: arrays[name] for name in ("poses", "quaternions")}
     for changed in (silent, arrays | {"lengths_mm": REFERENCE_SHAPE.lengths_mm}):
         write_arrays(tmp_path / "truth.npz", changed)
-        with pytest.raises(BadInput, match="hand that this release renders.*render and crop the set again"):
+        with pytest.raises(BadInput, match=r"hand that this release renders.*render and crop the set again"):
             read_quaternions(tmp_path / "truth.npz", FRAMES)

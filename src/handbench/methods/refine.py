@@ -36,7 +36,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from handbench.conventions import DATASETS, HANDS
+from handbench.conventions import BLOCK, DATASETS, HANDS
 from handbench.datasets.evenly import spread_evenly
 from handbench.datasets.hands import SHAPE
 from handbench.datasets.torch_dataset import CropDataset
@@ -75,8 +75,6 @@ Images = Float[Tensor, "batch size size"]
 Joints = Float[Tensor, "batch 16 3"]
 Angles = Float[Tensor, "batch 15 3"]
 
-BLOCK = "block"
-"""The word of crops that are cut as the padded box of a hand's joints (Sec. 4.2)."""
 POSITIONS = {"nyu": ("PALM_4", "PALM_5")}
 """What the paper's 16 positions have beside the 14 that others score on: the text lists none (docs/refine-training.md).
 """
@@ -233,7 +231,7 @@ def train_adapted(crops: CropDataset, settings: RefineAdapted, run: TrainingRun)
 
 
 def find_look(protocol: Mapping[str, Any], radius: float, hand: RefinedHand) -> Look:
-    """How crops of a store are seen: in those of a padded block the network's hand has its own block in their middle."""
+    """How crops of a store are seen: of those of a padded block the network's hand has its own block in the middle."""
     block = protocol["centre"]["strategy"] == BLOCK
     return Look(radius, Hand(hand.cloud.find_shape(), KEYPOINTS[protocol["dataset"]]) if block else None)
 

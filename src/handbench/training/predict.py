@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float32, Int64
 from numpy import ndarray
 
-from handbench.conventions import DEXTER
+from handbench.conventions import BOXES, DEXTER
 from handbench.datasets.lock import hold_alone
 from handbench.datasets.torch_dataset import CropDataset, open_crops
 from handbench.errors import BadInput
@@ -161,13 +161,18 @@ def _check_alike(checkpoints: Sequence[Checkpoint]) -> None:
 def check_store(card: dict[str, Any], crops: CropDataset) -> None:
     """A network sees what it was trained on: the same dataset's joints, patch size and kind of centre.
 
-    What learned from rendered hands with objects is there for Dexter+Object, what learned from hands alone for all.
+    What learned from rendered hands with objects is there for Dexter+Object, what learned from hands alone for all, and
+    for both kinds of boxes around a hand.
     """
-    protocol = crops.store.card["protocol"]
-    for key in ("dataset", "size_px", "centre"):
-        kind = KINDS[card["kind"]]
-        told = key == "dataset" and (kind.learns_hands or (kind.renders and protocol[key] == DEXTER.name))
-        if protocol[key] != card[key] and not told:
+    protocol, kind = crops.store.card["protocol"], KINDS[card["kind"]]
+    boxes = kind.learns_hands and {one["centre"]["strategy"] for one in (card, protocol)} <= set(BOXES)
+    told = {
+        "dataset": kind.learns_hands or (kind.renders and protocol["dataset"] == DEXTER.name),
+        "centre": boxes,
+        "size_px": False,
+    }
+    for key, may_differ in told.items():
+        if protocol[key] != card[key] and not may_differ:
             raise BadInput(
                 crops.store.path,
                 expected=f"{key} {_word(card[key])}, as in training",
