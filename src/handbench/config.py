@@ -321,7 +321,7 @@ def _check_module(word: str, module: Module, config: Config) -> None:
 
 def _check_boxes(word: str, module: Module, config: Config) -> None:
     """What learned from rendered hands sees crops of their centre, or either kind of box around a hand."""
-    learned = config.centre_of(word, HANDS.name)
+    learned = module.centre or config.papers[module.paper].centre
     alike = BOXES if learned in BOXES else (learned,)
     for name in module.datasets:
         if (centre := config.centre_of(word, name)) not in alike:
