@@ -139,7 +139,8 @@ def test_splits_are_those_of_the_dataset(values: dict) -> None:
 @pytest.mark.parametrize("centre", ["cmo", "joint-", "joint-../x", "joint-a/b", ""])
 def test_a_centre_is_a_known_word(values: dict, centre: str) -> None:
     values["datasets"]["nyu"]["centres"] = [centre]
-    assert f"centre {centre!r} where joint, com, block, localized, joint-<name>, com-<mm> belong" in refuse(values)
+    known = "joint, com, block, seen, localized, joint-<name>, com-<mm>"
+    assert f"centre {centre!r} where {known} belong" in refuse(values)
 
 
 def test_a_centre_joint_is_one_of_the_dataset(values: dict) -> None:

@@ -109,7 +109,8 @@ def _skeleton_curves(one: Pooled) -> tuple[pd.DataFrame, dict[str, float]]:
 
 def build_positions(name: str, title: str, sources: Sources) -> Item:
     """What every network errs by on the joints that others score, and on the paper's own positions."""
-    convention, rows, results = DATASETS[NOISY], [], []
+    convention, results = DATASETS[NOISY], list[Result]()
+    rows: list[dict[str, object]] = []
     for module, words in NAMES.items():
         for one in sources.pool(dataset=NOISY, module=module):
             means = {key: blocks_of(one.results, key) for key in SKELETON_WORDS}
