@@ -148,7 +148,8 @@ def test_splits_are_those_of_the_dataset(values: dict) -> None:
 @pytest.mark.parametrize("centre", ["cmo", "joint-", "joint-../x", "joint-a/b", ""])
 def test_a_centre_is_a_known_word(values: dict, centre: str) -> None:
     values["datasets"]["nyu"]["centres"] = [centre]
-    assert f"centre {centre!r} where joint, com, block, localized, joint-<name>, com-<mm> belong" in refuse(values)
+    known = "joint, com, block, seen, localized, joint-<name>, com-<mm>"
+    assert f"centre {centre!r} where {known} belong" in refuse(values)
 
 
 def test_a_centre_joint_is_one_of_the_dataset(values: dict) -> None:
@@ -259,6 +260,35 @@ def test_a_wrong_module_is_one_line(values: dict, patch: dict, said: str) -> Non
     with pytest.raises(BadInput, match=said) as caught:
         check_config(values)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("short", [False, True])
+def test_at_paper_scale_refine_has_the_sizes_that_are_printed(short: bool) -> None:
+    """Section 4.1, whatever the demo has; the short form shortens the base alone."""
+    overlays = [ROOT / "config" / name for name in ("paper.yaml", "paper_short.yaml")[: 2 if short else 1]]
+    config = load_config([DEFAULT, *overlays])
+    base, *refined = (config.modules[name].settings.model_dump() for name in ("refine_base", "refine", "refine_depth"))
+    assert (base["batch"], base["learning_rate"], base["dropout"], base["precision"]) == (200, 1e-3, 0.25, "float32")
+    assert base["channels"] == [96, 256, 384, 384, 256]
+    assert base["epochs"] == (8 if short else 30)
+    for one in refined:
+        assert (one["epochs"], one["batch"], one["learning_rate"], one["precision"]) == (10, 1000, 1e-5, "float32")
+    assert [(one["collision_weight"] > 0, one["physical_weight"] > 0) for one in refined] == [
+        (True, True),
+        (False, False),
+    ]
+    assert config.render.sets["hands"].full == 200_000
+    for name in ("refine_base", "refine", "refine_depth"):
+        assert config.modules[name].datasets == ["nyu", "icvl", "wristband"]
+
+
+def test_what_learned_from_rendered_hands_sees_boxes_alone(values: dict) -> None:
+    values["modules"]["refine_base"]["datasets"] = ["nyu", "icvl", "wristband"]
+    values["papers"]["refine"]["centres"] = {"icvl": "seen", "wristband": "seen"}
+    assert check_config(values).centre_of("refine_base", "icvl") == "seen"
+    values["papers"]["refine"]["centres"]["icvl"] = "com"
+    with pytest.raises(BadInput, match="learns from crops of centre block: icvl takes block or seen, not com"):
+        check_config(values)
 
 
 def test_a_module_sees_the_crops_of_its_paper_or_its_own(values: dict) -> None:

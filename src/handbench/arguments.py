@@ -140,7 +140,7 @@ def _add_crop(commands: argparse._SubParsersAction) -> None:
         help="dexter: revised annotations in the place of the shipped ones, one file or a folder with one a sequence",
     )
     parser.add_argument(
-        "--centre", required=True, metavar="C", help="joint, joint-<name>, com, com-<mm>, block or localized"
+        "--centre", required=True, metavar="C", help="joint, joint-<name>, com, com-<mm>, block, seen or localized"
     )
     learned = parser.add_argument_group("with --centre localized")
     learned.add_argument("--localizer", type=Path, metavar="CHECKPOINT", help="folder of a trained localizer")

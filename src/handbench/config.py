@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 from handbench.config_errors import explain_errors
 from handbench.conventions import (
     AT_HAND,
+    BOXES,
     DATASETS,
     DEXTER,
     HANDOBJECT,
@@ -244,6 +245,8 @@ def _check_module(word: str, module: Module, config: Config) -> None:
             _check_centre(name, config.centre_of(word, name), where=f"modules.{word}")
             if module.kind == LOCALIZER:
                 _check_centre(name, f"joint-{module.settings.model_dump()['joint']}", where=f"modules.{word}")
+    if KINDS[module.kind].learns_hands:
+        _check_boxes(word, module, config)
     for needed in module.needs:
         if needed not in config.modules:
             near = find_nearest(needed, list(config.modules))
@@ -253,6 +256,16 @@ def _check_module(word: str, module: Module, config: Config) -> None:
     _check_no_circle(word, config.modules, ())
     _check_parts(word, module, config)
     _check_size(word, module, config.crop.size_px)
+
+
+def _check_boxes(word: str, module: Module, config: Config) -> None:
+    """What learned from rendered hands sees crops of their centre, or either kind of box around a hand."""
+    learned = module.centre or config.papers[module.paper].centre
+    alike = BOXES if learned in BOXES else (learned,)
+    for name in module.datasets:
+        if (centre := config.centre_of(word, name)) not in alike:
+            told = " or ".join(alike)
+            raise ValueError(f"modules.{word} learns from crops of centre {learned}: {name} takes {told}, not {centre}")
 
 
 def _check_size(word: str, module: Module, size_px: int) -> None:

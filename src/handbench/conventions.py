@@ -11,6 +11,10 @@ BACKGROUND = 1.0
 """What a pixel of a patch in [-1, 1] holds that is behind the cube, outside the image or not measured."""
 LOCALIZED = "localized"
 """The centre that a localizer finds, among the words for centres."""
+BLOCK, SEEN = "block", "seen"
+"""Words of crops that are the padded box of a hand: of its labels, or of what the camera sees of it."""
+BOXES = (BLOCK, SEEN)
+"""What learned from crops of the one is at home in those of the other, which look alike."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ SetWord = Literal["train", "spheres", "cylinders", "composed", "hands"]
 Subject = Literal["P0", "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8"]
 Count = Annotated[int, Field(ge=1)]
 
-CENTRES = ("joint", "com", "block", LOCALIZED, "joint-<name>", "com-<mm>")
+CENTRES = ("joint", "com", "block", "seen", LOCALIZED, "joint-<name>", "com-<mm>")
 
 
 def find_nearest(word: str, known: Sequence[str]) -> str:
@@ -34,7 +34,7 @@ def find_nearest(word: str, known: Sequence[str]) -> str:
 
 def _check_centre_word(word: str) -> str:
     named = word.startswith("joint-") and word.removeprefix("joint-").isidentifier()
-    if word not in CENTRES[:4] and not named and not re.fullmatch(r"com-\d{2,4}", word):
+    if word not in CENTRES[:5] and not named and not re.fullmatch(r"com-\d{2,4}", word):
         near = find_nearest(word, CENTRES)
         raise ValueError(f"centre {word!r} where {', '.join(CENTRES)} belong; did you mean {near}?")
     return word

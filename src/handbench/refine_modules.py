@@ -38,7 +38,7 @@ class RefineBase(Refining):
     """Sec. 4.1: kept with a probability of 0.75."""
     points: Annotated[int, Field(ge=16)] = 4000
     """Of the cloud P: ours."""
-    radius: Annotated[float, Field(gt=0, le=1)] = 0.1
+    radius: Annotated[float, Field(gt=0, le=1)] = 0.15
     """r of Eq. 5 in half cube edges: ours."""
     augmentation: Augmentation = Augmentation(scale=0.04, shift_mm=6.0, turn_deg=0.0)
     """Ours: other sets label other joints, and the block around them is another one."""

@@ -77,6 +77,23 @@ def test_block_by_hand():
     assert found.cube_mm == 220
 
 
+def test_seen_by_hand():
+    depth_mm = np.zeros((240, 320), np.float32)
+    paint_box(depth_mm, ICVL, (-40, -30, 400), (60, 70, 400))
+    labels_mm = np.full((16, 3), 900, np.float32)
+    found = find_centre(make_frame(ICVL, depth_mm, joints_mm=labels_mm), ICVL, "seen")
+    # A joint lies 10 mm behind what is seen; of the 30 mm around labels 20 are left around the surface.
+    np.testing.assert_allclose(found.centre_mm, [10, 20, 410], atol=2)
+    assert found.cube_mm == pytest.approx(140, abs=4)
+
+
+def test_without_a_surface_seen_falls_back_as_com_does():
+    depth_mm = np.zeros((240, 320), np.float32)
+    found, mass = (find_centre(make_frame(ICVL, depth_mm), ICVL, word) for word in ("seen", "com"))
+    assert found.fallback == mass.fallback != ""
+    assert found.cube_mm == mass.cube_mm
+
+
 def test_block_leaves_the_object_out():
     labels_mm = np.full((8, 3), np.nan, np.float32)
     labels_mm[0], labels_mm[1], labels_mm[5:] = (0, 0, 500), (40, 0, 500), (5000, 5000, 5000)
@@ -152,7 +169,7 @@ def test_com_of_the_real_frame_is_on_the_hand(shared):
 
 
 @pytest.mark.parametrize(
-    ("word", "uses_labels"), [("joint", True), ("joint-PALM_5", True), ("block", True), ("com", False)]
+    ("word", "uses_labels"), [("joint", True), ("joint-PALM_5", True), ("block", True), ("com", False), ("seen", False)]
 )
 def test_each_strategy_says_whether_it_uses_labels(word, uses_labels):
     assert choose_strategy(word, NYU).uses_ground_truth is uses_labels
@@ -160,7 +177,7 @@ def test_each_strategy_says_whether_it_uses_labels(word, uses_labels):
 
 @pytest.mark.parametrize("word", ["", "mass", "joint-", "joint-PALM_9", "PALM_5", "tips"])
 def test_an_unknown_word_is_refused(word):
-    with pytest.raises(BadInput, match=r"joint, com, com-MM, block or joint-NAME.*PALM_6"):
+    with pytest.raises(BadInput, match=r"joint, com, com-MM, block, seen or joint-NAME.*PALM_6"):
         choose_strategy(word, NYU)
 
 

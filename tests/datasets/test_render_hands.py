@@ -8,8 +8,10 @@ import pytest
 
 from handbench.conventions import HANDS
 from handbench.datasets import render_hands as room
+from handbench.datasets.array_file import read_arrays, write_arrays
 from handbench.datasets.crops import build_crops
-from handbench.datasets.hands import read_quaternions
+from handbench.datasets.embedded_files import plan_recordings
+from handbench.datasets.hands import SHAPE, read_quaternions
 from handbench.datasets.importers import list_frames
 from handbench.datasets.render_hands import CHUNK_FRAMES, draw_pose, find_labels, is_in_image, render_hands
 from handbench.datasets.source import name_source
@@ -18,7 +20,7 @@ from handbench.errors import BadInput
 from handbench.geometry.camera import project_points
 from handbench.geometry.rotation import quaternion_to_rotation
 from handbench.hand.collision import CONTACT_TOLERANCE_MM, self_penetration
-from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE
+from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE, HandShape
 from handbench.sealed import is_sealed
 
 FRAMES = 12
@@ -39,7 +41,7 @@ def test_the_importer_reads_what_was_rendered(made):
     listing = list_frames("hands", made, "train")
     assert len(listing) == FRAMES
     assert set(listing.sequences) == {"alone"}
-    assert set(listing.subjects) == {"reference"}
+    assert set(listing.subjects) == {"slender"}
     assert name_source(made / "raw") == "embedded"
     for row in range(FRAMES):
         frame = listing.frame(row)
@@ -56,14 +58,39 @@ def test_the_turns_are_those_of_the_labels(made):
     rotations = quaternion_to_rotation(read_quaternions(made / "truth.npz", FRAMES))
     names, bone = list(HANDS.joints.names), 1 + 3 * 1
     along_mm = joints_mm[:, names.index("index_pip")] - joints_mm[:, names.index("index_mcp")]
-    np.testing.assert_allclose(along_mm / REFERENCE_SHAPE.lengths_mm[1, 0], -rotations[:, bone, :, 1], atol=2e-3)
+    np.testing.assert_allclose(along_mm / SHAPE.lengths_mm[1, 0], -rotations[:, bone, :, 1], atol=2e-3)
+
+
+EVERYBODY = {
+    "nyu": {"train": 60, "test": 600},
+    "icvl": {"train": 2400, "test": 200},
+    "msra": {"all": 1530},
+    "wristband": {"train": 20, "test": 20},
+}
+
+
+@pytest.mark.parametrize("dataset", EVERYBODY)
+def test_the_hand_is_nobodys_in_the_embedded_sets(dataset):
+    """Other bones, other proportions and another thickness than any person whose frames a network is refined on."""
+    people = [take.shape for take in plan_recordings(dataset, EVERYBODY[dataset], seed=0)]
+    assert len(people) >= 2
+    for shape in people:
+        ratio = shape.lengths_mm / SHAPE.lengths_mm
+        assert np.abs(ratio - 1).mean() > 0.04
+        assert ratio.std() > 0.02
+        assert find_thickness(shape) / find_thickness(SHAPE) > 1.02
+
+
+def find_thickness(shape: HandShape) -> float:
+    """Of the fingers for their length, against the reference hand's."""
+    return shape.girths.mean() / (shape.lengths_mm.sum() / REFERENCE_SHAPE.lengths_mm.sum())
 
 
 def test_poses_are_feasible_and_in_the_image():
     poses = np.stack([draw_pose(np.random.default_rng([9, row])) for row in range(60)])
     assert (poses[:, 6:] >= ANGLE_LIMITS_RAD[:, 0] - 1e-9).all()
     assert (poses[:, 6:] <= ANGLE_LIMITS_RAD[:, 1] + 1e-9).all()
-    assert (self_penetration(poses, REFERENCE_SHAPE) <= CONTACT_TOLERANCE_MM).all()
+    assert (self_penetration(poses, SHAPE) <= CONTACT_TOLERANCE_MM).all()
     assert all(is_in_image(labels_mm) for labels_mm in find_labels(poses))
     assert np.ptp(poses[:, 3]) > 2
     assert poses[:, 2].max() - poses[:, 2].min() > 400
@@ -142,3 +169,13 @@ def test_a_foreign_truth_is_one_line(made, tmp_path):
     (tmp_path / "truth.npz").write_bytes(b"nothing")
     with pytest.raises(BadInput, match="handbench render hands"):
         read_quaternions(tmp_path / "truth.npz", 3)
+
+
+def test_frames_of_another_hand_are_one_line(made, tmp_path):
+    """Those of an earlier release do not say whose they are; they are not taken for this one's."""
+    arrays = read_arrays(made / "truth.npz")
+    silent = {name: arrays[name] for name in ("poses", "quaternions")}
+    for changed in (silent, arrays | {"lengths_mm": REFERENCE_SHAPE.lengths_mm}):
+        write_arrays(tmp_path / "truth.npz", changed)
+        with pytest.raises(BadInput, match=r"hand that this release renders.*render and crop the set again"):
+            read_quaternions(tmp_path / "truth.npz", FRAMES)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from handbench.conventions import ICVL
+from handbench.conventions import DATASETS
 from handbench.datasets.crops import build_crops
 from handbench.datasets.importers import list_frames
 from handbench.datasets.render_hands import render_hands
@@ -29,15 +29,17 @@ def make_rendered(folder: Path, frames: int = 40) -> None:
     build_crops(listing, centre="block", size_px=SIZE_PX, out=folder / "crops")
 
 
-def make_target(folder: Path, split: str, frames: int = 24, *, moved_mm: float = 0.0) -> Path:
+def make_target(
+    folder: Path, split: str, frames: int = 24, *, moved_mm: float = 0.0, dataset: str = "icvl", centre: str = "block"
+) -> Path:
     """Crops of a smaller hand in another camera; labels that are `moved_mm` off give the very same crops."""
     poses = draw_poses(frames).astype(np.float64)
-    joints_mm = keypoint_positions(KEYPOINTS["icvl"], SMALLER, poses)
-    skin = make_skin(SMALLER)
+    joints_mm = keypoint_positions(KEYPOINTS[dataset], SMALLER, poses)
+    skin, convention = make_skin(SMALLER), DATASETS[dataset]
 
     def read_depth(path: Path) -> np.ndarray:
         row = int(path.stem.split("_")[1])
-        return render_layers([pose_mesh(skin, SMALLER, poses[row])], ICVL.camera)[0]
+        return render_layers([pose_mesh(skin, SMALLER, poses[row])], convention.camera)[0]
 
     rng = np.random.default_rng(3)
     inner = np.sort(joints_mm, axis=1)  # joints within the box may be anywhere in it
@@ -46,9 +48,9 @@ def make_target(folder: Path, split: str, frames: int = 24, *, moved_mm: float =
     # Those that make the box stay.
     outermost = (joints_mm == low) | (joints_mm == high)
     labels_mm = np.where(outermost, joints_mm, noisy).astype(np.float32)
-    listing = make_listing(frames, split=split, joints_mm=labels_mm, read_depth=read_depth)
+    listing = make_listing(frames, convention=convention, split=split, joints_mm=labels_mm, read_depth=read_depth)
     out = folder / (split if not moved_mm else f"{split}-wrong")
-    build_crops(listing, centre="block", size_px=SIZE_PX, out=out)
+    build_crops(listing, centre=centre, size_px=SIZE_PX, out=out)
     return out
 
 

@@ -9,11 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+from handbench.conventions import DATASETS, NYU_SCORED
+from handbench.datasets.hands import SHAPE
 from handbench.datasets.torch_dataset import open_crops
 from handbench.datasets.truth import Truth
 from handbench.errors import BadInput
-from handbench.geometry.rotation import rotation_to_quaternion
-from handbench.hand.kinematics import forward_kinematics
+from handbench.geometry.rotation import quaternion_to_rotation, rotation_to_quaternion
+from handbench.hand.keypoints import KEYPOINTS, place_keypoints
+from handbench.hand.kinematics import forward_kinematics, place_turned_bones
+from handbench.hand.skeleton import SHAPE_FIELDS
 from handbench.loop import refinement_fits
 from handbench.loop.crop_data import as_batch, read_crops
 from handbench.loop.refinement_probe import find_smallest_mm
@@ -23,6 +27,7 @@ from handbench.refine_modules import RefineAdapted
 from handbench.training import probe as probing
 from handbench.training.checkpoint import load_checkpoint
 from handbench.training.predict import predict
+from handbench.training.prediction_file import read_card, read_joints, read_quaternions
 from handbench.training.probe import probe
 from handbench.training.train import train
 from tests.methods.deepmodel_fixtures import draw_poses
@@ -66,11 +71,11 @@ def test_both_networks_and_cloud_are_trained_on(place: Path) -> None:
 def test_the_loss_without_labels_falls(place: Path, tmp_path: Path) -> None:
     train(adapted_job(place, epochs=8), place / "train", tmp_path / "longer")
     crops = open_crops(store=place / "test", joints="scored")
-    measure = weigh_losses(RefineAdapted(), find_look(crops.store.card["protocol"], 0.3))
     told = []
     for folder in (place / "base", tmp_path / "longer"):
         hand = load_checkpoint(folder).trained.build()
         assert isinstance(hand, RefinedHand)
+        measure = weigh_losses(RefineAdapted(), find_look(crops.store.card["protocol"], 0.3, hand))
         with torch.no_grad():
             told.append(float(measure(hand, as_batch(read_crops(crops)))["depth_loss"]))
     assert told[1] < 0.95 * told[0]
@@ -120,6 +125,59 @@ def test_predictions_are_the_targets_joints_and_the_turns_of_bones(which: str, p
     # Whatever is predicted, the box around the joints has its middle where the crop has its own.
     centre_mm = np.asarray(open_crops(store=place / "test").store.centre_mm)
     np.testing.assert_allclose((joints_mm.min(axis=1) + joints_mm.max(axis=1)) / 2, centre_mm, atol=0.01)
+
+
+@pytest.mark.parametrize("which", ["base", "adapted"])
+def test_predictions_tell_whose_hand_their_joints_lie_on(which: str, place: Path, tmp_path: Path) -> None:
+    """It is the rendered one, and put through its kinematics the turns of bones give the joints."""
+    predict([place / which], place / "test", tmp_path / "out")
+    card = read_card(tmp_path / "out/predictions.npz")
+    assert card is not None
+    for name in SHAPE_FIELDS:
+        np.testing.assert_allclose(card["hand"][name], getattr(SHAPE, name), rtol=1e-6, atol=1e-6)
+    (joints_mm, _), quaternions = (read(tmp_path / "out/predictions.npz") for read in (read_joints, read_quaternions))
+    rotations = quaternion_to_rotation(quaternions.astype(np.float64))
+    posed_mm = place_keypoints(KEYPOINTS["icvl"], SHAPE, rotations, place_turned_bones(rotations, SHAPE))
+    shift_mm = joints_mm - posed_mm
+    np.testing.assert_allclose(shift_mm, np.broadcast_to(shift_mm[:, :1], shift_mm.shape), atol=0.01)
+
+
+def test_on_nyu_the_papers_16_positions_are_predicted_beside_the_14(place: Path, tmp_path: Path) -> None:
+    store = make_target(tmp_path, "test", 6, dataset="nyu")
+    predict([place / "base"], store, tmp_path / "out")
+    card, (joints_mm, _) = read_card(tmp_path / "out/predictions.npz"), read_joints(tmp_path / "out/predictions.npz")
+    assert card is not None
+    assert joints_mm.shape == (6, 16, 3)
+    assert card["joints"] == card["paper_positions"]
+    assert card["joints"] == [DATASETS["nyu"].joints.names[j] for j in NYU_SCORED] + ["PALM_4", "PALM_5"]
+    # Both lie in the palm, whose points keep their distances whatever the pose.
+    palm = KEYPOINTS["nyu"].take([33, 34, 32]).local_mm(SHAPE)
+    for a, b in ((14, 0), (15, 1)):
+        expected_mm = np.linalg.norm(palm[b] - palm[2])
+        np.testing.assert_allclose(np.linalg.norm(joints_mm[:, a] - joints_mm[:, 13], axis=-1), expected_mm, atol=0.01)
+
+
+def test_the_base_is_at_home_in_boxes_around_what_is_seen(place: Path, tmp_path: Path) -> None:
+    """It learned from blocks around labels; crops of other centres look otherwise."""
+    seen = make_target(tmp_path / "seen", "train", centre="seen")
+    train(adapted_job(place), seen, tmp_path / "adapted")
+    tested = make_target(tmp_path / "tested", "test", 10, centre="seen")
+    for checkpoint in (place / "base", tmp_path / "adapted"):
+        assert "10 of 10 frames" in predict([checkpoint], tested, tmp_path / "out")
+    mass = make_target(tmp_path / "mass", "test", 10, centre="com")
+    with pytest.raises(BadInput, match="expected centre block, as in training, found com"):
+        predict([place / "base"], mass, tmp_path / "out")
+    with pytest.raises(BadInput, match="expected centre seen, as in training, found block"):
+        predict([tmp_path / "adapted"], place / "test", tmp_path / "out")
+
+
+def test_a_checkpoint_without_its_hand_is_one_line(place: Path) -> None:
+    """As earlier releases wrote them: their hand was another one."""
+    for which in ("base", "adapted"):
+        checkpoint = load_checkpoint(place / which)
+        state = {name: value for name, value in checkpoint.state.items() if not name.endswith("cloud.girths")}
+        with pytest.raises(BadInput, match=r"one that holds its hand, found no cloud\.girths.*train refine\.base"):
+            replace(checkpoint, state=state).trained.build()
 
 
 def test_the_probe_tells_of_images_time_and_trembling(

@@ -26,7 +26,7 @@ from handbench.geometry.rotation import rotation_to_quaternion
 from handbench.hand.keypoints import KEYPOINTS, keypoint_positions, scored_keypoints
 from handbench.hand.kinematics import forward_kinematics
 from handbench.hand.sampling import sample_sequence
-from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE, vary_shape
+from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE, SHAPE_FIELDS, vary_shape
 from handbench.hand.skinning import Skin, make_skin, pose_mesh
 from handbench.rendering.zbuffer import render_layers
 from handbench.training.prediction_file import FILE, save_predictions
@@ -134,7 +134,16 @@ def write_predictions(run: Path, store: CropStore, module: str, poses: np.ndarra
     card |= {"centre": CENTRES[dataset], "settings": {"epochs": 10, "batch": 100}, "store": str(store.path)}
     card |= {"protocol": protocol, "dataset": dataset, "folds": [], "frames": FRAMES, "checkpoints": []}
     card |= {"converged": True, "gives_angles": False}
+    card |= {"hand": {name: getattr(REFERENCE_SHAPE, name).tolist() for name in SHAPE_FIELDS}}
     folder = run / "predict" / dataset / module / f"seed{seed}"
+    if dataset == "nyu":
+        # The two palm points stand beside the 14, as the network's own predictions have them.
+        besides = ("PALM_4", "PALM_5")
+        places = [DATASETS[dataset].joints.index(one) for one in besides]
+        others_mm = keypoint_positions(KEYPOINTS[dataset].take(places), REFERENCE_SHAPE, pose).astype(np.float32)
+        joints_mm = np.concatenate([joints_mm, others_mm], axis=1)
+        names = [*(DATASETS[dataset].joints.names[place] for place in store.scored), *besides]
+        card |= {"joints": names, "paper_positions": names}
     save_predictions(folder, joints_mm, store.names, np.asarray(store.row), card, quaternions=quaternions)
     out, truth = run / "evaluate" / dataset / module / f"seed{seed}", run / "synthesize" / dataset / "truth.npz"
     refined = kind == "refine.adapted" and dataset != "wristband"

@@ -66,7 +66,8 @@ def test_every_item_is_shown_where_there_are_results(sources: Sources) -> None:
     items = list_items(sources)
     absent = [name for name, item in items.items() if isinstance(item, Absent)]
     assert absent == ["refine_figure_8_nyu_published", "refine_figure_8_icvl_published"], "there is no record"
-    assert {name for name, item in items.items() if isinstance(item, Table)} == {"refine_section_4_4", "refine_speed"}
+    tables = {"refine_section_4_4", "refine_positions", "refine_speed"}
+    assert {name for name, item in items.items() if isinstance(item, Table)} == tables
     for item in items.values():
         if not isinstance(item, Absent):
             assert "data: embedded" in item.stamp
@@ -74,7 +75,7 @@ def test_every_item_is_shown_where_there_are_results(sources: Sources) -> None:
 
 def test_without_results_every_item_says_so(tmp_path: Path) -> None:
     items = list_items(open_sources(tmp_path))
-    assert len(items) == 19
+    assert len(items) == 20
     assert all(isinstance(item, Absent) for item in items.values())
     told = [item.why for name, item in items.items() if isinstance(item, Absent) and "published" not in name]
     assert all("not run at this scale" in why for why in told)
@@ -126,8 +127,9 @@ def test_figure_8_has_the_errors_beside_the_raw_one(sources: Sources, tmp_path: 
     find_figure(sources, "refine_figure_8_nyu").draw(tmp_path / "figure")
     curves = read_csv(tmp_path / "figure.csv")
     means = curves.groupby("method", sort=False)["mean_error_mm"].first()
-    assert len(means) == 3
-    raw, removed, true = means
+    assert len(means) == 4
+    raw, removed, true, positions = means
+    assert positions != raw
     assert removed < raw
     assert true < raw, "the target's hand is another one than the network's"
     assert np.isnan(curves["mean_error_mm"]).sum() == 0
@@ -201,6 +203,29 @@ def test_pictures_that_their_probe_does_not_describe_are_refused(run: Path, tmp_
     assert "does not describe" in item.why
 
 
+def test_nyu_is_told_on_14_joints_and_on_16_positions(run: Path, sources: Sources) -> None:
+    table = list_items(sources)["refine_positions"]
+    assert isinstance(table, Table)
+    assert table.frame["network"].tolist() == list(NAMES.values())
+    usual, wider = [], []
+    joints, besides = refine_items.DATASETS["nyu"].joints.names, ("PALM_4", "PALM_5")
+    for seed in SEEDS:
+        file = run / "predict" / "nyu" / "refine" / f"seed{seed}" / "predictions.npz"
+        card, (joints_mm, _) = read_card(file), read_joints(file)
+        assert card is not None
+        assert card["paper_positions"] == card["joints"]
+        assert len(card["joints"]) == 16
+        assert tuple(card["joints"][14:]) == besides
+        labels_mm = np.asarray(open_store(Path(card["store"])).joints_mm)[:, [joints.index(n) for n in card["joints"]]]
+        errors_mm = np.linalg.norm(joints_mm - labels_mm, axis=-1)
+        usual.append(errors_mm[:, :14].mean())
+        wider.append(errors_mm.mean())
+    row = table.frame[table.frame["network"] == NAMES["refine"]]
+    assert row["usual"].item() == pytest.approx(np.mean(usual), abs=1e-3)
+    assert row["paper_positions"].item() == pytest.approx(np.mean(wider), abs=1e-3)
+    assert row["removed"].item() < row["usual"].item()
+
+
 def test_speed_stands_beside_print(sources: Sources) -> None:
     table = list_items(sources)["refine_speed"]
     assert isinstance(table, Table)
@@ -233,7 +258,7 @@ def test_the_positions_that_a_card_names_are_scored_as_well(run: Path, tmp_path:
     labels_mm = np.asarray(store.joints_mm)
     besides = [joints.index(name) for name in ("PALM_4", "PALM_5")]
     moved_mm = labels_mm[:, besides] + np.array([0.0, 3.0, 4.0], np.float32)
-    predicted_mm = np.concatenate([read_joints(file)[0], moved_mm], axis=1)[::-1]
+    predicted_mm = np.concatenate([read_joints(file)[0][:, : len(scored)], moved_mm], axis=1)[::-1]
     told = {"joints": [*scored, "PALM_4", "PALM_5"], "paper_positions": ["PALM_5", "PALM_4"]}
     kept = {key: value for key, value in card.items() if key not in ("sha256", "sha256_of_file", "format", "version")}
     row = np.asarray(store.row)[::-1]
@@ -252,7 +277,7 @@ def test_errors_on_the_targets_hand_need_the_truth_of_these_frames(run: Path, tm
     truth = run / "synthesize" / "nyu" / "truth.npz"
     found = evaluate(file, "nyu", "Refined", truth_file=truth)
     assert found.skeleton is not None
-    assert list(found.skeleton.errors_mm) == ["re_expressed"]
+    assert list(found.skeleton.errors_mm) == ["re_expressed", "paper_positions"]
     short = read_arrays(truth)
     frames = {name: values[:7] if name not in PER_TAKE else values for name, values in short.items()}
     write_arrays(tmp_path / "truth.npz", frames)

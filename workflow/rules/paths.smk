@@ -78,7 +78,7 @@ TIMES = f"{RUN}/benchmarks"
 wildcard_constraints:
     dataset="|".join(DATASETS),
     split="|".join(sorted({split for convention in DATASETS.values() for split in convention.splits})),
-    centre=r"joint|joint-\w+|com|com-\d+|block",
+    centre=r"joint|joint-\w+|com|com-\d+|block|seen",
     # Crops of hand and object together have twice the edge in pixels.
     larger="|-x2",
     module="|".join(settings.modules) or "none",
@@ -181,7 +181,7 @@ def store_of(dataset, module, split):
     kept = split if split in DATASETS[dataset].splits else "all"
     centre = settings.centre_of(module, dataset)
     if learns_hands(module) and split == "train":
-        return f"{RUN}/crop/{HANDS.name}/{centre}/train/store.json"
+        return f"{RUN}/crop/{HANDS.name}/{settings.centre_of(module, HANDS.name)}/train/store.json"
     if renders(module):
         centre = f"{centre}-x2"
         if split == "train":

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float32
 
-from handbench.conventions import Convention
+from handbench.conventions import BLOCK, SEEN, Convention
 from handbench.datasets.hand_region import find_nearest_region, mean_inside_cube
 from handbench.datasets.listing import Frame
 from handbench.errors import BadInput
@@ -22,6 +22,10 @@ Points = Float32[np.ndarray, "_ 3"]
 
 BLOCK_PADDING_MM = 30.0
 """Around the box of the labels: they lie inside the flesh, up to 33 mm behind the surface on NYU's first frame."""
+FLESH_MM = 10.0
+"""A labelled joint lies about so deep under the skin that is seen, in front and at the sides."""
+SHARE_OUTSIDE = 0.5
+"""Per cent of a hand's points at each end that its seen box leaves out: flying pixels."""
 END_MM = 120.0
 """The centre of mass starts from this much of the limb, at the end that is farthest from where it leads away."""
 REACH = 0.5
@@ -56,13 +60,15 @@ class CentreStrategy:
 
 
 def choose_strategy(word: str, convention: Convention) -> CentreStrategy:
-    """The strategy of a word: joint, joint-NAME, com, com-MM or block."""
+    """The strategy of a word: joint, joint-NAME, com, com-MM, block or seen."""
     if edge := re.fullmatch(r"com-(\d{2,4})", word):
         return CentreStrategy(word, uses_ground_truth=False, find=_in_a_cube_of(float(edge[1])))
     if word == "com":
         return CentreStrategy(word, uses_ground_truth=False, find=centre_on_mass)
-    if word == "block":
+    if word == BLOCK:
         return CentreStrategy(word, uses_ground_truth=True, find=centre_on_block)
+    if word == SEEN:
+        return CentreStrategy(word, uses_ground_truth=False, find=centre_on_seen)
     name = convention.centre_joint if word == "joint" else word.removeprefix("joint-")
     if word == "joint" and name == "tips":
         return CentreStrategy(word, uses_ground_truth=True, find=centre_on_scored)
@@ -73,7 +79,7 @@ def choose_strategy(word: str, convention: Convention) -> CentreStrategy:
         )
     raise BadInput(
         "centre",
-        expected=f"joint, com, com-MM, block or joint-NAME with a joint of {convention.name}",
+        expected=f"joint, com, com-MM, block, seen or joint-NAME with a joint of {convention.name}",
         found=repr(word),
         fix=f"the joints are {', '.join(convention.joints.names)}",
     )
@@ -145,6 +151,25 @@ def centre_on_block(frame: Frame, convention: Convention) -> Centre:
         return _fall_back_to_mass(frame, convention, "no joint is annotated")
     low_mm, high_mm = hand_mm.min(axis=0), hand_mm.max(axis=0)
     return Centre((low_mm + high_mm) / 2, float((high_mm - low_mm).max()) + 2 * BLOCK_PADDING_MM)
+
+
+def centre_on_seen(frame: Frame, convention: Convention) -> Centre:
+    """The same box around what the camera sees of the hand, from depth alone.
+
+    Of a hand whose arm is cut off by a wristband or a sleeve it is nearly that one; a bare arm counts as hand as far as
+    the cube of the centre of mass reaches.
+    """
+    first, region_mm = centre_on_mass(frame, convention), find_nearest_region(frame.depth_mm, frame.camera)
+    return first if region_mm is None else box_seen(region_mm, first)
+
+
+def box_seen(region_mm: Points, first: Centre) -> Centre:
+    """The padded box of the part of a surface that lies in a cube."""
+    inside_mm = region_mm[(np.abs(region_mm - first.centre_mm) <= first.cube_mm / 2).all(axis=1)]
+    low_mm, high_mm = np.percentile(inside_mm, [SHARE_OUTSIDE, 100 - SHARE_OUTSIDE], axis=0)
+    centre_mm = (low_mm + high_mm) / 2 + [0.0, 0.0, FLESH_MM]
+    edge_mm = float((high_mm - low_mm).max()) + 2 * (BLOCK_PADDING_MM - FLESH_MM)
+    return Centre(centre_mm.astype(np.float32), edge_mm, first.fallback)
 
 
 def _are_usable(joints_mm: Float32[np.ndarray, "joints 3"]) -> np.ndarray:

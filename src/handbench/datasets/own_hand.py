@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from handbench.conventions import Convention
-from handbench.datasets.centres import BLOCK_PADDING_MM, Centre, CentreStrategy, choose_strategy
+from handbench.datasets.centres import Centre, CentreStrategy, box_seen, choose_strategy
 from handbench.datasets.frame_crop import Crop, crop_frame
 from handbench.datasets.hand_region import SIZEABLE_MM2, find_nearest_region
 from handbench.datasets.listing import Frame
@@ -24,11 +24,6 @@ MOST_COVERED = 0.8
 """Share of the cells that a hand covers at most: 0.5 in all embedded data; a wall, table or chest covers them all."""
 CUBES_MM = (50.0, 1000.0)
 """Edges that a cube around a hand can have: others are in metres or centimetres."""
-
-FLESH_MM = 10.0
-"""A labelled joint lies about so deep under the skin that is seen, in front and at the sides."""
-SHARE_OUTSIDE = 0.5
-"""Per cent of a hand's points at each end that its box leaves out: flying pixels."""
 
 FARTHEST_MM = 10_000.0
 """No camera sees a hand farther away."""
@@ -82,19 +77,11 @@ def crop_own_hand(frame: Frame, convention: Convention, size_px: int, reach: Rea
 
 
 def crop_own_block(frame: Frame, convention: Convention, size_px: int, reach: Reach) -> Crop:
-    """The same in the padded block of what is seen of the hand, as `block` takes it from labels.
-
-    Of a hand whose arm is cut off by a wristband or a sleeve it is nearly that one; a bare arm counts as hand as far as
-    the first cube reaches.
-    """
+    """The same in the padded block of what is seen of the hand, as the word `seen` has it."""
     first, near = crop_own_hand(frame, convention, size_px, reach), keep_reach(frame, reach)
     region_mm = find_nearest_region(near.depth_mm, near.camera)
     assert region_mm is not None, "found before"
-    inside_mm = region_mm[(np.abs(region_mm - first.centre_mm) <= first.cube_mm / 2).all(axis=1)]
-    low_mm, high_mm = np.percentile(inside_mm, [SHARE_OUTSIDE, 100 - SHARE_OUTSIDE], axis=0)
-    centre_mm = (low_mm + high_mm) / 2 + [0.0, 0.0, FLESH_MM]
-    edge_mm = float((high_mm - low_mm).max()) + 2 * (BLOCK_PADDING_MM - FLESH_MM)
-    return crop_named_place(near, convention, size_px, Centre(centre_mm.astype(np.float32), edge_mm))
+    return crop_named_place(near, convention, size_px, box_seen(region_mm, Centre(first.centre_mm, first.cube_mm)))
 
 
 def keep_reach(frame: Frame, reach: Reach) -> Frame:

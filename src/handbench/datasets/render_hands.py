@@ -1,7 +1,7 @@
-"""Render the set `hands`: the reference hand alone in random poses, each frame by itself, without sensor noise.
+"""Render the set `hands`: one hand alone in random poses, each frame by itself, without sensor noise.
 
     <out>/raw/train/     depth and labels, as datasets.rendered_files reads them
-    <out>/truth.npz      pose and bone turns of each frame (datasets.hands)
+    <out>/truth.npz      the hand, pose and bone turns of each frame (datasets.hands)
     <out>/manifest.json  written last, sealed: what was asked for
 
 There is no forearm, as of a hand above a dark wristband: what adapts to a user's hand poses a cloud of points on this
@@ -23,7 +23,7 @@ from handbench.conventions import HANDS
 from handbench.datasets.array_file import read_arrays, write_arrays
 from handbench.datasets.files import digest_file, replace_file
 from handbench.datasets.frame_chunks import MANIFEST, PARTIAL, RAW, TRUTH, is_made, run_chunks, start_or_carry_on
-from handbench.datasets.hands import FILES, SEQUENCE, SET
+from handbench.datasets.hands import FILES, SEQUENCE, SET, SHAPE
 from handbench.datasets.lock import hold_alone
 from handbench.datasets.pose_ranges import POSE_RANGES
 from handbench.datasets.progress import Progress
@@ -35,13 +35,13 @@ from handbench.geometry.rotation import rotation_to_quaternion
 from handbench.hand.keypoints import KEYPOINTS, keypoint_positions
 from handbench.hand.kinematics import forward_kinematics
 from handbench.hand.sampling import sample_pose
-from handbench.hand.skeleton import REFERENCE_SHAPE
+from handbench.hand.skeleton import SHAPE_FIELDS
 from handbench.hand.skinning import Skin, make_skin, pose_mesh
 from handbench.rendering.renderer import choose_renderer, settle_renderer
 from handbench.sealed import seal
 
 CHUNK_FRAMES = 250
-SUBJECT = "reference"
+SUBJECT = "slender"
 KIND = "full"
 """The word of fully synthetic frames among those of `--frames`."""
 MARGIN_PX = 12
@@ -84,9 +84,9 @@ def draw_chunk(out: Path, request: Request, first: int, last: int) -> int:
     (folder / SEQUENCE).mkdir(parents=True, exist_ok=True)
     poses = np.stack([draw_pose(np.random.default_rng([request.seed, _STREAM, row])) for row in range(first, last)])
     for row, pose in zip(range(first, last), poses, strict=True):
-        depth_mm, _ = render([pose_mesh(_skin(), REFERENCE_SHAPE, pose)], HANDS.camera)
+        depth_mm, _ = render([pose_mesh(_skin(), SHAPE, pose)], HANDS.camera)
         FILES.write_depth(folder / depth_name(SEQUENCE, row), depth_mm)
-    rotations, _ = forward_kinematics(poses, REFERENCE_SHAPE)
+    rotations, _ = forward_kinematics(poses, SHAPE)
     arrays = {
         "poses": poses.astype(np.float32),
         "quaternions": rotation_to_quaternion(rotations).astype(np.float32),
@@ -101,7 +101,7 @@ def draw_pose(rng: np.random.Generator) -> Float[np.ndarray, "26"]:
     camera = HANDS.camera
     view_angle = (camera.width / 2 / camera.fx, camera.height / 2 / camera.fy)
     for _ in range(_TRIES):
-        pose = sample_pose(rng, POSE_RANGES[HANDS.name], REFERENCE_SHAPE, view_angle)
+        pose = sample_pose(rng, POSE_RANGES[HANDS.name], SHAPE, view_angle)
         labels_mm = find_labels(pose)
         if is_in_image(labels_mm):
             return pose
@@ -120,13 +120,13 @@ def is_in_image(points_mm: Float[np.ndarray, "points 3"]) -> bool:
 
 
 def find_labels(poses: Float[np.ndarray, "*batch 26"]) -> Float[np.ndarray, "*batch 21 3"]:
-    labels_mm: np.ndarray = keypoint_positions(KEYPOINTS[HANDS.name], REFERENCE_SHAPE, poses)
+    labels_mm: np.ndarray = keypoint_positions(KEYPOINTS[HANDS.name], SHAPE, poses)
     return labels_mm
 
 
 @lru_cache(maxsize=1)
 def _skin() -> Skin:
-    return make_skin(REFERENCE_SHAPE)
+    return make_skin(SHAPE)
 
 
 def _chunk_name(first: int) -> str:
@@ -146,7 +146,7 @@ def _make(out: Path, request: Request, jobs: int) -> None:
     arrays = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
     labels, names = out / RAW / HANDS.splits[0] / LABELS, [depth_name(SEQUENCE, row) for row in range(request.frames)]
     write_labels(labels, names, [SUBJECT] * request.frames, arrays.pop("labels_mm"))
-    write_arrays(out / TRUTH, arrays)
+    write_arrays(out / TRUTH, arrays | {name: getattr(SHAPE, name) for name in SHAPE_FIELDS})
     replace_file(out / MANIFEST, (json.dumps(seal(_describe(out, request, labels)), indent=1) + "\n").encode())
     shutil.rmtree(out / PARTIAL)
 

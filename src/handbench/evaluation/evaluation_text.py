@@ -4,9 +4,9 @@ import math
 
 from handbench.conventions import DATASETS
 from handbench.evaluation.evaluate import Evaluation
-from handbench.evaluation.own_skeleton import POSITIONS
 from handbench.evaluation.score import NO_LABELS, Score
 from handbench.evaluation.skeleton_score import RE_EXPRESSED, REMOVED
+from handbench.training.prediction_file import POSITIONS
 
 _HEADER = ("method", "mean mm", "95 % interval", "all joints <= 20 mm", "<= 40 mm", "area 0-80", "frames")
 

@@ -22,11 +22,8 @@ from handbench.evaluation.skeleton_score import (
     score_skeleton,
 )
 from handbench.hand.keypoints import scored_keypoints
-from handbench.hand.skeleton import REFERENCE_SHAPE, SHAPE_FIELDS, HandShape
-from handbench.training.prediction_file import pick_joints, read_joints, read_quaternions
-
-POSITIONS = "paper_positions"
-"""In a card: the names of the joints that a paper scores in the place of the usual ones. Also the error's name."""
+from handbench.hand.skeleton import SHAPE_FIELDS, HandShape
+from handbench.training.prediction_file import POSITIONS, pick_joints, read_joints, read_quaternions
 
 
 def measure_skeleton(
@@ -68,10 +65,11 @@ def measure_skeleton(
 
 
 def hand_of_card(card: Mapping[str, Any]) -> HandShape:
-    """The hand that predicted joints lie on: the card's, or the one that every network here begins with."""
+    """The hand that predicted joints lie on."""
     told = card.get("hand")
     if not isinstance(told, dict):
-        return REFERENCE_SHAPE
+        where = f"the predictions of {card['module']} on {card['dataset']}"
+        raise BadInput(where, expected="a card that tells their hand", found="an earlier release's", fix="predict anew")
     return HandShape(**{name: np.array(told[name], np.float64) for name in SHAPE_FIELDS})
 
 

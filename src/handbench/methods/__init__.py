@@ -15,6 +15,7 @@ from handbench.datasets.torch_dataset import CropDataset
 from handbench.datasets.truth import Truth
 from handbench.errors import BadInput
 from handbench.fitting.pose_file import FittedPoses
+from handbench.hand.skeleton import HandShape
 from handbench.loop.augmentation import CropBatch
 from handbench.loop.crop_data import find_device
 from handbench.modules import Precision
@@ -109,6 +110,12 @@ class PosedHands:
     """In half cube edges around the crops' centres."""
     quaternions: Float[Tensor, "frames 16 4"]
     """(w, x, y, z) of every bone in camera axes, w >= 0."""
+    shape: HandShape
+    """The hand that the joints lie on."""
+    besides: tuple[str, ...]
+    """Joints of the dataset that its paper scores beside the usual ones."""
+    others: Float[Tensor, "frames besides 3"]
+    """Where those are."""
 
 
 @dataclass(frozen=True)

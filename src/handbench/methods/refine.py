@@ -36,11 +36,13 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from handbench.conventions import DATASETS, HANDS
+from handbench.conventions import BLOCK, DATASETS, HANDS
 from handbench.datasets.evenly import spread_evenly
+from handbench.datasets.hands import SHAPE
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.datasets.truth import Truth
-from handbench.hand.keypoints import KEYPOINTS, Hand, place_keypoints, scored_keypoints
+from handbench.errors import BadInput
+from handbench.hand.keypoints import KEYPOINTS, Hand, Keypoints, place_keypoints, scored_keypoints
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, PARENTS, REFERENCE_SHAPE
 from handbench.loop.augmentation import CropBatch
 from handbench.loop.base_training import QUATERNIONS, BaseTraining
@@ -73,8 +75,9 @@ Images = Float[Tensor, "batch size size"]
 Joints = Float[Tensor, "batch 16 3"]
 Angles = Float[Tensor, "batch 15 3"]
 
-BLOCK = "block"
-"""The word of crops that are cut as the padded box of a hand's joints (Sec. 4.2)."""
+POSITIONS = {"nyu": ("PALM_4", "PALM_5")}
+"""What the paper's 16 positions have beside the 14 that others score on: the text lists none (docs/refine-training.md).
+"""
 BIAS_FRAMES = 2000
 """Training frames, evenly spaced, over which the smallest errors are looked for; the paper takes all."""
 LEAST_MM = 1e-3
@@ -202,10 +205,10 @@ def train_base(crops: CropDataset, settings: RefineBase, run: TrainingRun) -> St
     data = divide(crops, {QUATERNIONS: run.quaternions})
     hand = make_hand(settings, crops.size_px, seed=run.seed)
 
-    look = find_look(crops.store.card["protocol"], settings.radius)
+    look = find_look(crops.store.card["protocol"], settings.radius, hand)
 
     def measure_mm(quaternions: Quaternions, held_back: Data) -> float:
-        joints = read_joints(hand.cloud, quaternions, as_batch(held_back), HANDS.name, look)
+        joints = read_joints(hand.cloud, quaternions, as_batch(held_back), scored_keypoints(HANDS.name), look)
         return measure_error_mm(joints, held_back)
 
     steps = count_steps(len(data.seen["depth"]), settings.epochs, settings.batch)
@@ -221,16 +224,16 @@ def train_adapted(crops: CropDataset, settings: RefineAdapted, run: TrainingRun)
     assert isinstance(hand, RefinedHand)
     data = divide_unlabelled(crops)
     steps = count_steps(len(data.seen["depth"]), settings.epochs, settings.batch)
-    measure = weigh_losses(settings, find_look(crops.store.card["protocol"], base.settings.radius))
+    measure = weigh_losses(settings, find_look(crops.store.card["protocol"], base.settings.radius, hand))
     training = RefinementTraining(hand, settings, steps, measure, data.held_back)
     run.fit(training, data.seen, epochs=settings.epochs, batch=settings.batch, precision=settings.precision)
     return keep_parts([hand])
 
 
-def find_look(protocol: Mapping[str, Any], radius: float) -> Look:
-    """How crops of a store are seen: those of a padded block show a hand whose own block is in their middle."""
+def find_look(protocol: Mapping[str, Any], radius: float, hand: RefinedHand) -> Look:
+    """How crops of a store are seen: of those of a padded block the network's hand has its own block in the middle."""
     block = protocol["centre"]["strategy"] == BLOCK
-    return Look(radius, Hand(REFERENCE_SHAPE, KEYPOINTS[protocol["dataset"]]) if block else None)
+    return Look(radius, Hand(hand.cloud.find_shape(), KEYPOINTS[protocol["dataset"]]) if block else None)
 
 
 def weigh_losses(settings: RefineAdapted, look: Look) -> Measure:
@@ -260,11 +263,17 @@ def weigh(settings: RefineAdapted) -> PoseMeasure:
 def make_hand(settings: RefineBase, size_px: int, seed: int = 0) -> RefinedHand:
     """Before anything is learned; every seed begins with the same P."""
     network = BaseNetwork(size_px, channels=settings.channels, dropout=settings.dropout, seed=seed)
-    return RefinedHand(network, make_cloud(REFERENCE_SHAPE, KEYPOINTS[HANDS.name], settings.points))
+    return RefinedHand(network, make_cloud(SHAPE, KEYPOINTS[HANDS.name], settings.points))
 
 
 def build_base(trained: Trained) -> RefinedHand:
-    return trained.load_into(make_hand(trained.settings, trained.size_px))
+    """With the hand that it learned from, which may be another release's."""
+    hand = make_hand(trained.settings, trained.size_px)
+    missing = hand.state_dict().keys() - trained.state.keys()
+    if missing:
+        found, fix = f"no {min(missing)}: an earlier release wrote it", "train refine.base and what needs it again"
+        raise BadInput("checkpoint of refine", expected="one that holds its hand", found=found, fix=fix)
+    return trained.load_into(hand)
 
 
 def build_adapted(trained: Trained) -> RefinedHand:
@@ -276,14 +285,14 @@ def build_adapted(trained: Trained) -> RefinedHand:
 
 @torch.no_grad()
 def read_joints(
-    cloud: PosedCloud, quaternions: Quaternions, crops: CropBatch, dataset: str, look: Look
+    cloud: PosedCloud, quaternions: Quaternions, crops: CropBatch, keypoints: Keypoints, look: Look
 ) -> Float[Tensor, "batch joints 3"]:
-    """A dataset's scored joints on the reference skeleton, placed where P is, in half cube edges."""
-    joints, keypoints = [], scored_keypoints(dataset)
+    """Joints on the network's own skeleton, placed where P is, in half cube edges."""
+    joints, shape = [], cloud.find_shape()
     for rows in torch.arange(len(quaternions)).split(AT_ONCE):
         part = crops.take(rows)
         posed = pose_in_crop(cloud, quaternions[rows], look(part))
-        points_mm = place_keypoints(keypoints, REFERENCE_SHAPE, posed.rotations, posed.origins_mm)
+        points_mm = place_keypoints(keypoints, shape, posed.rotations, posed.origins_mm)
         joints.append(points_mm / (part.cube_mm / 2)[:, None, None])
     return torch.cat(joints)
 
@@ -293,10 +302,13 @@ def pose_bones(trained: Trained, seen: SeenHands) -> PosedHands:
     hand = trained.build()
     assert isinstance(hand, RefinedHand)
     quaternions = apply(hand, seen.crops.depth)
-    joints = read_joints(
-        hand.cpu().cloud, quaternions, seen.crops, seen.dataset, find_look(seen.protocol, find_radius(trained))
-    )
-    return PosedHands(joints, torch.where(quaternions[..., :1] < 0, -quaternions, quaternions))
+    convention, besides = DATASETS[seen.dataset], POSITIONS.get(seen.dataset, ())
+    asked = (*convention.scored, *(convention.joints.index(name) for name in besides))
+    look = find_look(seen.protocol, find_radius(trained), hand)
+    joints = read_joints(hand.cpu().cloud, quaternions, seen.crops, KEYPOINTS[seen.dataset].take(asked), look)
+    scored, others = joints.split([len(convention.scored), len(besides)], dim=1)
+    positive = torch.where(quaternions[..., :1] < 0, -quaternions, quaternions)
+    return PosedHands(scored, positive, hand.cloud.find_shape(), besides, others)
 
 
 def find_radius(trained: Trained) -> float:
@@ -312,7 +324,7 @@ def probe(trained: Trained, crops: CropDataset, learned: CropDataset) -> Numbers
     timed = time_network(hand, lambda network, images: {"network": partial(network, images)}, seen.depth[:1])
     protocol = crops.store.card["protocol"]
     posed = pose_bones(trained, SeenHands(protocol["dataset"], protocol, seen))
-    look = find_look(protocol, find_radius(trained))
+    look = find_look(protocol, find_radius(trained), hand)
     errors = measure_depth_errors(hand.cpu().cloud, posed.quaternions, seen, look)
     joints_mm = (posed.joints * (seen.cube_mm / 2)[:, None, None] + seen.centre_mm[:, None]).numpy()
     row, sequences = np.asarray(crops.store.row)[crops.places], [crops.store.sequences[at] for at in crops.places]
@@ -328,7 +340,7 @@ def probe_base(trained: Trained, crops: CropDataset, learned: CropDataset) -> Nu
     """The same, and single images that the network is overfitted to (RF3)."""
     hand = trained.build().cpu()
     assert isinstance(hand, RefinedHand)
-    look, images = find_look(crops.store.card["protocol"], find_radius(trained)), choose_images(crops)
+    look, images = find_look(crops.store.card["protocol"], find_radius(trained), hand), choose_images(crops)
     with torch.enable_grad():
         fits = fit_poses(hand, images, look, weigh(RefineAdapted()))
     return probe(trained, crops, learned) | fits
@@ -343,7 +355,7 @@ def probe_adapted(trained: Trained, crops: CropDataset, learned: CropDataset) ->
     batch = as_batch(seen)
     hand = trained.build().cpu()
     assert isinstance(hand, RefinedHand)
-    measure = weigh_losses(trained.settings, find_look(protocol, find_radius(trained)))
+    measure = weigh_losses(trained.settings, find_look(protocol, find_radius(trained), hand))
     first = batch.take(torch.arange(min(trained.settings.batch, len(some))))
     told = {**probe(trained, crops, learned), "step": time_update(hand, measure, first)}
     if seen["joints"].isfinite().any():
@@ -356,7 +368,7 @@ def probe_truth(trained: Trained, crops: CropDataset, truth: Truth) -> Numbers:
     """The cloud alone fitted to images in their true poses, and where it then lies (RF4)."""
     hand = trained.build().cpu()
     assert isinstance(hand, RefinedHand)
-    look = find_look(crops.store.card["protocol"], find_radius(trained))
+    look = find_look(crops.store.card["protocol"], find_radius(trained), hand)
     with torch.enable_grad():
         return fit_clouds(hand.cloud, crops, truth, look, weigh(RefineAdapted()))
 

@@ -10,7 +10,8 @@ The bones are those of hand/skeleton.py, their lengths those of the shape that P
 at unit length. No translation is part of theta: points and joints lie about the wrist, and networks/crop_view.py finds
 out where in a crop the wrist is.
 
-What places joints and points lies in buffers, so that a checkpoint is all that prediction needs.
+What places joints and points lies in buffers, and so does the whole hand: a checkpoint is all that prediction needs,
+and what else asks whose hand it is finds it there.
 """
 
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ from torch.nn.functional import normalize
 
 from handbench.hand.collision import cylinder_radii_mm
 from handbench.hand.keypoints import Keypoints
-from handbench.hand.skeleton import HandShape
+from handbench.hand.skeleton import SHAPE_FIELDS, HandShape
 from handbench.hand.skinning import Skin, make_skin
 from handbench.networks.hand_layer import keep_digits
 
@@ -32,7 +33,7 @@ Rotations = Float[Tensor, "batch 16 3 3"]
 Origins = Float[Tensor, "batch 16 3"]
 Points = Float[Tensor, "batch points 3"]
 
-FIXED = ("weights", "bind_rotations", "bind_origins_mm", "bases_mm", "lengths_mm", "radii_mm", "bones", "local_mm")
+FIXED = ("weights", "bind_rotations", "bind_origins_mm", "radii_mm", "bones", "local_mm", *SHAPE_FIELDS)
 """The buffers of a cloud."""
 
 
@@ -45,6 +46,9 @@ class PosedCloud(nn.Module):
     bases_mm: Float[Tensor, "5 3"]
     """Where each finger begins in the palm."""
     lengths_mm: Float[Tensor, "5 3"]
+    rest_rotations: Float[Tensor, "5 3 3"]
+    girths: Float[Tensor, "5"]
+    palm_stretch: Float[Tensor, "3"]
     radii_mm: Float[Tensor, "15"]
     """Of the cylinder from each bone but the palm to its parent (Eq. 7)."""
     bones: Int64[Tensor, "joints"]
@@ -72,6 +76,10 @@ class PosedCloud(nn.Module):
         rotations, origins = self.place_bones(quaternions)
         with keep_digits(rotations):
             return origins[:, self.bones] + torch.einsum("bjik,jk->bji", rotations[:, self.bones], self.local_mm)
+
+    def find_shape(self) -> HandShape:
+        """The hand that P was sampled from; P's own change moves no bone."""
+        return HandShape(**{name: getattr(self, name).cpu().numpy().astype(np.float64) for name in SHAPE_FIELDS})
 
     def place_bones(self, quaternions: Quaternions) -> tuple[Rotations, Origins]:
         """Forward kinematics: every bone begins where its parent ends, a finger's first one at its place in the palm.
@@ -144,10 +152,9 @@ def make_cloud(shape: HandShape, keypoints: Keypoints, points: int, seed: int = 
         "weights": weights,
         "bind_rotations": skin.bind_rotations,
         "bind_origins_mm": skin.bind_origins_mm,
-        "bases_mm": shape.bases_mm,
-        "lengths_mm": shape.lengths_mm,
         "radii_mm": cylinder_radii_mm(shape),
         "local_mm": keypoints.local_mm(shape),
+        **{name: getattr(shape, name) for name in SHAPE_FIELDS},
     }
     tensors = {name: torch.tensor(values, dtype=torch.float32) for name, values in fixed.items()}
     return PosedCloud(torch.tensor(points_mm, dtype=torch.float32), {**tensors, "bones": torch.tensor(keypoints.bones)})

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from handbench.conventions import DATASETS, Camera, JointSet
+from handbench.conventions import BOXES, DATASETS, Camera, JointSet
 from handbench.datasets.centres import Centre
 from handbench.datasets.frame_crop import Crop
 from handbench.datasets.listing import Frame
@@ -16,7 +16,6 @@ from handbench.datasets.own_hand import Reach, crop_own_block, require_edge
 from handbench.datasets.scored_skeleton import scored_skeleton
 from handbench.geometry.crop import unnormalise_joints
 from handbench.methods import PosedHands, SeenHands, load_method
-from handbench.methods.refine import BLOCK
 from handbench.report.own_model import Answer, OwnModel, place_own_crops, stack_cubes
 from handbench.training.checkpoint import Checkpoint
 
@@ -37,7 +36,7 @@ class PosedModel(OwnModel):
         return scored_skeleton(self.dataset)
 
     def find_hand(self, frame: Frame, source: Intrinsics | Centre, reach: Reach) -> Crop:
-        if self.centre != BLOCK or isinstance(source, Centre):
+        if self.centre not in BOXES or isinstance(source, Centre):
             return super().find_hand(frame, source, reach)
         return crop_own_block(frame, self.convention, self.size_px, reach)
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
-from handbench.conventions import HANDS, Camera
+from handbench.conventions import HANDS, SEEN, Camera
 from handbench.datasets.frame_crop import Crop
 from handbench.datasets.lock import hold_alone
 from handbench.datasets.own_frames import Intrinsics, list_own_files, read_own_frame
@@ -192,7 +192,7 @@ def describe(base: Checkpoint, settings: RefineAdapted, frames: OwnFrames, seed:
         "fold": None,
         "threads": torch.get_num_threads(),
         "dataset": HANDS.name,
-        "centre": {"strategy": "block", "uses_ground_truth": False},
+        "centre": {"strategy": SEEN, "uses_ground_truth": False},
         "size_px": base.card["size_px"],
         "frames": len(frames.names),
         "joints": [HANDS.joints.names[joint] for joint in HANDS.scored],

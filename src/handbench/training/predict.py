@@ -1,7 +1,7 @@
 """Joints in camera millimetres for every frame of a crop store: what `handbench predict` does."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +10,19 @@ import torch
 from jaxtyping import Float32, Int64
 from numpy import ndarray
 
-from handbench.conventions import DEXTER
+from handbench.conventions import BOXES, DEXTER
 from handbench.datasets.lock import hold_alone
 from handbench.datasets.torch_dataset import CropDataset, open_crops
 from handbench.errors import BadInput
 from handbench.geometry.crop import unnormalise_joints, unnormalise_pose
+from handbench.hand.skeleton import SHAPE_FIELDS
 from handbench.loop.crop_data import as_batch, choose_evenly, read_crops
 from handbench.methods import SeenHands, load_method
 from handbench.modules import KINDS
 from handbench.training.checkpoint import Checkpoint, load_checkpoint
 from handbench.training.predict_held import predict_held
 from handbench.training.prediction_card import describe_predictions
-from handbench.training.prediction_file import save_predictions
+from handbench.training.prediction_file import POSITIONS, save_predictions
 from handbench.training.rendered_sets import RENDERED, tell_rendered
 
 SAME = ("kind", "module", "paper", "settings", "seed", "dataset", "centre", "size_px", "joints")
@@ -73,6 +74,8 @@ class _Part:
     hand_scale: Float32[ndarray, "frames"] | None = None
     quaternions: Float32[ndarray, "frames 16 4"] | None = None
     """Turns of bones, of a kind that gives them."""
+    told: dict[str, Any] = field(default_factory=dict)
+    """What the card tells beside those: the hand, and names of joints where there are more than the scored ones."""
 
 
 def _predict_part(checkpoint: Checkpoint, store: Path) -> _Part:
@@ -105,9 +108,14 @@ def _pose_part(checkpoint: Checkpoint, crops: CropDataset) -> _Part:
     seen = as_batch(read_crops(crops))
     with torch.no_grad():
         posed = pose_bones(checkpoint.trained, SeenHands(protocol["dataset"], protocol, seen))
-    joints_mm = unnormalise_joints(posed.joints.numpy(), seen.centre_mm.numpy(), seen.cube_mm.numpy())
+    joints = torch.cat([posed.joints, posed.others], dim=1).numpy()
+    joints_mm = unnormalise_joints(joints, seen.centre_mm.numpy(), seen.cube_mm.numpy())
     quaternions = posed.quaternions.numpy().astype(np.float32)
-    return _Part(crops.places, joints_mm[None].astype(np.float32), quaternions=quaternions)
+    told: dict[str, Any] = {"hand": {name: getattr(posed.shape, name).tolist() for name in SHAPE_FIELDS}}
+    if posed.besides:
+        names = [*crops.joint_names, *posed.besides]
+        told |= {"joints": names, POSITIONS: names}
+    return _Part(crops.places, joints_mm[None].astype(np.float32), quaternions=quaternions, told=told)
 
 
 def _save(out: Path, checkpoints: Sequence[Checkpoint], crops: CropDataset, parts: Sequence[_Part]) -> int:
@@ -120,7 +128,7 @@ def _save(out: Path, checkpoints: Sequence[Checkpoint], crops: CropDataset, part
     pose_mm, scale, quaternions = (_join([getattr(part, name) for part in parts], order) for name in besides)
     told = first["poses"] if pose_mm is not None else {}
     card = describe_predictions(checkpoints, crops, len(places)) | {"gives_angles": bool(told)}
-    card |= {key: told[key] for key in OF_THE_HAND if told}
+    card |= {key: told[key] for key in OF_THE_HAND if told} | parts[0].told
     names = tuple(store.names[place] for place in places)
     before_mm = steps_mm[:-1] if len(steps_mm) > 1 else None
     row = np.asarray(store.row)[places]
@@ -156,13 +164,18 @@ def _check_alike(checkpoints: Sequence[Checkpoint]) -> None:
 def check_store(card: dict[str, Any], crops: CropDataset) -> None:
     """A network sees what it was trained on: the same dataset's joints, patch size and kind of centre.
 
-    What learned from rendered hands with objects is there for Dexter+Object, what learned from hands alone for all.
+    What learned from rendered hands with objects is there for Dexter+Object, what learned from hands alone for all, and
+    for both kinds of boxes around a hand.
     """
-    protocol = crops.store.card["protocol"]
-    for key in ("dataset", "size_px", "centre"):
-        kind = KINDS[card["kind"]]
-        told = key == "dataset" and (kind.learns_hands or (kind.renders and protocol[key] == DEXTER.name))
-        if protocol[key] != card[key] and not told:
+    protocol, kind = crops.store.card["protocol"], KINDS[card["kind"]]
+    boxes = kind.learns_hands and {one["centre"]["strategy"] for one in (card, protocol)} <= set(BOXES)
+    told = {
+        "dataset": kind.learns_hands or (kind.renders and protocol["dataset"] == DEXTER.name),
+        "centre": boxes,
+        "size_px": False,
+    }
+    for key, may_differ in told.items():
+        if protocol[key] != card[key] and not may_differ:
             raise BadInput(
                 crops.store.path,
                 expected=f"{key} {_word(card[key])}, as in training",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from handbench.conventions import HANDS
+from handbench.conventions import BOXES, HANDS
 from handbench.datasets.hands import read_quaternions
 from handbench.datasets.lock import hold_alone
 from handbench.datasets.torch_dataset import CropDataset, open_crops
@@ -231,6 +231,8 @@ def _check_needs(job: Job, card: Mapping[str, Any], needs: Sequence[Checkpoint])
     for one in needs:
         # What learned from rendered hands is there for every dataset.
         same = set(SAME) - ({"dataset", "joints"} if KINDS[one.card["kind"]].learns_hands else set())
+        if KINDS[one.card["kind"]].learns_hands and card["centre"]["strategy"] in BOXES:
+            same -= {"centre"}
         wrong = [key for key in SAME if key in same and one.card[key] != card[key]]
         if wrong:
             raise BadInput(

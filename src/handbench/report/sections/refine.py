@@ -7,6 +7,7 @@ from handbench.report.refine_fits import CLOUD, POSES, build_fit_pictures, build
 from handbench.report.refine_items import (
     build_against,
     build_depth_errors,
+    build_positions,
     build_published,
     build_self_comparison,
     build_speed,
@@ -30,6 +31,7 @@ def build_section(sources: Sources) -> Section:
             *_show_targets(sources),
             build_steadiness("refine_section_4_4", "Section 4.4: depth error and jitter before and after", sources),
             *_show_others(sources),
+            build_positions("refine_positions", "Section 4.2: NYU on 14 joints and on 16 positions", sources),
             build_speed("refine_speed", "Section 4.6: speed", sources),
         ),
     )
