@@ -272,6 +272,22 @@ def test_the_positions_that_a_card_names_are_scored_as_well(run: Path, tmp_path:
         evaluate(tmp_path / "predictions.npz", "nyu", "Refined")
 
 
+def test_predictions_that_do_not_tell_their_hand_are_refused(run: Path, tmp_path: Path) -> None:
+    """An earlier release's were of another hand: neither scores nor pictures guess whose."""
+    moved = tmp_path / "demo-embedded"
+    shutil.copytree(run, moved)
+    card_file = moved / "predict" / "nyu" / "refine" / "seed0" / "predictions.json"
+    content = json.loads(card_file.read_text())
+    del content["hand"], content["sha256"]
+    card_file.write_text(json.dumps(seal(content)))
+    truth = moved / "synthesize" / "nyu" / "truth.npz"
+    with pytest.raises(BadInput, match=r"refine on nyu: expected a card that tells their hand.*predict anew"):
+        evaluate(card_file.with_name("predictions.npz"), "nyu", "Refined", truth_file=truth)
+    item = list_items(open_sources(moved))["refine_figure_6_nyu"]
+    assert isinstance(item, Absent)
+    assert "expected a card that tells their hand" in item.why
+
+
 def test_errors_on_the_targets_hand_need_the_truth_of_these_frames(run: Path, tmp_path: Path) -> None:
     file = run / "predict" / "nyu" / "refine" / "seed0" / "predictions.npz"
     truth = run / "synthesize" / "nyu" / "truth.npz"
