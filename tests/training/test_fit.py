@@ -87,6 +87,22 @@ def test_killed_after_each_epoch_it_ends_in_the_same_numbers(
     assert all(torch.equal(value, whole[0][name]) for name, value in resumed.items())
 
 
+def test_killed_after_its_last_epoch_it_has_the_same_numbers_to_tell(
+    whole: tuple[dict[str, Tensor], dict[int, float]], tmp_path: Path
+) -> None:
+    """All that is left to do is to save: Lightning starts no training, and still nothing may be lost."""
+    train(tmp_path)
+    weights, lines = train(tmp_path)
+    assert lines == whole[1]
+    assert all(torch.equal(value, whole[0][name]) for name, value in weights.items())
+    fit = Fit(7, tmp_path / "fit", lambda metrics, step: None)
+    fit.fit(Net(), make_data(), epochs=EPOCHS, batch=BATCH)
+    again = Fit(7, tmp_path / "fit", lambda metrics, step: None)
+    again.fit(Net(), make_data(), epochs=EPOCHS, batch=BATCH)
+    assert again.shown == fit.shown
+    assert again.converged is fit.converged is None
+
+
 @pytest.mark.parametrize(
     ("errors", "stopped"),
     [

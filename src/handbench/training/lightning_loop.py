@@ -193,11 +193,12 @@ class EpochEnd(Checkpoint):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.history = list(state_dict["history"])
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # What earlier processes have measured belongs to this run as well.
+        # What earlier processes have measured belongs to this run as well. Told here and not as training starts: where
+        # all epochs are done already, Lightning starts none.
         for epoch, metrics in enumerate(self.history):
             self.tell(metrics, epoch)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # Lightning steps those after this file is written: a resume would lose one step of the rate.
         if any(config.interval == "epoch" for config in trainer.lr_scheduler_configs):
             raise ValueError(f"{type(pl_module).__name__}: its learning rate must be scheduled by step, not by epoch")
