@@ -70,7 +70,7 @@ def _rows(path: Path) -> tuple[list[str], np.ndarray]:
     """Names, where the first field of a line is none of its numbers, and the numbers."""
     content = path.read_bytes().removeprefix(b"\xef\xbb\xbf").replace(b'"', b" ")
     content = content if b"\n" in content else content.replace(b"\r", b"\n")
-    fields = [re.split(rb"[\s,;\x00-\x20]+", line.strip(b" ,;\t\n\x0b\x0c")) for line in content.split(b"\n")]
+    fields = [re.split(rb"[\s,;\x00-\x20]+", line.strip(b",;" + bytes(range(33)))) for line in content.split(b"\n")]
     lines = [line for line in fields if line != [b""]]
     while lines and (lines[0][0].startswith(b"#") or not any(_is_number(word) for word in lines[0])):
         del lines[0]

@@ -141,12 +141,12 @@ def damage_seed(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (damage_tensors, "expected sha256"),
-        (damage_seed, "a card as training wrote it, found a changed one"),
+        (damage_tensors, "found a file that its card does not describe"),
+        (damage_seed, "found a changed one"),
         (lambda folder: (folder / "checkpoint.json").unlink(), "the card of a checkpoint, found no file"),
         (lambda folder: (folder / "checkpoint.json").write_text("{"), "found no JSON"),
         (lambda folder: (folder / "checkpoint.json").write_text("[]"), "found no object"),
-        (lambda folder: (folder / "checkpoint.safetensors").unlink(), "found no file"),
+        (lambda folder: (folder / "checkpoint.safetensors").unlink(), "found no such file"),
     ],
 )
 def test_a_damaged_checkpoint_is_one_line(tmp_path: Path, damage, said: str) -> None:

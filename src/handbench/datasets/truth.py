@@ -116,11 +116,12 @@ def read_truth_arrays(path: Path, layout: Layout) -> dict[str, np.ndarray]:
     arrays = read_arrays(path, names=layout, holds=HOLDS, fix=FIX)
     known = [name for name in layout if not name.startswith("object_")]
     check_layout(path, arrays, layout, holds=HOLDS, fix=FIX, finite=known)
-    # Of a rotation that is none the diagonal alone is NaN.
     turns = arrays["object_rotation"]
+    # Of a rotation that is none the diagonal alone need be NaN.
     diagonals = np.diagonal(turns, axis1=1, axis2=2)
     whole = np.isfinite(np.concatenate([arrays["object_centre_mm"], arrays["object_size_mm"], diagonals], axis=1))
-    if not ((whole.all(axis=1) | ~whole.any(axis=1)).all() and np.isfinite(turns[:, ~np.eye(3, dtype=bool)]).all()):
+    held = whole.all(axis=1)
+    if whole[~held].any() or not np.isfinite(turns[held]).all():
         raise BadInput(path, expected=f"{HOLDS}, with all of an object or nothing", found="a part of one", fix=FIX)
     return arrays
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
-from handbench.datasets.truth import OBJECT_LAYOUT, read_truth_arrays
 from handbench.geometry.box import Box, box_corners
 
 
@@ -14,6 +13,9 @@ def read_true_corners(path: Path, split: str) -> Float64[np.ndarray, "frames 8 3
 
     Of left hands the truth is told as it was drawn, before the mirror: so are its corners turned, and counted, here.
     """
+    # It knows the hand model, which a command that reads two files need not wait for.
+    from handbench.datasets.truth import OBJECT_LAYOUT, read_truth_arrays
+
     arrays = read_truth_arrays(path, OBJECT_LAYOUT)
     mine, mirrored = arrays["split"] == split, bool(arrays["mirrored"])
     centres, rotations, sizes = (arrays[f"object_{name}"][mine] for name in ("centre_mm", "rotation", "size_mm"))
