@@ -228,7 +228,7 @@ def test_a_prediction_that_is_no_number_is_placed(value: str, truth: GroundTruth
 def _zip_of(name: str, content: bytes) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(name, content)
+        archive.writestr(zipfile.ZipInfo(name), content)  # of 1980 at any time
     return buffer.getvalue()
 
 
