@@ -10,6 +10,7 @@ min_version("9.20")
 configfile: "config.yaml"
 
 
+include: "workflow/rules/call.smk"
 include: "workflow/rules/paths.smk"
 include: "workflow/rules/download.smk"
 include: "workflow/rules/synthesize.smk"

@@ -2,18 +2,10 @@
 import json
 import os
 import shlex
-import subprocess
 import sys
 from functools import partial
 from pathlib import Path
 
-from snakemake.cli import get_argument_parser
-from snakemake.settings.types import DeploymentMethod, ExecMode
-
-SOURCES = os.path.join(workflow.basedir, "src")
-sys.path.insert(0, SOURCES)
-
-from handbench.config import check_config
 from handbench.conventions import (
     DATASETS,
     HANDOBJECT,
@@ -25,45 +17,8 @@ from handbench.conventions import (
     WRISTBAND,
 )
 from handbench.digest import told_digest
-from handbench.errors import BadInput
 from handbench.modules import KINDS, method_file
-from handbench.provenance import CALL, digest_settings, write_call
-from handbench.settings_file import read_yaml
-from handbench.training.one_run import SCHEDULER, hold_folder, put_right
-from handbench.training.tracking_store import is_ready
-
-# Calls of snakemake that ask, and change nothing: they may be made while a run is at work.
-QUESTIONS = ("dryrun", "lint", "unlock", "dag", "rulegraph", "filegraph", "d3dag", "summary", "detailed_summary")
-QUESTIONS += ("report", "list_rules", "list_target_rules", "list_changes", "list_untracked", "print_compilation")
-
-# Jobs find the package in the checkout, so no environment needs it installed; nothing phones home.
-PREFIX = f"export PYTHONPATH={SOURCES!r} MLFLOW_DISABLE_TELEMETRY=true; "
-if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
-    # Without conda a job runs the Python that runs snakemake, whether or not its environment was activated.
-    PREFIX = f"export PATH={os.path.dirname(sys.executable)!r}:$PATH; " + PREFIX
-
-
-def starts_jobs():
-    """Whether this process runs jobs, as the one that a person has started does: no dry run, no job's own snakemake."""
-    if workflow.exec_mode != ExecMode.DEFAULT or Path(sys.argv[0]).name not in ("snakemake", "__main__.py"):
-        return False
-    asked = get_argument_parser().parse_args(sys.argv[1:])
-    return not (asked.nolock or any(getattr(asked, question) for question in QUESTIONS))
-
-
-try:
-    for file in workflow.configfiles:
-        read_yaml(Path(file))  # of a key that stands twice Snakemake itself takes the last
-    settings = check_config(config)
-    if starts_jobs():
-        # Each job knows who started it, and ends with it.
-        PREFIX += f"export {SCHEDULER}={shlex.quote(hold_folder(Path('.snakemake')))}; "
-        for made in (settings.run_folder, Path(settings.results, "report")):
-            put_right(made)
-except (BadInput, OSError) as error:
-    # Snakemake prints an exception with the lines that led to it; this is one line.
-    sys.exit(str(error))
-shell.prefix(PREFIX)
+from handbench.provenance import CALL, digest_settings
 
 # What a cluster's job reads of the workflow it is told of the process that submits it.
 stage_digest = partial(told_digest, planning=workflow.is_main_process)
@@ -416,24 +371,3 @@ def record_option(manifest):
 
 def mirrors_of(dataset):
     return settings.published.mirrors if dataset == "published" else settings.datasets[dataset].mirrors
-
-
-def begin_call():
-    """Say who called, and make the tracking store before a job needs it: eight that open a new one at once break it.
-
-    The store is no rule's output: Snakemake has no input that must be there and still starts nothing again.
-    """
-    write_call(settings.run_folder, settings.model_dump(), sys.argv)
-    if not is_ready(Path(RESULTS)):
-        handbench("mlflow", "--results", RESULTS)
-
-
-def end_call(status):
-    """Send what could not be tracked before, and end the tracked run of this call."""
-    handbench("track", "--end", CALL_FILE, "--status", status)
-
-
-def handbench(*words):
-    """A command of the main process that may fail: what watches the pipeline never stops it."""
-    environment = {**os.environ, "PYTHONPATH": SOURCES, "MLFLOW_DISABLE_TELEMETRY": "true"}
-    subprocess.run([sys.executable, "-m", "handbench", *words], env=environment, stdout=subprocess.DEVNULL, check=False)
