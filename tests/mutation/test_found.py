@@ -29,7 +29,7 @@ def test_what_only_looks_like_a_dot_is_no_number(letter: str) -> None:
     """Numbers are read eight letters at once; these differ from the dot by less than ten."""
     lines = ["349.132 829.996 1100.125"] * 40
     lines[20] = lines[20].replace("829.", f"829{letter}")
-    with pytest.raises(BadInput, match=r"a\.txt, line 21, column 2: expected a number, found '829"):
+    with pytest.raises(BadInput, match=r"a\.txt, line 21, column 2: expected a number, found .829"):
         parse_number_text("\n".join(lines).encode(), where="a.txt")
 
 

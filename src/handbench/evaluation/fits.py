@@ -67,6 +67,6 @@ def _read_fit(path: Path) -> Fit:
             if card.get(key)
         }
     except (KeyError, TypeError) as error:
-        found = f"an older one ({type(error).__name__}: {error})"
+        found = f"a damaged or older one ({type(error).__name__}: {error})"
         raise BadInput(path, expected=HOLDS, found=found, fix=FIX) from None
     return Fit(path.parent.parent.name, path.parent.name, left, card.get("truth") or {})
