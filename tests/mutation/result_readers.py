@@ -11,7 +11,7 @@ import torch
 from handbench.datasets.crops import build_crops
 from handbench.datasets.drawn_object import REASONS
 from handbench.datasets.files import digest_file
-from handbench.datasets.hands import read_quaternions
+from handbench.datasets.hands import SHAPE, read_quaternions
 from handbench.datasets.render_truth import read_render_truth
 from handbench.datasets.store import CARD, INDEX, array_layout, open_store
 from handbench.datasets.synthesize import synthesize
@@ -23,7 +23,7 @@ from handbench.evaluation.results import read_results
 from handbench.evaluation.true_boxes import read_true_corners
 from handbench.fitting import pose_file
 from handbench.hand.keypoints import Hand, scored_keypoints
-from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE
+from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE, SHAPE_FIELDS
 from handbench.networks.predictor import SimplePredictor
 from handbench.report.frame_data import open_frames
 from handbench.report.run_card import read_run_card
@@ -189,7 +189,10 @@ def write_rendered(folder: Path) -> None:
         rejected=np.zeros((FRAMES, len(REASONS)), np.int64),
         poses=random.normal(0, 1, (4, 26)).astype(np.float32),
         penetration_mm=random.random(4).astype(np.float32),
+        gap_mm=random.random(4).astype(np.float32),
+        released=random.random(4) < 0.5,
         quaternions=turns / np.linalg.norm(turns, axis=2, keepdims=True),
+        **{name: getattr(SHAPE, name) for name in SHAPE_FIELDS},
     )
 
 

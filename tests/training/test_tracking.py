@@ -1,6 +1,7 @@
 """Jobs and their store: what is logged, what a failing store does to a job, what is sent later, and once."""
 
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -221,7 +222,8 @@ def test_one_refused_run_does_not_hold_up_the_others(pipeline: Pipeline, monkeyp
     log_run(pipeline, 0, live=False)
     log_run(pipeline, 1, live=False)
     path = pipeline.folder(0) / LOG
-    path.write_text(path.read_text().replace('["loss", 1.0, 0]', '["loss", "much", 0]'))
+    # A line without a sum of its own is read as one of an older release.
+    path.write_text(re.sub(r', "crc32": \d+', "", path.read_text()).replace('["loss", 1.0, 0]', '["loss", "much", 0]'))
     report = send_unsent(pipeline.results)
     assert (report.sent, list(report.failed)) == (1, [str(pipeline.folder(0))])
     path.write_text(path.read_text().replace('["loss", "much", 0]', '["loss", 1.0, 0]'))

@@ -193,6 +193,10 @@ def test_every_command_that_is_named_exists() -> None:
     for file, command in named:
         name, *words = command.split()
         assert name in commands.choices, f"{file}: handbench {command}"
-        known = commands.choices[name]._option_string_actions
+        parser = commands.choices[name]
+        # A command may have actions of its own, which take the options.
+        inner = [action.choices for action in parser._actions if isinstance(action.choices, dict)]
+        parser = next((actions[words[0]] for actions in inner if words and words[0] in actions), parser)
+        known = parser._option_string_actions
         for word in words:
             assert not word.startswith("--") or word in known, f"{file}: handbench {command}"

@@ -98,7 +98,7 @@ def as_depth_mm(levels: UInt8[np.ndarray, "*shape"], cube_mm: float) -> Float32[
 
 def save_pictures(path: Path, pictures: Pictures) -> None:
     arrays = {name: getattr(pictures, name) for name in ARRAYS}
-    words = {name: np.array(getattr(pictures, name)) for name in WORDS}
+    words = {name: np.array(getattr(pictures, name), np.str_) for name in WORDS}
     walk = {f"{WALK}{name}": getattr(pictures.walk, name) for name in OF_A_WALK} if pictures.walk else {}
     write_arrays(path, arrays | words | {name: array for name, array in walk.items() if array is not None})
 
