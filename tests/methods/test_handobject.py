@@ -339,7 +339,7 @@ def test_each_network_learns_a_few_frames_by_heart(
     held: Held, part: str, settings: dict[str, Any], share: float
 ) -> None:
     losses = []
-    for epochs in (1, 40):
+    for epochs in (1, 80):
         said = train(
             held.job(part, epochs=epochs, augmentation=STILL, last_rate_share=0.1, **settings),
             held.learned,

@@ -208,7 +208,9 @@ def say_arrays(read: Any) -> Any:
         with np.load(folder / "truth.npz", allow_pickle=False) as held:
             arrays = {name: held[name] for name in held.files}
         for name, array in arrays.items():
-            assert array.dtype.str[1:] in ("f4", "i4", "i8", "u1", "b1") or array.dtype.kind == "U", f"{name}: type"
+            assert array.dtype.str[1:] in ("f4", "f8", "i4", "i8", "u1", "b1") or array.dtype.kind == "U", (
+                f"{name}: type"
+            )
             assert array.dtype.kind != "f" or name.startswith("object_") or np.isfinite(array).all(), f"{name}: NaN"
         return read(folder)
 

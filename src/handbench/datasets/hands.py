@@ -38,8 +38,11 @@ def read_quaternions(path: Path, frames: int) -> Float32[np.ndarray, "frames 16 
     fix, name = "name the one that `handbench render hands` left beside these frames", "quaternions"
     arrays = read_arrays(path, holds=holds, fix=fix)
     check_layout(path, arrays, {name: ("f", (frames, len(BONES), 4))}, holds=holds, fix=fix, finite=None)
-    same = [field in arrays and np.array_equal(arrays[field], getattr(SHAPE, field)) for field in SHAPE_FIELDS]
-    if not all(same):
+    if not all(field in arrays and _is_same(arrays[field], getattr(SHAPE, field)) for field in SHAPE_FIELDS):
         found, fix = "another one, or none", "render and crop the set again with this release"
         raise BadInput(path, expected="frames of the hand that this release renders", found=found, fix=fix)
     return arrays[name].astype(np.float32)
+
+
+def _is_same(given: np.ndarray, known: np.ndarray) -> bool:
+    return given.dtype == known.dtype and np.array_equal(given, known)
