@@ -13,7 +13,7 @@ _HEADER = ("method", "mean mm", "95 % interval", "all joints <= 20 mm", "<= 40 m
 SKELETON_WORDS = {
     REMOVED: "less the smallest training error of each joint",
     RE_EXPRESSED: "predicted rotations on the target's own hand",
-    POSITIONS: "on the positions that the paper scores",
+    POSITIONS: "on positions that stand for the paper's",
 }
 
 
