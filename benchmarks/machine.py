@@ -24,12 +24,8 @@ def use_one_thread() -> None:
     import cv2
     import torch
 
-    from handbench.training.memory import keep_memory
-
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    # As trainings do. It holds for the whole process, so for the peers as well.
-    keep_memory()
 
 
 def name_processor() -> str:
