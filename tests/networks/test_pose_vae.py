@@ -43,7 +43,9 @@ def test_the_root_comes_back_and_the_pose_moves_with_it(root: int) -> None:
     shift = torch.tensor([0.3, -0.2, 0.1])
     with torch.no_grad():
         here, there = (network.decode(network.encode(poses + move).centre()) for move in (torch.zeros(3), shift))
-        assert torch.equal(network.encode(poses).mean, network.encode(poses.roll(1, 0)).mean.roll(-1, 0))
+        # Whatever hands stand beside it. How many threads multiply changes a last digit with a hand's place.
+        rolled = network.encode(poses.roll(1, 0)).mean.roll(-1, 0)
+        torch.testing.assert_close(network.encode(poses).mean, rolled, atol=1e-6, rtol=1e-5)
     torch.testing.assert_close(here[:, root], poses[:, root])
     torch.testing.assert_close(there, here + shift, atol=1e-5, rtol=0)
 
