@@ -302,7 +302,7 @@ def change_kind(folder: Path) -> None:
         (lambda folder: (folder / "frame.npy").unlink(), "frame.npy: expected 640 bytes, found no file"),
         (change_text, "card.md: expected what card.json says, found another text"),
         (move_joints, "expected the card's points of its crop within 0.05 mm, found 0.2 mm"),
-        (change_kind, "broken: feedback15.deepprior: expected "),
+        (change_kind, "expected the tensors of feedback15.predictor as this program builds it, found others"),
     ],
 )
 def test_verify_names_what_is_broken(copy: Path, capsys: pytest.CaptureFixture[str], spoil, said: str) -> None:

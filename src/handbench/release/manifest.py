@@ -7,7 +7,7 @@ from typing import Any
 
 from handbench.datasets.files import digest_file, replace_file
 from handbench.errors import BadInput
-from handbench.sealed import is_sealed, seal
+from handbench.sealed import read_sealed, seal
 from handbench.training.handed_on import CARD, CONTENT, NAME, list_names, read_model_card
 
 FORMAT, VERSION, MANIFEST = "handbench models", 1, "manifest.json"
@@ -25,20 +25,13 @@ def write_manifest(folder: Path) -> None:
 
 def read_manifest(path: Path) -> dict[str, dict[str, Any]]:
     """Its models, by their names."""
-    again = "fetch it again, or write it anew with `handbench models pack`"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    holds, again = "a manifest as packing wrote it", "fetch it again, or write it anew with `handbench models pack`"
+    if not path.exists():
         fix = "name a folder that `handbench models pack` or `fetch` wrote"
-        raise BadInput(path, expected="the manifest of a folder of models", found="no file", fix=fix) from None
-    except (OSError, ValueError, RecursionError) as error:
-        found = f"no JSON ({error})"
-        raise BadInput(path, expected="the manifest of a folder of models", found=found, fix=again) from None
-    if not isinstance(content, dict) or (content.get("format"), content.get("version")) != (FORMAT, VERSION):
-        found = f"{content.get('format')!r}" if isinstance(content, dict) else "no object"
-        raise BadInput(path, expected=f"{FORMAT!r} version {VERSION}", found=found, fix="name another")
-    if not is_sealed(content) or not all(map(_is_safe, content["models"], content["models"].values())):
-        raise BadInput(path, expected="a manifest as packing wrote it", found="a changed one", fix=again)
+        raise BadInput(path, expected="the manifest of a folder of models", found="no file", fix=fix)
+    content = read_sealed(path, FORMAT, VERSION, holds=holds, fix=again, older="name another")
+    if not all(map(_is_safe, content["models"], content["models"].values())):
+        raise BadInput(path, expected=holds, found="a changed one", fix=again)
     models: dict[str, dict[str, Any]] = content["models"]
     return models
 

@@ -8,7 +8,6 @@
 Loaded, it is a checkpoint like any other, of float32 tensors; its card is that of its training.
 """
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -23,7 +22,7 @@ from torch import Tensor
 from handbench.datasets.files import digest_file
 from handbench.errors import BadInput
 from handbench.provenance import CHECKOUT
-from handbench.sealed import is_sealed
+from handbench.sealed import read_sealed
 from handbench.training.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
 
 FORMAT, VERSION = "handbench model", 1
@@ -65,20 +64,11 @@ def restore(state: dict[str, Tensor]) -> dict[str, Tensor]:
 def read_model_card(folder: Path) -> dict[str, Any]:
     """The card of a model, as packing wrote it."""
     path = folder / CARD
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         fix = "name a folder that `handbench models pack` or `fetch` wrote"
-        raise BadInput(path, expected="the card of a model", found="no file", fix=fix) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadInput(path, expected="the card of a model", found=f"no JSON ({error})", fix=_AGAIN) from None
-    if not isinstance(card, dict) or (card.get("format"), card.get("version")) != (FORMAT, VERSION):
-        found = f"{card.get('format')!r} version {card.get('version')!r}" if isinstance(card, dict) else "no object"
-        fix = "fetch it with the release that it was made for"
-        raise BadInput(path, expected=f"{FORMAT!r} version {VERSION}", found=found, fix=fix)
-    if not is_sealed(card):
-        raise BadInput(path, expected="a card as packing wrote it", found="a changed one", fix=_AGAIN)
-    return card
+        raise BadInput(path, expected="the card of a model", found="no file", fix=fix)
+    older = "fetch it with the release that it was made for"
+    return read_sealed(path, FORMAT, VERSION, holds="a card as packing wrote it", fix=_AGAIN, older=older)
 
 
 def check_files(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
@@ -103,12 +93,13 @@ def load_handed_on(folder: Path) -> Checkpoint:
         raise BadInput(folder / TENSORS, expected="tensors", found=str(error), fix=_AGAIN) from None
     try:
         checkpoint.trained.build()
-    except (RuntimeError, LookupError) as error:
+    except (BadInput, RuntimeError, LookupError) as error:
         # Networks may have changed since it was packed: unlike results, models travel between releases.
+        wrong = error.found if isinstance(error, BadInput) else str(error)
         raise BadInput(
             folder,
             expected=f"the tensors of {card['kind']} as this program builds it",
-            found="others, " + " ".join(str(error).split())[:80],
+            found="others, " + " ".join(wrong.split())[:80],
             fix=f"fetch a newer one, or use the program that packed it (commit {card['commit']})",
         ) from None
     return checkpoint
