@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.trust.processes import Seen, see_below
-from tests.workflow.checkout import ROOT, Checkout, copy_checkout
+from tests.workflow.checkout import ROOT, SMOKE_RUN, Checkout, copy_checkout
 
 COMMAND = ("--configfile", "config/smoke_miniature.yaml")
-RUN = Path("results/smoke-embedded")
+RUN = SMOKE_RUN
 PATIENCE_S = 1800.0
 """How long a run may take on a machine that others share; a run that hangs is a failure."""
 

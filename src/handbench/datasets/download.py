@@ -33,6 +33,17 @@ class Patience:
     wait_s: float = 1.0
     timeout_s: float = 30.0
 
+    def fetch(self, address: str, place: Path, expected: Expected) -> None:
+        """The file at an address, whole and checked."""
+        fetch(
+            address,
+            place,
+            expected=expected,
+            attempts=self.attempts,
+            wait_s=self.wait_s,
+            timeout_s=self.timeout_s,
+        )
+
 
 def download(
     dataset: str,
@@ -136,14 +147,7 @@ def _fetch_any(addresses: Sequence[str], place: Path, expected: Expected, patien
     for address in addresses:
         print(f"fetching {address}", flush=True)
         try:
-            fetch(
-                address,
-                place,
-                expected=expected,
-                attempts=patience.attempts,
-                wait_s=patience.wait_s,
-                timeout_s=patience.timeout_s,
-            )
+            patience.fetch(address, place, expected)
             return
         except DeadAddress as dead:
             print(f"  {dead}", flush=True)

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from handbench.datasets.download import Patience
-from handbench.datasets.fetch import Expected, check_disk, check_file, fetch
+from handbench.datasets.fetch import Expected, check_disk, check_file
 from handbench.datasets.lock import hold_alone
 from handbench.errors import BadInput
 from handbench.release.manifest import FILES, MANIFEST, count_bytes, read_manifest, write_manifest
@@ -44,7 +44,7 @@ def fetch_manifest(address: str, *, patience: Patience = PATIENCE) -> dict[str, 
     """The models of a folder or an address."""
     with tempfile.TemporaryDirectory() as place:
         path = Path(place, MANIFEST)
-        _fetch(_below(address, MANIFEST), path, Expected("text"), patience)
+        patience.fetch(_below(address, MANIFEST), path, Expected("text"))
         return read_manifest(path)
 
 
@@ -61,7 +61,7 @@ def _bring(address: str, name: str, entry: Entry, to: Path, patience: Patience) 
                 continue
             except BadInput:
                 place.unlink()
-        _fetch(_below(address, f"{name}/{file}"), place, expected, patience)
+        patience.fetch(_below(address, f"{name}/{file}"), place, expected)
     swap_in(partial, to / name)
 
 
@@ -71,17 +71,6 @@ def _is_there(folder: Path, entry: Entry) -> bool:
     except BadInput:
         return False
     return True
-
-
-def _fetch(address: str, place: Path, expected: Expected, patience: Patience) -> None:
-    fetch(
-        address,
-        place,
-        expected=expected,
-        attempts=patience.attempts,
-        wait_s=patience.wait_s,
-        timeout_s=patience.timeout_s,
-    )
 
 
 def _below(address: str, name: str) -> str:

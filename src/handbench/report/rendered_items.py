@@ -1,6 +1,5 @@
 """The rendered sets of a run: what is in them, and how they look (Fig. 10 of feedback19)."""
 
-import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from handbench.datasets.importers import list_frames
 from handbench.datasets.listing import Listing
 from handbench.datasets.render_truth import FORMAT
 from handbench.errors import BadInput
+from handbench.json_file import read_noted_object
 from handbench.report.contact_sheet import cut_labelled
 from handbench.report.items import Absent, Column, Figure, Item, Table
 from handbench.report.picture_grid import MIDDLE_PX, Grid, Tile, draw_grid
@@ -48,11 +48,8 @@ def read_manifests(run: Path) -> dict[str, dict[str, Any]]:
     """By the word of each set of hands with objects that lies whole in a run's folder, in the order of the sets."""
     found = {}
     for word in HANDOBJECT.splits:
-        try:
-            manifest = json.loads((run / "render" / word / MANIFEST).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(manifest, dict) and manifest.get("format") == FORMAT and is_sealed(manifest):
+        manifest = read_noted_object(run / "render" / word / MANIFEST)
+        if manifest.get("format") == FORMAT and is_sealed(manifest):
             found[word] = manifest
     return found
 
