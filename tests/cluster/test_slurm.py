@@ -57,6 +57,15 @@ def run_on_cluster(checkout: Checkout, *words: str) -> str:
     return done.stdout + done.stderr
 
 
+def take_checkout(folder: Path) -> Checkout:
+    """What is to run on the cluster: at the commit of the local run, which stamps of tables and figures name."""
+    against = os.environ.get("AGAINST")
+    if not against:
+        return copy_checkout(folder)
+    subprocess.run(["git", "clone", "--quiet", Path(against).resolve().parent, folder], check=True)
+    return Checkout(folder)
+
+
 def find_local_run(folder: Path, *words: str) -> Path:
     """A checkout whose results were made without a cluster: the one that AGAINST names, or one that is made here."""
     against = os.environ.get("AGAINST")
@@ -92,7 +101,7 @@ def check_cards(slurm: OwnSlurm, submitted: dict[str, str]) -> None:
 def test_a_part_of_the_pipeline_ends_in_the_bytes_of_a_local_run(
     slurm: OwnSlurm, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    checkout = copy_checkout(tmp_path_factory.mktemp("slurm"))
+    checkout = take_checkout(tmp_path_factory.mktemp("slurm"))
     said = run_on_cluster(checkout, *PART, *SMOKE)
     submitted = list_submitted(said)
     assert sorted(submitted.values()).count("train") == 13
@@ -119,7 +128,7 @@ def test_a_part_of_the_pipeline_ends_in_the_bytes_of_a_local_run(
 def test_the_whole_pipeline_ends_in_the_bytes_of_a_local_run(
     slurm: OwnSlurm, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    checkout = copy_checkout(tmp_path_factory.mktemp("slurm"))
+    checkout = take_checkout(tmp_path_factory.mktemp("slurm"))
     started = time.monotonic()
     submitted = list_submitted(run_on_cluster(checkout, *SMOKE))
     seconds = time.monotonic() - started
