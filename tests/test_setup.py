@@ -106,7 +106,10 @@ def test_ci_runs_the_tests_and_then_the_smoke_pipeline() -> None:
     assert path.stat().st_mode & stat.S_IXUSR
     lines = path.read_text().splitlines()
     assert "set -euo pipefail" in lines
-    assert lines.index("make test") < lines.index("make demo CONFIG=config/smoke.yaml")
+    pipeline = lines.index("make demo CONFIG=config/smoke.yaml")
+    assert lines.index("make test") < pipeline
+    # Slurm's results are held against those of the pipeline.
+    assert pipeline < lines.index('make cluster CLUSTER="cluster and not slow" AGAINST=results')
 
 
 def test_the_citation_names_the_five_papers() -> None:
