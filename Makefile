@@ -8,7 +8,7 @@ CONSTRAINTS ?= constraints.txt
 # Settings laid over config.yaml, for example CONFIG=config/claims.yaml
 CONFIG ?=
 
-# Whose claims `make reference` runs: feedback15, feedback19, crossing
+# Whose claims `make reference` runs: feedback15, feedback19, deepmodel, crossing, refine
 PAPER ?= feedback15
 # A results folder with a local run of config/smoke.yaml that `make cluster` is held against; without one it makes its own
 AGAINST ?=

@@ -195,6 +195,14 @@ def test_a_siamese_updater_shares_its_path():
         assert torch.allclose(network(synthesized, observed), before, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["updater-2015", "updater-2015-pooling"])
+def test_a_siamese_updater_starts_with_the_difference_of_its_images(name):
+    network, (observed, synthesized) = BUILDERS[name](64), make_inputs(name, 2, 64)
+    with torch.no_grad():
+        assert float(network(observed, observed).abs().max()) < 1e-6
+        assert float(network(observed, synthesized).abs().max()) > 1e-3
+
+
 def test_a_predictor_learns_a_batch():
     torch.manual_seed(0)
     # Coarse patterns: pixels of noise look alike after pooling.

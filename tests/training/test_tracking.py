@@ -218,7 +218,20 @@ def test_a_kill_between_sending_and_marking_changes_nothing(pipeline: Pipeline) 
     assert database.execute("SELECT count(*) FROM metrics").fetchone() == (4,)
 
 
-def test_one_refused_run_does_not_hold_up_the_others(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_line_is_said_and_the_rest_of_its_run_sent(
+    pipeline: Pipeline, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log_run(pipeline, 0, live=False)
+    path = pipeline.folder(0) / LOG
+    path.write_text(path.read_text().replace('["loss", 1.0, 0]', '["loss", 2.0, 0]'))
+    assert str(send_unsent(pipeline.results)) == "1 sent, 0 sent before, 0 failed"
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1 and f"{pipeline.folder(0)}: 1 damaged lines of {LOG} were left out" in said
+    (tracked,) = pipeline.read(history=("loss",))
+    assert (0, 2.0) not in tracked.histories["loss"]
+
+
+def test_one_refused_run_does_not_hold_up_the_others(pipeline: Pipeline, capfd: pytest.CaptureFixture[str]) -> None:
     log_run(pipeline, 0, live=False)
     log_run(pipeline, 1, live=False)
     path = pipeline.folder(0) / LOG
@@ -226,6 +239,7 @@ def test_one_refused_run_does_not_hold_up_the_others(pipeline: Pipeline, monkeyp
     path.write_text(re.sub(r', "crc32": \d+', "", path.read_text()).replace('["loss", 1.0, 0]', '["loss", "much", 0]'))
     report = send_unsent(pipeline.results)
     assert (report.sent, list(report.failed)) == (1, [str(pipeline.folder(0))])
+    assert f"{pipeline.folder(0)}: not sent (" in capfd.readouterr().err
     path.write_text(path.read_text().replace('["loss", "much", 0]', '["loss", 1.0, 0]'))
     assert str(send_unsent(pipeline.results)) == "1 sent, 1 sent before, 0 failed"
 

@@ -52,6 +52,21 @@ def test_lines_of_another_kind_are_passed_over(tmp_path: Path) -> None:
     assert [run.uuid for run in read_log(tmp_path / LOG)] == ["a"]
 
 
+def test_a_changed_line_is_left_out_and_counted_and_no_run_takes_another_s(tmp_path: Path) -> None:
+    for uuid in "ab":
+        box = Outbox(tmp_path)
+        box.append(start(uuid))
+        box.append({"event": "metrics", "rows": [["loss", 0.25, 0]], "time": 2})
+        box.close()
+    path = tmp_path / LOG
+    whole = path.read_text()
+    path.write_text(whole.replace("0.25", "0.35", 1))
+    assert [(run.uuid, len(run.events), run.damaged) for run in read_log(path)] == [("a", 1, 1), ("b", 2, 0)]
+    # With the second start lost, its lines are not the first run's: their sums are over another run.
+    path.write_text(whole.replace('"b"', '"c"', 1))
+    assert [(run.uuid, len(run.events), run.damaged) for run in read_log(path)] == [("a", 2, 2)]
+
+
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
     box = Outbox(tmp_path)
     assert is_held(tmp_path / LOG)

@@ -10,7 +10,8 @@ in all layers, a linear output.
 Left open by the text, ours: 32 filters of 5x5 with stride 2 in all convolutions of both papers; four of them in 2019
 also; two hidden layers of 1024. Also ours: images enter with the background at zero, and in 2019 the second channel is
 the difference of the two. A first convolution could make either of the other; but started this way, training needs
-half the steps (docs/feedback.md). `pooling` puts max-pooling by 2 in the place of the stride, the variant that both
+half the steps (docs/feedback.md). For the same reason the two paths of 2015 enter the first hidden layer with opposite
+weights at the start: it begins with what differs, and equal images move no pose. `pooling` puts max-pooling by 2 in the place of the stride, the variant that both
 papers found worse.
 """
 
@@ -65,6 +66,10 @@ class _Updater(nn.Module):
         self.hidden_2 = Dense(hidden, hidden)
         self.output = Dense(hidden, 3 * joints)
         initialise_layers(self, last=[self.output], seed=seed)
+        if self.paths == 2:
+            with torch.no_grad():
+                observed, synthesized = self.hidden_1.weight.chunk(2, dim=1)
+                synthesized.copy_(-observed)
 
     def _correct(self, features: Float[Tensor, "batch features"]) -> Float[Tensor, "batch joints 3"]:
         return self.output(self.hidden_2(self.hidden_1(features).relu()).relu()).unflatten(1, (self.joints, 3))

@@ -24,7 +24,7 @@ from handbench.datasets.lock import hold_alone
 from handbench.errors import BadInput
 from handbench.provenance import read_call
 from handbench.training.tracking_client import Found, Tracker
-from handbench.training.tracking_log import hold
+from handbench.training.tracking_log import LOG, hold
 from handbench.training.tracking_run import TrackedRun, follow_run, tell
 from handbench.training.tracking_send import (
     RESULTS,
@@ -224,7 +224,16 @@ def send_unsent(results: Path) -> Sent:
             tracker = _connect_anew(store, PATIENT_S)
         except Exception as error:
             raise _refuse(store, tell_error(error)) from None
-        return send_all(tracker, results)
+        report = send_all(tracker, results)
+    _tell_troubles(report, results)
+    return report
+
+
+def _tell_troubles(report: Sent, results: Path) -> None:
+    for folder, reason in report.failed.items():
+        tell(Path(folder), f"not sent ({reason}); {name_track_command(results)} sends it later")
+    for folder, count in report.damaged.items():
+        tell(Path(folder), f"{count} damaged lines of {LOG} were left out; the tracked run lacks what they said")
 
 
 def _connect_anew(store: Store, wait_s: int) -> Tracker:
@@ -264,8 +273,7 @@ def close_call(call: Path, status: str) -> None:
             tracker = _connect_anew(store, WAIT_S)
             report = send_below(tracker, [call.parent / stage for stage in STAGES])
             end_calls(tracker)
-        for folder, reason in report.failed.items():
-            tell(Path(folder), f"not sent ({reason}); {name_track_command(results)} sends it later")
+        _tell_troubles(report, results)
     except Exception as error:
         later = f"{name_track_command(results)} does it later"
         tell(call.parent, f"the call is not closed ({tell_error(error)}); {later}")

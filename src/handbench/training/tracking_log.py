@@ -23,7 +23,7 @@ from handbench.json_file import parse_object, read_noted_object
 from handbench.plain_file import read_if_plain
 
 SUM = "crc32"
-"""The last entry of a line: over the line without it."""
+"""The last entry of a line: over the line without it and the uuid of its run, so that no run takes another's lines."""
 LOG, SENT = "tracking.jsonl", "tracking.sent.json"
 Row = tuple[str, SupportsFloat, int]
 """Key, value and step of a metric."""
@@ -37,7 +37,9 @@ class LoggedRun:
 
     start: dict[str, Any]
     events: list[dict[str, Any]] = field(default_factory=list)
-    """All lines, the start among them."""
+    """All lines that can be read, the start among them."""
+    damaged: int = 0
+    """Lines after the start that cannot: torn by a kill or a full disk, or changed since."""
 
     @property
     def uuid(self) -> str:
@@ -54,6 +56,7 @@ class Outbox:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / LOG
+        self._run = ""
         self._file = self.path.open("ab+", buffering=0)
         try:
             self._lock()
@@ -63,7 +66,9 @@ class Outbox:
             raise
 
     def append(self, event: Mapping[str, Any]) -> None:
-        line = (json.dumps({**event, SUM: _sum_of(event)}) + "\n").encode()
+        if event["event"] == "start":
+            self._run = str(event["uuid"])
+        line = (json.dumps({**event, SUM: _sum_of(event, self._run)}) + "\n").encode()
         if self._file.write(line) != len(line):
             raise OSError(f"{self.path}: the disk took only a part of a line")
 
@@ -88,32 +93,34 @@ class Outbox:
 
 
 def read_log(path: Path) -> list[LoggedRun]:
-    """The runs of a file, oldest first; lines that a kill or a full disk has torn are passed over."""
+    """The runs of a file, oldest first. Lines that cannot be read are passed over and counted."""
     runs: list[LoggedRun] = []
-    for line in (read_if_plain(path) or b"").split(b"\n"):
-        event = _read_event(line)
-        if event is None or (event["event"] == "start" and "uuid" not in event):
-            continue
-        if event["event"] == "start":
-            runs.append(LoggedRun(event))
-        if runs:
+    for line in filter(None, (read_if_plain(path) or b"").split(b"\n")):
+        if start := _read_event(line, run=None):
+            runs.append(LoggedRun(start, [start]))
+        elif runs and (event := _read_event(line, run=runs[-1].uuid)):
             runs[-1].events.append(event)
+        elif runs:
+            runs[-1].damaged += 1
     return runs
 
 
-def _read_event(line: bytes) -> dict[str, Any] | None:
-    """The event of a line; None of one that is torn, or whose sum is not that of what it says."""
+def _read_event(line: bytes, run: str | None) -> dict[str, Any] | None:
+    """The event of a line of a run, or the start of a new one (None); None if it is not that, torn or changed."""
     try:
         event = parse_object(line)
     except (ValueError, RecursionError):
         return None
-    if event is None or "event" not in event or event.pop(SUM, None) not in (None, _sum_of(event)):
+    if event is None or "event" not in event or (event["event"] == "start") != (run is None):
         return None
-    return event
+    if run is None and "uuid" not in event:
+        return None
+    uuid = str(event["uuid"]) if run is None else run
+    return event if event.pop(SUM, None) in (None, _sum_of(event, uuid)) else None
 
 
-def _sum_of(event: Mapping[str, Any]) -> int:
-    return zlib.crc32(json.dumps(event).encode())
+def _sum_of(event: Mapping[str, Any], run: str) -> int:
+    return zlib.crc32(json.dumps(event).encode(), zlib.crc32(run.encode()))
 
 
 def is_held(path: Path) -> bool:

@@ -44,6 +44,8 @@ class Sent:
     running: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     """Output and reason."""
+    damaged: dict[str, int] = field(default_factory=dict)
+    """Output and how many lines of what was sent now could not be read."""
 
     def __str__(self) -> str:
         words = f"{self.sent} sent, {self.already} sent before"
@@ -137,6 +139,8 @@ def send_below(tracker: Tracker, folders: Sequence[Path]) -> Sent:
             try:
                 _send_run(tracker, folder, run, found)
                 report.sent += 1
+                if run.damaged:
+                    report.damaged[str(folder)] = report.damaged.get(str(folder), 0) + run.damaged
             except Exception as error:
                 report.failed[str(folder)] = tell_error(error)
                 lost = _ask_if_lost(tracker)
