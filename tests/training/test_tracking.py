@@ -226,7 +226,8 @@ def test_a_damaged_line_is_said_and_the_rest_of_its_run_sent(
     path.write_text(path.read_text().replace('["loss", 1.0, 0]', '["loss", 2.0, 0]'))
     assert str(send_unsent(pipeline.results)) == "1 sent, 0 sent before, 0 failed"
     said = capfd.readouterr().err
-    assert said.count("\n") == 1 and f"{pipeline.folder(0)}: 1 damaged lines of {LOG} were left out" in said
+    assert said.count("\n") == 1
+    assert f"{pipeline.folder(0)}: 1 damaged lines of {LOG} were left out" in said
     (tracked,) = pipeline.read(history=("loss",))
     assert (0, 2.0) not in tracked.histories["loss"]
 

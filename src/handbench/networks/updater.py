@@ -10,9 +10,9 @@ in all layers, a linear output.
 Left open by the text, ours: 32 filters of 5x5 with stride 2 in all convolutions of both papers; four of them in 2019
 also; two hidden layers of 1024. Also ours: images enter with the background at zero, and in 2019 the second channel is
 the difference of the two. A first convolution could make either of the other; but started this way, training needs
-half the steps (docs/feedback.md). For the same reason the two paths of 2015 enter the first hidden layer with opposite
-weights at the start: it begins with what differs, and equal images move no pose. `pooling` puts max-pooling by 2 in the place of the stride, the variant that both
-papers found worse.
+half the steps (docs/feedback.md). For the same reason the two paths of 2015 enter the first hidden layer with
+opposite weights at the start: it begins with what differs, and equal images move no pose. `pooling` puts max-pooling
+by 2 in the place of the stride, the variant that both papers found worse.
 """
 
 import torch
