@@ -10,7 +10,9 @@ from handbench.conventions import SYNTHESIZED, TRAINABLE
 from handbench.errors import BadInput
 from handbench.evaluation.claim_rivals import Training, describe_training, explain_shorter
 from handbench.module_entries import LOCALIZED
+from handbench.training.fit import has_stopped_falling
 
+LEAST_EPOCHS = 10
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT = ROOT / "config.yaml"
 OVERLAYS = sorted((ROOT / "config").glob("*.yaml"))
@@ -61,9 +63,23 @@ def test_at_claims_scale_no_rival_is_trained_for_less() -> None:
         (("feedback19_predictor",), "feedback19_updater"),
         (("feedback19_joint_random",), "feedback19_joint"),
         (("deepmodel_direct_joint", "deepmodel_direct_parameter", "deepmodel_without_physical"), "deepmodel"),
+        (("handobject_single",), "handobject_hand_localizer"),
+        (("handobject_single",), "handobject_hand_updater"),
+        (("handobject_hand_predictor", "handobject_object_predictor"), "handobject_hand_updater"),
+        (("handobject_rotation",), "handobject_object_predictor"),
     ):
         for rival in rivals:
             assert explain_shorter(length(rival), length(method)) == ""
+
+
+@pytest.mark.parametrize("overlays", [("claims",), ("paper",), ("paper", "paper_short")], ids="-".join)
+def test_every_training_is_long_enough_to_see_its_end(overlays: tuple[str, ...]) -> None:
+    """Or claims that ask for it would say not-run after hours; a synthesizer's end shows in whole images alone."""
+    modules = load_config([DEFAULT, *(ROOT / "config" / f"{name}.yaml" for name in overlays)]).modules
+    epochs = {name: module.settings.model_dump().get("epochs") for name, module in modules.items() if module.datasets}
+    assert has_stopped_falling([1.0] * LEAST_EPOCHS)
+    short = {name: count for name, count in epochs.items() if count is not None and count < LEAST_EPOCHS}
+    assert short == {}
 
 
 def test_paper_scale_has_the_frames_of_the_real_releases() -> None:

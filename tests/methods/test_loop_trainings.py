@@ -239,7 +239,8 @@ def test_image_search_starts_from_the_predictor_and_brings_the_images_nearer(
     assert numbers["image_error"][-1] < numbers["image_error"][0]
 
 
-def test_a_drawn_hand_stands_in_for_the_synthesizer(place: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_drawn_hand_stands_in_for_the_synthesizer(place: Path, tmp_path: Path, precision: str) -> None:
     train(Job("hand_renderer", "drawn", "feedback15", {}, 0, None), place / "train", tmp_path / "drawn")
     drawn = load_checkpoint(tmp_path / "drawn").trained.build()
     image = drawn(torch.zeros(2, 16, 3) + torch.linspace(-0.3, 0.3, 16)[None, :, None])
@@ -247,7 +248,8 @@ def test_a_drawn_hand_stands_in_for_the_synthesizer(place: Path, tmp_path: Path)
     assert float(image.max()) == 1.0
     assert float(image.min()) < 1.0
     needs = (place / "feedback15_predictor", tmp_path / "drawn")
-    train(make_job("updater", "feedback15", needs, epochs=1), place / "train", tmp_path / "updater")
+    job = make_job("updater", "feedback15", needs, epochs=1, precision=precision)
+    train(job, place / "train", tmp_path / "updater")
     job = Job("feedback_loop", "upper", "feedback15", {}, 0, None, needs=(*needs, tmp_path / "updater"))
     train(job, place / "train", tmp_path / "loop")
     predict([tmp_path / "loop"], place / "test", tmp_path / "out")

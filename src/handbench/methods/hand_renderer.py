@@ -47,7 +47,10 @@ class DrawnHand(nn.Module):
     def forward(self, poses: Float[Tensor, "batch joints 3"]) -> Float[Tensor, "batch 1 size size"]:
         centre_mm = torch.tensor([0.0, 0.0, DISTANCE * self.half_mm])
         joints_mm = poses.detach().cpu().float() * self.half_mm + centre_mm
-        rotations, origins = forward_kinematics(fit_pose(self.hand, joints_mm, ROUNDS).numpy(), self.hand.shape)
+        # Least squares: an updater may train in bfloat16, in which no system of equations is solved.
+        with torch.autocast("cpu", enabled=False):
+            fitted = fit_pose(self.hand, joints_mm, ROUNDS)
+        rotations, origins = forward_kinematics(fitted.numpy(), self.hand.shape)
         images = [self._draw(vertices_mm) for vertices_mm in skin_vertices(self.skin, rotations, origins)]
         return torch.from_numpy(np.stack(images))[:, None].to(poses.device)
 
