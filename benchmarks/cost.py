@@ -16,15 +16,13 @@ from benchmarks.dag import ROOT, DryJob, read_dag
 from benchmarks.schedule import Job, count_use, find_critical_path, measure_makespan
 from handbench.config import Config, load_config
 from handbench.conventions import DATASETS, HANDS
-from handbench.modules import KINDS
+from handbench.job_memory import count_frames, count_rendered_frames, count_training_frames, measure_crops_mb
 
 MEASURED = Path(__file__).with_name("cost.json")
 COUNTED = Path(__file__).with_name("flops.json")
 CONFIGS = ("config/paper.yaml",)
 GPUS = (1, 8, 64)
 HOUR = 3600.0
-HALF_BYTES, LABEL_BYTES = 2, 512
-"""Of a pixel of a crop; of all else that is kept of a frame, joints, transforms and poses of T_D, so many at most."""
 
 
 class Prices:
@@ -61,21 +59,12 @@ class Prices:
         return int(epochs * max(frames // settings.batch, 1))
 
     def count_training_frames(self, job: DryJob) -> int:
-        module, dataset = self.config.modules[job.wildcards["module"]], job.wildcards["dataset"]
-        kind = KINDS[module.kind]
-        if kind.learns_hands or kind.renders:
-            word = HANDS.name if kind.learns_hands else str(getattr(module, "learns", "train"))
-            return sum(self.config.render.sets[word].model_dump().values())  # type: ignore[index]
-        frames = self.config.datasets[dataset].frames  # type: ignore[index]
-        # Of MSRA's nine subjects one is left out.
-        return frames.get("train") or round(frames["all"] * 8 / 9)
+        return count_training_frames(self.config, job.wildcards["module"], job.wildcards["dataset"])
 
     def count_gigabytes(self, job: DryJob) -> float:
-        """Of a GPU: crops in half precision and what is known of them, and a process's own share."""
-        kind = KINDS[self.config.modules[job.wildcards["module"]].kind]
-        size_px = self.config.crop.size_px * (2 if kind.renders else 1)
-        crop = HALF_BYTES * size_px**2 + LABEL_BYTES
-        return crop * self.count_training_frames(job) / 1e9 + float(self.measured["gpu"]["process_gb"])
+        """Of a GPU: crops, and a process's own share."""
+        crops_mb = measure_crops_mb(self.config, job.wildcards["module"], self.count_training_frames(job))
+        return crops_mb / 1e3 + float(self.measured["gpu"]["process_gb"])
 
     def _find_word(self, job: DryJob) -> str:
         """What a job's time depends on: the kind of module, the rendered set, or the dataset."""
@@ -94,16 +83,12 @@ class Prices:
     def _count_frames(self, job: DryJob) -> int:
         dataset, split = job.wildcards.get("dataset", ""), job.wildcards.get("split", "")
         if job.rule == "render":
-            return sum(self.config.render.sets[job.wildcards["set"]].model_dump().values())  # type: ignore[index]
+            return count_rendered_frames(self.config, job.wildcards["set"])
         if dataset in ("handobject", "hands"):
-            word = HANDS.name if dataset == HANDS.name else split
-            return sum(self.config.render.sets[word].model_dump().values())  # type: ignore[index]
+            return count_rendered_frames(self.config, HANDS.name if dataset == HANDS.name else split)
         if dataset not in DATASETS:
             return 0
-        frames = self.config.datasets[dataset].frames  # type: ignore[index]
-        if job.rule in ("predict", "evaluate", "probe"):
-            return frames.get("test") or frames["all"]
-        return frames[split] if split else sum(frames.values())
+        return count_frames(self.config, dataset, "test" if job.rule in ("predict", "evaluate", "probe") else split)
 
 
 def price_all(configs: Sequence[str], measured: Mapping[str, Any], gigaflops: Mapping[str, float]) -> list[Job]:

@@ -31,24 +31,29 @@ if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
     PREFIX = f"export PATH={os.path.dirname(sys.executable)!r}:$PATH; " + PREFIX
 
 
-def find_executor():
-    """Who runs the jobs of this process; None where it runs none: a dry run, a question, a job's own snakemake."""
+def read_words():
+    """What snakemake was asked, by a profile too; None where it is a job's own, or no person's."""
     if workflow.exec_mode != ExecMode.DEFAULT or Path(sys.argv[0]).name not in ("snakemake", "__main__.py"):
         return None
     with contextlib.redirect_stderr(io.StringIO()):  # which profiles it uses snakemake has said already
         _, asked = parse_args(sys.argv[1:])
-    asks = asked.nolock or any(getattr(asked, question) for question in QUESTIONS)
-    return None if asks else asked.executor or LOCAL
+    return asked
+
+
+def starts_jobs(asked):
+    """Whether this process runs jobs: no dry run, no question, no job's own snakemake."""
+    return asked is not None and not (asked.nolock or any(getattr(asked, question) for question in QUESTIONS))
 
 
 try:
     for file in workflow.configfiles:
         read_yaml(Path(file))  # of a key that stands twice Snakemake itself takes the last
     settings = check_config(config)
-    executor = find_executor()
-    if executor:
+    asked = read_words()
+    EXECUTOR = asked.executor or LOCAL if asked else LOCAL
+    if starts_jobs(asked):
         # Each job knows who started it, and ends with it; one in a cluster goes on.
-        PREFIX += f"export {SCHEDULER}={shlex.quote(hold_folder(Path('.snakemake'), executor))}; "
+        PREFIX += f"export {SCHEDULER}={shlex.quote(hold_folder(Path('.snakemake'), EXECUTOR))}; "
         for made in (settings.run_folder, Path(settings.results, "report")):
             put_right(made)
 except (BadInput, OSError) as error:
