@@ -67,6 +67,7 @@ RESULTS = {
     "smoke-embedded/logs/train/nyu/a/seed0.log": "epoch 1",
     "report/tables/runs.csv": "# called 2026-11-27 14:00:00+00:00\nerror,1.5\n",
     "mlflow/mlflow.db": "a store",
+    "slurm/rule_train/7.log": "a node's words",
 }
 
 
@@ -94,9 +95,10 @@ CALL, FIT, TRACKED, LOG, TABLE = (list(RESULTS)[place] for place in (0, 2, 3, 4,
         change(TRACKED, '"uuid": "1"', '"uuid": "2"'),
         change(LOG, "1", "2"),
         change(TABLE, "14:00", "15:00"),
+        {"slurm/rule_train/8.log": "of a job that failed"},
         {TRACKED: '{"event": "start", "uuid": "0", "name": "killed"}\n{"event": "met\n' + RESULTS[TRACKED]},
     ],
-    ids=["call", "duration", "run's number", "log", "stamp", "a killed run before"],
+    ids=["call", "duration", "run's number", "log", "stamp", "Slurm's log", "a killed run before"],
 )
 def test_time_and_processes_are_no_difference(tmp_path: Path, changed: dict[str, str]) -> None:
     assert find_differences(write_results(tmp_path / "a"), write_results(tmp_path / "b", **changed)) == []
