@@ -12,6 +12,7 @@ configfile: "config.yaml"
 
 include: "workflow/rules/call.smk"
 include: "workflow/rules/paths.smk"
+include: "workflow/rules/ask.smk"
 include: "workflow/rules/download.smk"
 include: "workflow/rules/synthesize.smk"
 include: "workflow/rules/render.smk"

@@ -94,8 +94,23 @@ def schedule(jobs: Sequence[Job], capacity: Mapping[str, float]) -> dict[str, fl
 
 def measure_makespan(jobs: Sequence[Job], capacity: Mapping[str, float]) -> float:
     """From the first job's beginning to the last one's end."""
-    begun = schedule(jobs, capacity)
+    return find_end(jobs, schedule(jobs, capacity))
+
+
+def find_end(jobs: Sequence[Job], begun: Mapping[str, float]) -> float:
     return max(begun[job.name] + job.seconds for job in jobs)
+
+
+def measure_peak(jobs: Sequence[Job], begun: Mapping[str, float], resource: str) -> float:
+    """The most of a resource that is held at once."""
+    changes = [(begun[job.name], job.uses.get(resource, 0.0)) for job in jobs]
+    changes += [(begun[job.name] + job.seconds, -job.uses.get(resource, 0.0)) for job in jobs]
+    held = peak = 0.0
+    # At one moment what ends gives back before what begins takes.
+    for _, change in sorted(changes):
+        held += change
+        peak = max(peak, held)
+    return peak
 
 
 def _list_followers(jobs: Sequence[Job]) -> dict[str, list[str]]:

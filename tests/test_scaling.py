@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import cost, growth
 from benchmarks.dag import DryJob, parse_dry_run
-from benchmarks.schedule import Job, count_use, find_critical_path, measure_makespan, schedule
+from benchmarks.schedule import Job, count_use, find_critical_path, measure_makespan, measure_peak, schedule
 from handbench.config import load_config
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -106,7 +106,21 @@ def test_a_training_by_hand() -> None:
     assert prices.price(train_job("refine_base", "nyu")).seconds == pytest.approx(
         10 + 27000 * factor * 7 * 180 / 115000
     )
-    assert prices.price(train_job("feedback15", "nyu")).uses == {"cores": 1}, "put together, not trained"
+    together = prices.price(train_job("feedback15", "nyu")).uses
+    assert together == {"cores": 1, "cards": 1, "memory": 8.0}, "put together, not trained"
+    assert priced.uses["memory"] == 8.0
+    probed = prices.price(DryJob("p", "probe", {"module": "feedback15_predictor", "dataset": "nyu"}, ())).uses
+    assert (probed["cards"], prices.price(DryJob("r", "report", {}, ())).uses["cards"]) == (1.0, 0.0)
+
+
+def test_one_training_a_card_takes_as_many_cards_as_trainings() -> None:
+    jobs = [Job(name, 10, (), {"slots": 1, "cards": 1, "gigabytes": 2, "cores": 1, "memory": 8}) for name in "abcdefg"]
+    shared = schedule(jobs, cost.make_capacity(1, MEASURED, shared=True))
+    assert set(shared.values()) == {0.0}
+    assert (measure_peak(jobs, shared, "gigabytes"), measure_peak(jobs, shared, "memory")) == (14, 56)
+    alone = schedule(jobs, cost.make_capacity(1, MEASURED, shared=False))
+    assert sorted(alone.values()) == [0, 10, 20, 30, 40, 50, 60]
+    assert (measure_peak(jobs, alone, "gigabytes"), measure_peak(jobs, alone, "memory")) == (2, 8)
 
 
 def test_operations_are_those_that_torch_counts() -> None:

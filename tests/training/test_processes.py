@@ -22,7 +22,7 @@ from handbench.training.checkpoint import load_checkpoint
 from handbench.training.launch import find_place
 from handbench.training.train import Job, prepare, train
 from tests.datasets.crop_fixtures import make_listing
-from tests.methods import crossing_fixtures, deepmodel_fixtures
+from tests.methods import crossing_fixtures, deepmodel_fixtures, refine_fixtures
 from tests.methods.chain_fixtures import find_parts, make_job
 from tests.methods.held_fixtures import Held, make_held
 from tests.training.together import CPU, measure_crops, run_pair
@@ -33,6 +33,9 @@ ALIKE = (
     "deepprior",
     "synthesizer",
     "direct_joint",
+    "deepmodel",
+    "direct_parameter",
+    "refine_base",
     "handobject_hand_localizer",
     "handobject_object_predictor",
     "handobject_single",
@@ -56,6 +59,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     crossing_fixtures.make_data(folder / "crossing")
     train(crossing_fixtures.make_job("vae", folder), folder / "crossing/train", folder / "vae")
     make_held(folder / "held")
+    refine_fixtures.make_rendered(folder / "refine")
     return folder
 
 
@@ -188,10 +192,11 @@ def list_jobs(place: Path) -> list[tuple[Job, Path]]:
         (replace(make_job("localizer", "feedback19"), module="localizer"), train_store),
         (Job("feedback15.deepprior", "deepprior", "feedback15", deepprior, 0, None), train_store),
         (replace(make_job("synthesizer", "feedback15", **NOISE), module="synthesizer"), train_store),
-        (
-            deepmodel_fixtures.make_job("direct_joint", place / "deepmodel", dropout=0.0),
-            place / "deepmodel/train",
+        *(
+            (deepmodel_fixtures.make_job(variant, place / "deepmodel", dropout=0.0), place / "deepmodel/train")
+            for variant in ("direct_joint", "deepmodel", "direct_parameter")
         ),
+        (refine_fixtures.base_job(place / "refine", dropout=0.0), place / "refine/crops"),
         (make_job("predictor", "feedback19"), train_store),
         (crossing_fixtures.make_job("vae", place), place / "crossing/train"),
         (posterior, place / "crossing/train"),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from tests.trust import cases
 from tests.trust.compare import find_store_differences
-from tests.trust.kills import draw_blows, judge, kill_again_and_again
+from tests.trust.kills import RULES, draw_blows, judge, kill_again_and_again
 from tests.trust.miniature import Miniature, TrustError, make
 from tests.workflow.checkout import Checkout
 
@@ -79,6 +80,8 @@ def main() -> int:
     for run in range(options.runs):
         with timed(table, f"kills {run}"):
             try_kills(table, place / f"kills{run}", whole, options.seed, run, options.kills)
+    if options.runs:
+        print(tell_rules(table), flush=True)
     for name in options.cases:
         with timed(table, name):
             try_case(table, place / name, whole, options.seed, name)
@@ -120,7 +123,7 @@ def try_kills(table: Table, folder: Path, whole: Miniature, seed: int, run: int,
     miniature = make(folder)
     struck, failure = [], ""
     try:
-        kill_again_and_again(miniature, draw_blows(seed, run, kills), struck)
+        kill_again_and_again(miniature, draw_blows(seed, run, kills), struck, whole)
     except TrustError as error:
         failure = str(error)
     wrong = [failure] if failure else judge_all(miniature, whole)
@@ -149,6 +152,14 @@ def try_case(table: Table, folder: Path, whole: Miniature, seed: int, name: str)
         subprocess.run(["umount", folder], check=True)
     if not wrong and folder.exists():
         shutil.rmtree(folder)
+
+
+def tell_rules(table: Table) -> str:
+    """How often each rule of the miniature was killed, and which never."""
+    struck = Counter(row[HEADER.index("rule")].partition(" ")[0] for row in table.rows)
+    told = ", ".join(f"{rule} {struck[rule]}" for rule in RULES if struck[rule])
+    never = ", ".join(rule for rule in RULES if not struck[rule])
+    return f"rules that were killed: {told}; never: {never or 'none'}"
 
 
 def judge_all(miniature: Miniature, whole: Miniature) -> list[str]:

@@ -51,10 +51,15 @@ with a remedy), and the folder that a run lies in.
 PROCESS_FIELDS = ("uuid", "host", "boot", "pid", "born")
 
 
+ONLY_THEIRS = "only in the whole run"
+BESIDE = ("mlflow", "slurm")
+"""Folders beside the results: the tracking store, which is read as such, and what Slurm says of its jobs."""
+
+
 def find_differences(whole: Path, other: Path) -> list[str]:
     """What two checkouts' results differ in, in words; empty where they are equal."""
     theirs, ours = _list_files(whole / "results"), _list_files(other / "results")
-    wrong = [f"{name}: only in the whole run" for name in sorted(theirs - ours)]
+    wrong = [f"{name}: {ONLY_THEIRS}" for name in sorted(theirs - ours)]
     wrong += [f"{name}: not in the whole run" for name in sorted(ours - theirs)]
     for name in sorted(theirs & ours):
         one, two = whole / "results" / name, other / "results" / name
@@ -64,9 +69,8 @@ def find_differences(whole: Path, other: Path) -> list[str]:
 
 
 def _list_files(results: Path) -> set[str]:
-    """All but the tracking store, which is read as such."""
     files = (path.relative_to(results) for path in results.rglob("*") if path.is_file())
-    return {path.as_posix() for path in files if path.parts[0] != "mlflow"}
+    return {path.as_posix() for path in files if path.parts[0] not in BESIDE}
 
 
 def _read(path: Path) -> object:

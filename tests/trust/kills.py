@@ -8,11 +8,27 @@ from pathlib import Path
 
 from tests.trust.compare import find_differences
 from tests.trust.miniature import Attempt, Miniature, TrustError
-from tests.trust.processes import EVERYTHING, OTHERS, SCHEDULER, WORKER, Seen, find_workers, see_in, strike
+from tests.trust.processes import (
+    EVERYTHING,
+    OTHERS,
+    SCHEDULER,
+    WORKER,
+    Seen,
+    find_workers,
+    read_processor_s,
+    see_in,
+    strike,
+)
 
-TRAINING, ANYWHERE = "training", "anywhere"
-EPOCHS_TOLD, JOBS_STARTED, DELAY_S = 10, 3, 3.0
-"""What is drawn at most: epochs that a training has told, jobs that an attempt has begun, seconds after that."""
+TRAINING, ANYWHERE = "train", "anywhere"
+RULES = ("synthesize", "crop", "show", "fit", TRAINING, "predict", "probe", "evaluate", "report")
+"""All that the miniature has, as they follow one another."""
+AIMS = (ANYWHERE, *(rule for rule in RULES if rule not in ("synthesize", TRAINING)))
+"""Where kills outside of training fall, each once in four runs; workers die while data are synthesized."""
+EPOCHS_TOLD, JOBS_STARTED, DELAY_S, DONE = 10, 3, 3.0, 0.6
+"""What is drawn at most: epochs that a training has told, jobs that an attempt has begun, seconds after that, and the
+part of a job's work that is done, in seconds of processors: by the clock a job may end before it is struck.
+"""
 ALONE_S = 20.0
 """Within this time of its snakemake's death a job has to have ended."""
 
@@ -23,14 +39,18 @@ class Blow:
 
     victim: str
     where: str
-    after: int
+    after: int = 0
     """Epochs that the training has told, or jobs that the attempt has begun."""
-    delay_s: float
+    delay_s: float = 0.0
+    done: float = 0.0
+    """The part of the job's work."""
 
     def __str__(self) -> str:
         if self.where == TRAINING:
             return f"after {self.after} epochs"
-        return f"{self.delay_s:.1f} s after {self.after} jobs began"
+        if self.where == ANYWHERE:
+            return f"{self.delay_s:.1f} s after {self.after} jobs began"
+        return f"after {self.done:.0%} of {self.where}"
 
 
 @dataclass
@@ -54,34 +74,60 @@ class Struck:
 
 
 def draw_blows(seed: int, run: int, kills: int) -> list[Blow]:
-    """The kills of a run: a worker first, for those live at its beginning; then each other one, two inside training."""
-    drawn = random.Random(f"{seed}/{run}")
-    blows: list[Blow] = []
+    """The kills of a run in the order of its rules, each of another victim until all have been struck.
+
+    A worker first, for those live at its beginning. Of four more two are inside training, and two where AIMS says.
+    """
+    drawn, aims = random.Random(f"{seed}/{run}"), _list_aims(seed, run, kills)
+    blows = [Blow(WORKER, ANYWHERE, after=1, delay_s=round(drawn.uniform(0, DELAY_S), 1))]
     while len(blows) < kills:
         others = drawn.sample(OTHERS, len(OTHERS))
-        inside = drawn.sample(others, 2)
-        for victim in [WORKER, *others] if not blows else others:
-            where = TRAINING if victim in inside else ANYWHERE
-            # Snakemake and everything may fall before a job has begun.
-            least = 0 if where == ANYWHERE and victim in (SCHEDULER, EVERYTHING) else 1
-            after = drawn.randint(least, EPOCHS_TOLD if where == TRAINING else JOBS_STARTED)
-            delay_s = 0.0 if where == TRAINING else round(drawn.uniform(0, DELAY_S), 1)
-            blows.append(Blow(victim, where, 1 if victim == WORKER else after, delay_s))
-    return blows[:kills]
+        for place, victim in enumerate(others):
+            blows.append(_draw(drawn, victim, TRAINING if place < 2 else aims.pop()))
+    return [blows[0], *sorted(blows[1:kills], key=lambda blow: _find_place(blow.where))]
 
 
-def kill_again_and_again(miniature: Miniature, blows: list[Blow], struck: list[Struck]) -> None:
-    """Every blow in an attempt of its own, then one attempt to the end; what came of each is added to `struck`."""
+def _list_aims(seed: int, run: int, kills: int) -> list[str]:
+    """What runs of a seed take in turn from AIMS, shuffled once."""
+    aims = random.Random(seed).sample(AIMS, len(AIMS))
+    count = 2 * -(-(kills - 1) // len(OTHERS))
+    return [aims[(run * count + number) % len(aims)] for number in range(count)]
+
+
+def _draw(drawn: random.Random, victim: str, where: str) -> Blow:
+    if where == TRAINING:
+        return Blow(victim, where, after=drawn.randint(1, EPOCHS_TOLD))
+    if where == ANYWHERE:
+        # Snakemake and everything may fall before a job has begun.
+        least = 0 if victim in (SCHEDULER, EVERYTHING) else 1
+        return Blow(
+            victim, where, after=drawn.randint(least, JOBS_STARTED), delay_s=round(drawn.uniform(0, DELAY_S), 1)
+        )
+    return Blow(victim, where, done=round(drawn.uniform(0, DONE), 2))
+
+
+def _find_place(where: str) -> int:
+    return RULES.index(where) if where in RULES else -1
+
+
+def kill_again_and_again(miniature: Miniature, blows: list[Blow], struck: list[Struck], whole: Miniature) -> None:
+    """Every blow in an attempt of its own, then one attempt to the end; what came of each is added to `struck`.
+
+    How much work a job is the whole run tells.
+    """
     for blow in blows:
         attempt = miniature.start()
-        latest = _deliver(miniature, attempt, blow)
+        latest = _deliver(miniature, attempt, blow, whole)
         _follow(miniature, struck, attempt)
         struck.append(latest)
     _follow(miniature, struck, miniature.finish())
 
 
-def _deliver(miniature: Miniature, attempt: Attempt, blow: Blow) -> Struck:
-    job = _await_epochs(miniature, attempt, blow.after) if blow.where == TRAINING else _await_jobs(attempt, blow)
+def _deliver(miniature: Miniature, attempt: Attempt, blow: Blow, whole: Miniature) -> Struck:
+    if blow.where == TRAINING:
+        job: Seen | None = _await_epochs(miniature, attempt, blow.after)
+    else:
+        job = _await_jobs(attempt, blow) if blow.where == ANYWHERE else _await_work(attempt, blow, whole)
     told = _count_epochs(miniature, job) if job else None
     log = job.log if job and told else None
     strike(attempt.process.pid, job, blow.victim)
@@ -121,9 +167,27 @@ def _await_jobs(attempt: Attempt, blow: Blow) -> Seen | None:
     return found[0] if found else None
 
 
+def _await_work(attempt: Attempt, blow: Blow, whole: Miniature) -> Seen:
+    """A job of the rule that has done its part of the work; of a later one where the attempt has none of that rule."""
+    attempt.wait_until(lambda: attempt.rules)
+    for rule in RULES[RULES.index(blow.where) :]:
+        least_s, found, seen = blow.done * whole.read_cost_s(rule), [], set()
+
+        def there(rule=rule, least_s=least_s, found=found, seen=seen) -> bool:
+            living = [job for job in attempt.jobs() if job.stage == rule]
+            seen.update(living)
+            found[:] = [job for job in living if (read_processor_s(job) or 0.0) >= least_s]
+            gone = len(seen) >= attempt.rules[rule] and not living
+            return bool(found) or gone
+
+        if attempt.rules.get(rule) and attempt.wait_until(there) and found:
+            return found[0]
+    raise TrustError(f"{attempt.said_in}: it ended before a job could be killed in {blow.where} or behind it")
+
+
 def _count_epochs(miniature: Miniature, job: Seen) -> int | None:
     """Epochs that a living training has told; None for other jobs, and for one that has ended meanwhile."""
-    if job.words[3] != "train":
+    if job.stage != TRAINING:
         return None
     try:
         return len(_epochs_in(miniature.root / job.log))

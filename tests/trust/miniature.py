@@ -47,8 +47,18 @@ class Attempt:
         return int(found.group(1)) if found else 0
 
     @property
+    def rules(self) -> dict[str, int]:
+        """The same by rule."""
+        table = re.search(r"^job +count\n[- ]+\n(.*?)^total ", self.said, re.MULTILINE | re.DOTALL)
+        rows = re.findall(r"^(\w+) +(\d+)$", table.group(1), re.MULTILINE) if table else []
+        return {rule: int(count) for rule, count in rows}
+
+    @property
     def started(self) -> int:
-        return len(re.findall(r"^(?:local)?rule \w+:$", self.said, re.MULTILINE))
+        return self.count_started(r"\w+")
+
+    def count_started(self, rule: str) -> int:
+        return len(re.findall(rf"^(?:local)?rule {rule}:$", self.said, re.MULTILINE))
 
     def jobs(self) -> list[Seen]:
         return [one for one in see_below(self.process.pid) if one.is_job]
@@ -120,6 +130,13 @@ class Miniature:
         if status := attempt.wait():
             raise TrustError(f"the command ends with status {status}; its words are in {attempt.said_in}")
         return attempt
+
+    def read_cost_s(self, stage: str) -> float:
+        """Seconds of processors that the cheapest job of a stage has taken, as snakemake has measured it."""
+        folder = self.run / "benchmarks"
+        found = [folder / f"{stage}.tsv"] if stage == "report" else sorted((folder / stage).rglob("*.tsv"))
+        rows = [dict(zip(*(line.split("\t") for line in path.read_text().splitlines()), strict=True)) for path in found]
+        return min(float(row["cpu_time"]) for row in rows)
 
     def ask(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """A command of the package, as a person gives it."""

@@ -31,13 +31,17 @@ class Seen:
         return any("spawn_main" in word for word in self.words)
 
     @property
+    def stage(self) -> str:
+        """The subcommand, which is called as its rule is."""
+        return self.words[3]
+
+    @property
     def rule(self) -> str:
-        """The subcommand, and what it is at."""
-        command = self.words[3]
+        """The stage, and what it is at."""
         if "--module" in self.words:
-            return f"{command} {self.words[self.words.index('--module') + 1]}"
+            return f"{self.stage} {self.words[self.words.index('--module') + 1]}"
         out = Path(self.words[self.words.index("--out") + 1]) if "--out" in self.words else Path()
-        return f"{command} {'/'.join(part for part in out.parts[3:] if not part.startswith('seed'))}".strip()
+        return f"{self.stage} {'/'.join(part for part in out.parts[3:] if not part.startswith('seed'))}".strip()
 
     @property
     def log(self) -> Path:
@@ -79,6 +83,21 @@ def see_in(folder: Path) -> list[Seen]:
         except OSError:
             continue
     return found
+
+
+def read_processor_s(job: Seen) -> float | None:
+    """Seconds of processors that a living job has taken, with those that it has started; None where it has ended."""
+    ticks = 0
+    for one in [job, *see_below(job.pid)]:
+        try:
+            fields = Path(f"/proc/{one.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            if one is job:
+                return None
+            continue
+        # In user and system mode, its own and of children that it has waited for.
+        ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def find_workers(job: Seen) -> list[Seen]:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.trust.__main__ import Table, tell_rules
 from tests.trust.compare import find_differences, find_store_differences
-from tests.trust.kills import TRAINING, draw_blows
+from tests.trust.kills import AIMS, RULES, TRAINING, draw_blows
+from tests.trust.miniature import COMMAND, Attempt, make
 from tests.trust.processes import OTHERS, WORKER
 
 
@@ -23,8 +25,31 @@ def test_every_victim_falls_in_every_run_and_enough_inside_training(seed: int) -
         assert blows[0].victim == WORKER
         assert {blow.victim for blow in blows[1:]} == set(OTHERS)
     assert sum(blow.where == TRAINING for blows in runs for blow in blows) == 8
+    # The workers' are synthesize's; each of the others is aimed at once.
+    assert sorted(blow.where for blows in runs for blow in blows[1:] if blow.where != TRAINING) == sorted(AIMS)
+    for blows in runs:
+        places = [RULES.index(blow.where) for blow in blows if blow.where in RULES]
+        assert places == sorted(places), "what an earlier kill waited for may have ended the later one's rule"
     assert len(draw_blows(seed, 0, 9)) == 9
     assert all(blow.after >= 1 for blows in runs for blow in blows if blow.where == TRAINING)
+
+
+def test_kills_are_aimed_at_every_rule_of_the_miniature(tmp_path: Path) -> None:
+    """Rules as snakemake tells them, in the very table that an attempt is read by."""
+    miniature = make(tmp_path / "miniature")
+    said = tmp_path / "said"
+    said.write_text(miniature.checkout.snakemake("--dry-run", *COMMAND).stdout)
+    told = Attempt(None, said).rules
+    assert set(told) - {"all"} == set(RULES) == {*AIMS, "synthesize", TRAINING} - {"anywhere"}
+    assert sum(told.values()) == 31
+
+
+def test_rules_that_were_never_killed_are_told() -> None:
+    table = Table()
+    for rule in ("train nn_search", "train deepmodel", "report", "none yet"):
+        table.add(0, 0, "", rule, "", "", "yes")
+    never = "synthesize, crop, show, fit, predict, probe, evaluate"
+    assert tell_rules(table) == f"rules that were killed: train 2, report 1; never: {never}"
 
 
 RESULTS = {
@@ -42,6 +67,7 @@ RESULTS = {
     "smoke-embedded/logs/train/nyu/a/seed0.log": "epoch 1",
     "report/tables/runs.csv": "# called 2026-11-27 14:00:00+00:00\nerror,1.5\n",
     "mlflow/mlflow.db": "a store",
+    "slurm/rule_train/7.log": "a node's words",
 }
 
 
@@ -69,9 +95,10 @@ CALL, FIT, TRACKED, LOG, TABLE = (list(RESULTS)[place] for place in (0, 2, 3, 4,
         change(TRACKED, '"uuid": "1"', '"uuid": "2"'),
         change(LOG, "1", "2"),
         change(TABLE, "14:00", "15:00"),
+        {"slurm/rule_train/8.log": "of a job that failed"},
         {TRACKED: '{"event": "start", "uuid": "0", "name": "killed"}\n{"event": "met\n' + RESULTS[TRACKED]},
     ],
-    ids=["call", "duration", "run's number", "log", "stamp", "a killed run before"],
+    ids=["call", "duration", "run's number", "log", "stamp", "Slurm's log", "a killed run before"],
 )
 def test_time_and_processes_are_no_difference(tmp_path: Path, changed: dict[str, str]) -> None:
     assert find_differences(write_results(tmp_path / "a"), write_results(tmp_path / "b", **changed)) == []

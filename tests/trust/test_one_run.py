@@ -16,12 +16,12 @@ from handbench.datasets.store import array_layout
 from handbench.errors import BadInput
 from handbench.fitting import pose_file
 from handbench.training import checkpoint, prediction_file
-from handbench.training.one_run import CARDS, OUTLIVED, SCHEDULER, THEIR_LOCKS, hold_folder, put_right
+from handbench.training.one_run import CARDS, OUTLIVED, SCHEDULER, SLURM, THEIR_LOCKS, hold_folder, put_right
 from tests.trust.processes import see_all, see_below
 
 HOLD = (
     "import sys, time; from pathlib import Path; from handbench.training.one_run import hold_folder\n"
-    "print(hold_folder(Path(sys.argv[1])), flush=True); time.sleep(60)"
+    "print(hold_folder(Path(sys.argv[1]), *sys.argv[2:]), flush=True); time.sleep(60)"
 )
 JOB = (
     "import time; from handbench.training.one_run import end_with_scheduler\n"
@@ -68,6 +68,67 @@ def test_a_second_run_is_refused_in_one_line_and_a_killed_one_leaves_nothing_in_
     assert "pid=" in told
     assert not list((state / THEIR_LOCKS).iterdir())
     assert said.splitlines() == ["handbench: the last run here was killed; this one goes on from where it was"]
+
+
+CALL = "handbench_0f5d1f4e-3c5a-4b8e-9a55-0d7c3a3b1e21"
+
+
+def stand_in_for_squeue(place: Path, monkeypatch: pytest.MonkeyPatch, *lines: str, status: int = 0) -> None:
+    """A queue that holds these jobs."""
+    place.mkdir(exist_ok=True)
+    (place / "queue").write_text("".join(f"{line}\n" for line in lines))
+    (place / "squeue").write_text(f"#!/bin/sh\ncat {place}/queue\nexit {status}\n")
+    (place / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", str(place), prepend=os.pathsep)
+
+
+def kill_a_run(state: Path, executor: str) -> None:
+    """Leave what one leaves that is killed while its jobs wait."""
+    run, _ = start(HOLD, str(state), executor)
+    run.kill()
+    run.wait()
+    (state / THEIR_LOCKS).mkdir(exist_ok=True)
+    (state / THEIR_LOCKS / "0.output.lock").write_text("results/x\n")
+
+
+def test_jobs_that_a_killed_run_left_in_slurms_queue_stop_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
+    state, queue, elsewhere = tmp_path / "here" / ".snakemake", tmp_path / "bin", tmp_path / "there"
+    kill_a_run(state, SLURM)
+    (tmp_path / "linked").symlink_to(state.parent)
+    others = [f"7|RUNNING|{CALL}|{elsewhere}", f"8|RUNNING|bash|{state.parent}", f"9|RUNNING|snakemake|{state.parent}"]
+    mine = [f"101|RUNNING|{CALL}|{tmp_path / 'linked'}", f"102|PENDING|{CALL}|{state.parent}"]
+    stand_in_for_squeue(queue, monkeypatch, *others, *mine)
+    for executor in (SLURM, "local"):
+        with pytest.raises(BadInput) as refused:
+            hold_folder(state, executor)
+        assert refused.value.found == "101 (running), 102 (pending)"
+        assert f"or `scancel --name {CALL}`; then the same command" in str(refused.value)
+        assert list((state / THEIR_LOCKS).iterdir()), "snakemake's own locks hold as long as the jobs are there"
+    stand_in_for_squeue(queue, monkeypatch, *others)
+    hold_folder(state)
+    assert not list((state / THEIR_LOCKS).iterdir())
+    assert "the last run here was killed" in capfd.readouterr().err
+    # What ran here last ran on this machine: Slurm is not asked.
+    stand_in_for_squeue(queue, monkeypatch, *mine)
+    kill_a_run(tmp_path / "local", "local")
+    hold_folder(tmp_path / "local", SLURM)
+
+
+@pytest.mark.parametrize("executor", [SLURM, "kubernetes-shared"])
+def test_where_nobody_tells_of_its_jobs_a_killed_run_keeps_its_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, executor: str
+) -> None:
+    state = tmp_path / ".snakemake"
+    kill_a_run(state, executor)
+    stand_in_for_squeue(tmp_path / "bin", monkeypatch, status=1)
+    with pytest.raises(BadInput, match=f"found jobs of the executor {executor}, which cannot be asked for.*--unlock"):
+        hold_folder(state, executor)
+    assert list((state / THEIR_LOCKS).iterdir())
+    # As `snakemake --unlock` does.
+    (state / THEIR_LOCKS / "0.output.lock").unlink()
+    hold_folder(state, executor)
 
 
 def test_a_job_ends_with_the_snakemake_that_started_it_and_the_next_run_waits_for_that(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """A copy of the workflow whose stages are test doubles: it proves the wiring of the rules in seconds, nothing else."""
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -216,18 +215,3 @@ def double_stages(checkout: Checkout) -> Checkout:
 
 
 SMOKE_RUN = Path("results/smoke-embedded")
-ONLOOKERS = ("call.json", "calls.jsonl", "tracking.jsonl", "tracking.sent.json", "probe.json", "fit.json")
-"""What tells when, how often and how long something ran; the poses of a fit and the pictures of a probe are no such."""
-
-
-def digest_results(root: Path) -> dict[str, str]:
-    """Every file of a run but its logs, timings and what tracks it; and every file of the report but its pages."""
-    run, report = root / SMOKE_RUN, root / "results" / "report"
-    found = [path for path in run.rglob("*") if path.relative_to(run).parts[0] not in ("logs", "benchmarks")]
-    # The pages and the stamps of tables name the time of the call.
-    found += [path for path in report.rglob("*") if path.suffix == ".png"]
-    return {
-        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(found)
-        if path.is_file() and path.name not in ONLOOKERS
-    }

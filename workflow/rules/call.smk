@@ -1,11 +1,13 @@
 # The call itself: its settings, checked; who runs its jobs and in what environment; what is done before and after.
+import contextlib
+import io
 import os
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
-from snakemake.cli import get_argument_parser
+from snakemake.cli import parse_args
 from snakemake.settings.types import DeploymentMethod, ExecMode
 
 SOURCES = os.path.join(workflow.basedir, "src")
@@ -15,7 +17,7 @@ from handbench.config import check_config
 from handbench.errors import BadInput
 from handbench.provenance import write_call
 from handbench.settings_file import read_yaml
-from handbench.training.one_run import SCHEDULER, hold_folder, put_right
+from handbench.training.one_run import LOCAL, SCHEDULER, hold_folder, put_right
 from handbench.training.tracking_store import is_ready
 
 # Calls of snakemake that ask, and change nothing: they may be made while a run is at work.
@@ -29,21 +31,29 @@ if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
     PREFIX = f"export PATH={os.path.dirname(sys.executable)!r}:$PATH; " + PREFIX
 
 
-def starts_jobs():
-    """Whether this process runs jobs, as the one that a person has started does: no dry run, no job's own snakemake."""
+def read_words():
+    """What snakemake was asked, by a profile too; None where it is a job's own, or no person's."""
     if workflow.exec_mode != ExecMode.DEFAULT or Path(sys.argv[0]).name not in ("snakemake", "__main__.py"):
-        return False
-    asked = get_argument_parser().parse_args(sys.argv[1:])
-    return not (asked.nolock or any(getattr(asked, question) for question in QUESTIONS))
+        return None
+    with contextlib.redirect_stderr(io.StringIO()):  # which profiles it uses snakemake has said already
+        _, asked = parse_args(sys.argv[1:])
+    return asked
+
+
+def starts_jobs(asked):
+    """Whether this process runs jobs: no dry run, no question, no job's own snakemake."""
+    return asked is not None and not (asked.nolock or any(getattr(asked, question) for question in QUESTIONS))
 
 
 try:
     for file in workflow.configfiles:
         read_yaml(Path(file))  # of a key that stands twice Snakemake itself takes the last
     settings = check_config(config)
-    if starts_jobs():
-        # Each job knows who started it, and ends with it.
-        PREFIX += f"export {SCHEDULER}={shlex.quote(hold_folder(Path('.snakemake')))}; "
+    asked = read_words()
+    EXECUTOR = asked.executor or LOCAL if asked else LOCAL
+    if starts_jobs(asked):
+        # Each job knows who started it, and ends with it; one in a cluster goes on.
+        PREFIX += f"export {SCHEDULER}={shlex.quote(hold_folder(Path('.snakemake'), EXECUTOR))}; "
         for made in (settings.run_folder, Path(settings.results, "report")):
             put_right(made)
 except (BadInput, OSError) as error:

@@ -13,7 +13,8 @@ rule predict:
         "../../envs/handbench.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=lambda wildcards, attempt: attempt
+        * ask_for_trained(settings, wildcards.module, wildcards.dataset, learned=False),
         runtime=60,
     params:
         checkpoints=lambda wildcards, input: [os.path.dirname(card) for card in input.checkpoints],

@@ -15,7 +15,8 @@ rule probe:
         "../../envs/handbench.yaml"
     threads: 2
     resources:
-        mem_mb=8000,
+        mem_mb=lambda wildcards, attempt: attempt
+        * ask_for_trained(settings, wildcards.module, wildcards.dataset, learned=True),
         runtime=60,
     params:
         checkpoint=subpath(input.checkpoint, parent=True),

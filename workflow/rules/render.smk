@@ -14,7 +14,7 @@ rule render:
         "../../envs/handbench.yaml"
     threads: 2
     resources:
-        mem_mb=3000,
+        mem_mb=lambda wildcards, attempt: attempt * ask_for_drawing(settings, wildcards.set),
         runtime=240,
     params:
         out=subpath(output.manifest, parent=True),

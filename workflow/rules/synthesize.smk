@@ -12,7 +12,7 @@ rule synthesize:
         "../../envs/handbench.yaml"
     threads: 2
     resources:
-        mem_mb=3000,
+        mem_mb=lambda wildcards, attempt: attempt * ask_for_drawing(settings, wildcards.dataset),
         runtime=240,
     params:
         out=subpath(output.manifest, parent=True),

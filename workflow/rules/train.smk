@@ -17,7 +17,9 @@ rule train:
     # Of a machine: each device has a process.
     threads: lambda wildcards: settings.modules[wildcards.module].threads * settings.modules[wildcards.module].devices
     resources:
-        mem_mb=8000,
+        mem_mb=lambda wildcards, attempt: attempt * ask_for_training(settings, wildcards.module, wildcards.dataset),
+        gpu=lambda wildcards: cards_of(wildcards.module),
+        nodes=lambda wildcards: machines_of(wildcards.module),
         runtime=240,
     params:
         kind=lambda wildcards: settings.modules[wildcards.module].kind,

@@ -2,11 +2,13 @@
 
 Snakemake's own locks are files: after `kill -9` they stand in the way of the next run, which cannot tell whether
 somebody still works here. A lock of the kernel goes with its process, so here that is known. And a job that outlived a
-killed snakemake would write where the next run's job of the same name writes.
+killed snakemake would write where the next run's job of the same name writes. Here such jobs end by themselves; those
+that wait or work in a cluster go on, as they should, so that the next run looks for them first.
 """
 
 import fcntl
 import os
+import re
 import shutil
 import sys
 import threading
@@ -18,11 +20,15 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from handbench.errors import BadInput
+from handbench.training.slurm_jobs import find_slurm_jobs
 from handbench.training.tracking_log import describe_process, hold, is_gone
 
 SCHEDULER = "HANDBENCH_SCHEDULER"
 """The variable by which a job knows who started it."""
 RUN_LOCK, JOBS_LOCK, THEIR_LOCKS = "handbench.lock", "handbench.jobs", "locks"
+LOCAL, SLURM = "local", "slurm"
+"""Snakemake's words for where jobs run: on this machine, in Slurm's queue. Others are other clusters."""
+NAMED_AT_MOST = 8
 LOOK_EVERY_S, GRACE_S, PATIENCE_S = 0.5, 1.0, 60.0
 """Seconds between two looks of a job, and for which a run waits for a lock and for the jobs of a killed one."""
 CLOCKS_APART_S = 2.0
@@ -39,11 +45,12 @@ OUTLIVED = 137
 """The exit status of a job that was left alone: that of a killed one."""
 
 
-def hold_folder(state: Path) -> str:
+def hold_folder(state: Path, executor: str = LOCAL) -> str:
     """Be the one run of a folder until this process ends; returns what SCHEDULER is to hold in its jobs.
 
-    `state` is the folder's .snakemake. What a killed run has left there is put right: its jobs have ended before this
-    returns, and its locks are gone.
+    `state` is the folder's .snakemake, `executor` says where this run sends its jobs. What a killed run has left there
+    is put right: its jobs have ended before this returns, and its locks are gone. Where its jobs are a cluster's, and
+    have not ended or cannot be asked for, this run is refused.
     """
     state.mkdir(parents=True, exist_ok=True)
     lock, jobs = os.open(state / RUN_LOCK, os.O_RDWR | os.O_CREAT, 0o666), state / JOBS_LOCK
@@ -53,22 +60,58 @@ def hold_folder(state: Path) -> str:
     try:
         held = _take(lock, GRACE_S)
     except OSError:
-        return told  # a file system without locks: snakemake's own have to do
-    if not held:
+        held = None  # a file system without locks: snakemake's own have to do
+    holder = os.pread(lock, 200, 0).decode(errors="replace").strip()
+    if held is False:
         raise BadInput(
             state.absolute().parent,
             expected="no other run in this folder",
-            found=f"one at work ({os.read(lock, 100).decode(errors='replace').strip() or 'just started'})",
+            found=f"one at work ({holder or 'just started'})",
             fix="wait for it to end, or run in another checkout",
         )
+    locks = state / THEIR_LOCKS
+    killed = locks.is_dir() and any(locks.iterdir())
+    try:
+        _refuse_beside_cluster_jobs(state.absolute().parent, holder, killed=killed)
+    except BadInput:
+        os.close(lock)
+        raise
     os.ftruncate(lock, 0)
-    os.pwrite(lock, f"process {os.getpid()}, since {time.strftime('%F %T')}\n".encode(), 0)
+    os.pwrite(lock, f"process {os.getpid()}, since {time.strftime('%F %T')}, executor {executor}\n".encode(), 0)
+    if held is None:
+        return told
     _wait_for_jobs(jobs)
-    if (state / THEIR_LOCKS).is_dir() and any((state / THEIR_LOCKS).iterdir()):
-        shutil.rmtree(state / THEIR_LOCKS)
-        (state / THEIR_LOCKS).mkdir()
+    if killed:
+        shutil.rmtree(locks)
+        locks.mkdir()
         print("handbench: the last run here was killed; this one goes on from where it was", file=sys.stderr)
     return told
+
+
+def _refuse_beside_cluster_jobs(folder: Path, holder: str, *, killed: bool) -> None:
+    """Jobs of a cluster that outlived the last run write where those of this one would."""
+    found = re.search(r"executor (\S+)$", holder)
+    executor = found.group(1) if found else LOCAL
+    if executor == LOCAL:
+        return
+    left = find_slurm_jobs(folder) if executor == SLURM else None
+    if left:
+        more = len(left) - NAMED_AT_MOST
+        named = ", ".join(map(str, left[:NAMED_AT_MOST])) + (f" and {more} more" if more > 0 else "")
+        cancel = " and ".join(f"`scancel --name {call}`" for call in sorted({job.call for job in left}))
+        raise BadInput(
+            folder,
+            expected="that the Slurm jobs of the last run here have ended",
+            found=named,
+            fix=f"wait for them (what they finish is kept), or {cancel}; then the same command",
+        )
+    if left is None and killed:
+        raise BadInput(
+            folder,
+            expected="that the jobs of a killed run have ended",
+            found=f"jobs of the executor {executor}, which cannot be asked for here",
+            fix="look that none is left, then `snakemake --unlock --cores 1`, then the same command",
+        )
 
 
 def _take(lock: int, seconds: float) -> bool:
