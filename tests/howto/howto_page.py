@@ -95,7 +95,7 @@ class Reader:
 
     root: Path
 
-    def run(self, words: str) -> subprocess.CompletedProcess[str]:
+    def run(self, words: str, seconds: int = SECONDS) -> subprocess.CompletedProcess[str]:
         """In bash, as it is pasted; what it prints is what a reader sees, whichever stream it came by."""
         return subprocess.run(
             ["bash", "-c", words],
@@ -104,7 +104,7 @@ class Reader:
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=SECONDS,
+            timeout=seconds,
         )
 
     def environment(self) -> dict[str, str]:
@@ -126,6 +126,14 @@ class Reader:
                 self.write(block)
             elif block.kind == "console":
                 self.give(block, page)
+
+    def write_all(self, page: Path) -> None:
+        """Its files and edits, without a command."""
+        for block in read_blocks(page):
+            if block.kind == "diff":
+                self.edit(block)
+            elif block.path:
+                self.write(block)
 
     def write(self, block: Block) -> None:
         path = self.root / block.path
