@@ -27,7 +27,7 @@ from handbench.training.handed_on import halve, load_handed_on, read_model_card,
 from handbench.training.predict import predict
 from tests.datasets.loopback import Loopback
 from tests.release.commands import refuse, rewrite, say
-from tests.release.models_packed import Packed
+from tests.release.models_packed import PARTS, Packed
 
 NAMES = ["localizer-icvl", "loop-icvl", "predictor-icvl"]
 FILES = ("card.json", "card.md", "model.safetensors", "frame.npy")
@@ -88,6 +88,11 @@ def test_the_card_tells_the_error_that_the_pipeline_measures(packed: Packed, tmp
     }
     assert card["data"]["licence"].startswith("none stated")
     assert card["commit"]
+    of_parts = [f"results/demo-real/train/icvl/{part}/seed0/checkpoint.json" for part in PARTS]
+    store = "results/demo-real/crop/icvl/joint/train/store.json"
+    assert card["inputs"].split() == [
+        *("snakemake", store, *of_parts, "--cores", "all", "--configfile", "config/real.yaml"),
+    ]
     assert [line.split()[2] for line in card["again"]] == [
         "feedback15.predictor",
         "feedback15.synthesizer",

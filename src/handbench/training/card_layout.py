@@ -171,6 +171,7 @@ class Card(Shown):
     training: Training
     frame: CropFrame
     command: Line
+    inputs: Line
     again: list[Line]
     licence: Line
     checkpoint: Checkpoint
