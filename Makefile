@@ -10,6 +10,9 @@ CONFIG ?=
 
 # Whose claims `make reference` runs: feedback15, feedback19, deepmodel, crossing, refine
 PAPER ?= feedback15
+# The runs whose models `make release` packs, and where it puts them
+RUN ?= results/demo-embedded
+RELEASE ?= results/release
 # A results folder with a local run of config/smoke.yaml that `make cluster` is held against; without one it makes its own
 AGAINST ?=
 # Which tests of tests/cluster it runs; "not slow" leaves out the whole pipeline and trainings that are stopped
@@ -25,7 +28,7 @@ SETTINGS := --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 RECORD := $(if $(wildcard results/download/published/raw),--record results/download/published/raw)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help setup demo test check schema trust report reference dashboard bench cluster clean
+.PHONY: help setup demo test check schema trust report reference release dashboard bench cluster clean
 
 help:  ## list these verbs
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  \1\t\2/' | expand -t 14
@@ -65,6 +68,11 @@ reference: $(STAMP)  ## run what PAPER's claims need (hours) and keep claims, ta
 	cp results/report/tables/{runs,$(PAPER)_*}.{csv,md} results/reference/$(PAPER)
 	cp results/report/figures/$(PAPER)_*.png results/reference/$(PAPER)
 
+release: $(STAMP)  ## pack every trained model of RUN into results/release, with a manifest, and verify it (docs/models.md)
+	$(BIN)/python -m handbench models pack --from $(RUN) --out $(RELEASE)
+	$(BIN)/python -m handbench models verify --in $(RELEASE)
+	$(BIN)/python -m handbench models list --from $(RELEASE)
+
 dashboard: $(STAMP)  ## serve what training has tracked, on this machine only
 	@test -f results/mlflow/mlflow.db || { \
 	  echo "results/mlflow/mlflow.db: expected tracked runs, found none; the first training makes the store" >&2; exit 1; }
@@ -90,5 +98,5 @@ $(BENCH_STAMP): $(STAMP)
 	@touch $@
 
 $(CLUSTER_STAMP): $(STAMP)
-	PYTHON=$(PYTHON) CONSTRAINTS=$(CONSTRAINTS) bash envs/setup.sh dev,slurm,kubernetes
+	PYTHON=$(PYTHON) CONSTRAINTS=$(CONSTRAINTS) bash envs/setup.sh dev,kubernetes
 	@touch $@

@@ -22,6 +22,7 @@ VERBS = (
     "trust",
     "report",
     "reference",
+    "release",
     "dashboard",
     "bench",
     "cluster",

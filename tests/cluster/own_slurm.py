@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,8 +78,8 @@ class OwnSlurm:
 
 
 @contextmanager
-def start_slurm() -> Iterator[OwnSlurm]:
-    """Slurm's daemons while the block runs."""
+def start_slurm(partitions: Sequence[str] = ("cpu", "gpu")) -> Iterator[OwnSlurm]:
+    """Slurm's daemons while the block runs; the first partition is where jobs go that name none."""
     obstacle = find_obstacle()
     if obstacle:
         raise RuntimeError(f"own Slurm: {obstacle}")
@@ -90,7 +90,7 @@ def start_slurm() -> Iterator[OwnSlurm]:
     # Ended from outside, it must not leave daemons behind.
     before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
-        _write_configuration(folder)
+        _write_configuration(folder, partitions)
         _start_daemons(folder, running)
         slurm = OwnSlurm(folder)
         _wait_until_idle(slurm, running)
@@ -105,7 +105,7 @@ def start_slurm() -> Iterator[OwnSlurm]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write_configuration(folder: Path) -> None:
+def _write_configuration(folder: Path, partitions: Sequence[str]) -> None:
     node = socket.gethostname().split(".")[0]
     controller_port, node_port = _find_ports(2)
     for name in ("controller", "node", "munge"):
@@ -149,11 +149,11 @@ def _write_configuration(folder: Path) -> None:
         "SlurmdParameters": "config_overrides",
         "NodeName": f"{node} NodeAddr=127.0.0.1 CPUs={CPUS} RealMemory={MEMORY_MB} Gres=gpu:{CARDS} State=UNKNOWN",
     }
-    partitions = [
-        f"PartitionName={name} Nodes={node} Default={default} MaxTime=2-0 State=UP"
-        for name, default in (("cpu", "YES"), ("gpu", "NO"))
+    told = [
+        f"PartitionName={name} Nodes={node} Default={'YES' if name == partitions[0] else 'NO'} MaxTime=2-0 State=UP"
+        for name in partitions
     ]
-    text = "\n".join([OURS, *(f"{key}={value}" for key, value in lines.items()), *partitions])
+    text = "\n".join([OURS, *(f"{key}={value}" for key, value in lines.items()), *told])
     CONFIGURATION.mkdir(exist_ok=True)
     (CONFIGURATION / "slurm.conf").write_text(text + "\n")
     (CONFIGURATION / "gres.conf").write_text(f"{OURS}\nName=gpu File={folder}/card[0-{CARDS - 1}]\n")

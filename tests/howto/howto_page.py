@@ -6,8 +6,8 @@ What counts, in the page's order:
     In `path`:   and a block of diff     an edit of that file: what stands between two @@ is found there, once
     a block of console                   a line with a $ is a command, the lines below are of what it prints
 
-A line of output must be among the printed ones, in their order. Any number stands for any number, a run of spaces for
-any, and `...` for whatever is left out.
+A line of output must be among the printed ones, in their order. A number with a decimal point stands for any number, a
+run of spaces for any, and `...` for whatever is left out; whole numbers are what they are.
 """
 
 import os
@@ -26,7 +26,7 @@ SECONDS = 1800
 _BLOCK = re.compile(
     r"(?:^(?:In )?`(?P<path>[^`\n]+)`:\n\n)?^```(?P<kind>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
 )
-_PLACE_HOLDERS = re.compile(r"(\.\.\.|\s+|\d[\d,]*(?:\.\d+)?)")
+_PLACE_HOLDERS = re.compile(r"(\.\.\.|\s+|\d[\d,]*\.\d+)")
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,11 @@ class Command:
     shown: tuple[str, ...]
 
 
-def read_blocks(page: Path) -> list[Block]:
+def read_blocks(page: Path, *, first: str = "", end: str = "") -> list[Block]:
+    """All of a page; or those from one heading on, up to another."""
     text = page.read_text()
     assert text.count("\n```") % 2 == 0, f"{page}: a block has no end"
+    text = text[text.index(first) : text.index(end) if end else len(text)]
     return [Block(found["kind"], found["body"], found["path"] or "") for found in _BLOCK.finditer(text)]
 
 
@@ -72,7 +74,7 @@ def as_pattern(line: str) -> re.Pattern[str]:
             return ".*"
         if part.isspace():
             return r"\s+"
-        return r"-?\d[\d,]*(?:\.\d+)?" if part[:1].isdigit() else re.escape(part)
+        return r"-?\d[\d,]*(?:\.\d+)?" if re.fullmatch(r"[\d,]+\.\d+", part) else re.escape(part)
 
     return re.compile("".join(map(loosen, _PLACE_HOLDERS.split(line.strip()))))
 
@@ -95,7 +97,7 @@ class Reader:
 
     root: Path
 
-    def run(self, words: str) -> subprocess.CompletedProcess[str]:
+    def run(self, words: str, seconds: int = SECONDS) -> subprocess.CompletedProcess[str]:
         """In bash, as it is pasted; what it prints is what a reader sees, whichever stream it came by."""
         return subprocess.run(
             ["bash", "-c", words],
@@ -104,7 +106,7 @@ class Reader:
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=SECONDS,
+            timeout=seconds,
         )
 
     def environment(self) -> dict[str, str]:
@@ -117,15 +119,23 @@ class Reader:
         }
         return os.environ | own
 
-    def follow(self, page: Path) -> None:
-        """Everything that the page says, in its order."""
-        for block in read_blocks(page):
+    def follow(self, page: Path, *, first: str = "", end: str = "") -> None:
+        """Everything that the page, or a part of it, says, in its order."""
+        for block in read_blocks(page, first=first, end=end):
             if block.kind == "diff":
                 self.edit(block)
             elif block.path:
                 self.write(block)
             elif block.kind == "console":
                 self.give(block, page)
+
+    def write_all(self, page: Path) -> None:
+        """Its files and edits, without a command."""
+        for block in read_blocks(page):
+            if block.kind == "diff":
+                self.edit(block)
+            elif block.path:
+                self.write(block)
 
     def write(self, block: Block) -> None:
         path = self.root / block.path

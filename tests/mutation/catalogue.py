@@ -2,6 +2,7 @@
 
 from tests.mutation.depth_readers import DEPTH_READERS
 from tests.mutation.label_readers import LABEL_READERS
+from tests.mutation.model_readers import MODEL_READERS
 from tests.mutation.other_readers import OTHER_READERS
 from tests.mutation.prediction_readers import PREDICTION_READERS
 from tests.mutation.reader import Reader
@@ -9,5 +10,6 @@ from tests.mutation.result_readers import RESULT_READERS
 
 READERS: dict[str, Reader] = {
     reader.name: reader
-    for reader in (*DEPTH_READERS, *LABEL_READERS, *PREDICTION_READERS, *RESULT_READERS, *OTHER_READERS)
+    for readers in (DEPTH_READERS, LABEL_READERS, PREDICTION_READERS, RESULT_READERS, MODEL_READERS, OTHER_READERS)
+    for reader in readers
 }

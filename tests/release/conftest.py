@@ -1,5 +1,6 @@
 """Models packed once for all tests, and a machine on which none has been fetched."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -21,3 +22,10 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(handed_on, "REPOSITORY", tmp_path / "no-models")
     return handed_on.find_cache()
+
+
+@pytest.fixture
+def copy(packed: Packed, tmp_path: Path) -> Path:
+    """Models that a test may break."""
+    shutil.copytree(packed.models, tmp_path / "models")
+    return tmp_path / "models"

@@ -26,40 +26,12 @@ from handbench.training.checkpoint import load_checkpoint
 from handbench.training.handed_on import halve, load_handed_on, read_model_card, restore
 from handbench.training.predict import predict
 from tests.datasets.loopback import Loopback
-from tests.release.models_packed import Packed
+from tests.release.commands import refuse, rewrite, say
+from tests.release.models_packed import PARTS, Packed
 
 NAMES = ["localizer-icvl", "loop-icvl", "predictor-icvl"]
 FILES = ("card.json", "card.md", "model.safetensors", "frame.npy")
 QUICK = Patience(attempts=2, wait_s=0.01, timeout_s=5.0)
-
-
-@pytest.fixture
-def copy(packed: Packed, tmp_path: Path) -> Path:
-    """Models that a test may break."""
-    shutil.copytree(packed.models, tmp_path / "models")
-    return tmp_path / "models"
-
-
-def say(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
-    """What a command that ends well prints."""
-    capsys.readouterr()
-    assert main([str(word) for word in words]) == 0
-    return capsys.readouterr().out
-
-
-def refuse(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
-    """The one line of a command that does not."""
-    capsys.readouterr()
-    assert main([str(word) for word in words]) == 1
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    return told
-
-
-def rewrite(path: Path, **changes: object) -> None:
-    """A card or manifest that says something else, sealed as if it had always said so."""
-    content = {key: value for key, value in json.loads(path.read_text()).items() if key != "sha256"}
-    path.write_text(json.dumps(seal(content | changes)))
 
 
 def test_pack_takes_what_is_of_use_by_itself(packed: Packed) -> None:
@@ -116,6 +88,11 @@ def test_the_card_tells_the_error_that_the_pipeline_measures(packed: Packed, tmp
     }
     assert card["data"]["licence"].startswith("none stated")
     assert card["commit"]
+    of_parts = [f"results/demo-real/train/icvl/{part}/seed0/checkpoint.json" for part in PARTS]
+    store = "results/demo-real/crop/icvl/joint/train/store.json"
+    assert card["inputs"].split() == [
+        *("snakemake", store, *of_parts, "--cores", "all", "--configfile", "config/real.yaml"),
+    ]
     assert [line.split()[2] for line in card["again"]] == [
         "feedback15.predictor",
         "feedback15.synthesizer",
@@ -387,8 +364,8 @@ def test_a_run_that_measured_otherwise_is_refused(packed: Packed, tmp_path: Path
     told = run / "evaluate" / "icvl" / "predictor" / "seed0" / "evaluation.json"
     told.parent.mkdir(parents=True)
     mean_mm = read_model_card(packed.models / "predictor-icvl")["error"]["float32"]["mean_mm"]
-    told.write_text(json.dumps({"mean_error_mm": mean_mm}))
+    told.write_text(json.dumps(seal({"mean_error_mm": mean_mm})))
     assert pack_models([run], tmp_path / "models", only=["predictor-icvl"]) == 1
-    told.write_text(json.dumps({"mean_error_mm": mean_mm + 1}))
+    told.write_text(json.dumps(seal({"mean_error_mm": mean_mm + 1})))
     with pytest.raises(BadInput, match=r"expected the error of its run, .* found .* by the program at hand"):
         pack_models([run], tmp_path / "models", only=["predictor-icvl"])

@@ -1,6 +1,8 @@
 """The models that are part of the repository: whole, small enough, and as good as their cards say."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from handbench.release.manifest import count_bytes, read_manifest
 from handbench.release.verify import verify_models
 from handbench.training import handed_on
 from handbench.training.handed_on import REPOSITORY, load_handed_on, read_model_card
+from tests.workflow.checkout import copy_checkout
 
 MOST_BYTES = 40_000_000
 KINDS = {
@@ -42,6 +45,7 @@ def test_their_cards_are_complete(name: str) -> None:
     assert card["citation"]
     assert card["commit"]
     assert card["command"]
+    assert card["inputs"] in (REPOSITORY / name / "card.md").read_text()
     assert card["data"]["source"] == "embedded"
     assert card["data"]["licence"].startswith("MIT")
     assert card["real_frame"]["found_mm"] > 0
@@ -79,3 +83,16 @@ def test_a_fresh_machine_predicts_without_training(
     told = read_model_card(REPOSITORY / "feedback15")["real_frame"]["found_mm"]
     assert off_mm == pytest.approx(told, abs=0.1)
     assert off_mm < 25
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_workflow_knows_how_to_make_what_they_learned_from(name: str, tmp_path: Path) -> None:
+    """Crops first, and whatever the training commands of the card name besides."""
+    card = read_model_card(REPOSITORY / name)
+    program, *words = shlex.split(card["inputs"])
+    assert program == "snakemake"
+    planned = copy_checkout(tmp_path).snakemake(*words, "--dry-run", "--quiet", "rules")
+    assert planned.returncode == 0, planned.stdout + planned.stderr
+    assert re.search(r"^synthesize +1$", planned.stdout + planned.stderr, re.MULTILINE)
+    read = [word for line in card["again"] for word in shlex.split(line) if word.startswith("results/")]
+    assert {str(Path(word).parent) for word in words if word.startswith("results/")} == set(read)

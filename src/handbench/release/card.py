@@ -8,8 +8,11 @@ from typing import Any
 
 from handbench.conventions import DATASETS, HANDOBJECT, HANDS
 from handbench.datasets.files import digest_file
+from handbench.datasets.store import CARD as STORE
+from handbench.fitting.pose_file import CARD as POSES
 from handbench.release.trained import Found
 from handbench.sealed import seal
+from handbench.training.checkpoint import CARD as CHECKPOINT
 from handbench.training.handed_on import CONTENT, FORMAT, FRAME, TENSORS, VERSION
 
 PAPERS = {
@@ -22,7 +25,7 @@ PAPERS = {
     "crossing": "Wan, Probst, Van Gool, Yao: Crossing Nets: Combining GANs and VAEs with a Shared Latent Space for "
     "Hand Pose Estimation, CVPR 2017",
 }
-EMBEDDED = "embedded"
+EMBEDDED, DEMO = "embedded", "demo"
 OWN_LICENCE = "MIT: the data are synthesized by this program"
 OF_PROTOCOL = ("dataset", "split", "frames", "centre", "cube_mm", "camera", "size_px")
 RENDERED = {one.name: one for one in (HANDS, HANDOBJECT)}
@@ -68,6 +71,7 @@ def describe_model(
         "frame": dict(frame),
         "commit": made["commit"],
         "command": shorten(made["command"]) or tell_training(card),
+        "inputs": tell_inputs(one),
         "again": [tell_training(part) for part in list_parts(card)],
         "licence": "MIT",
         "checkpoint": card,
@@ -92,6 +96,21 @@ def shorten(command: str | None) -> str | None:
         return None
     program, _, words = command.partition(" ")
     return f"{Path(program).name} {words}"
+
+
+def tell_inputs(one: Found) -> str:
+    """The call of the workflow that makes what the training commands read: crops, poses, what was trained before."""
+    wanted: dict[str, None] = {}
+    for part in list_parts(one.card):
+        poses = part.get("poses")
+        files = [f"{part['store']}/{STORE}", *([f"{poses['path']}/{POSES}"] if poses else [])]
+        files += [f"{need['path']}/{CHECKPOINT}" for need in part["needs"]]
+        wanted |= dict.fromkeys(target for target in map(one.as_target, files) if target)
+    # As config/ names its files; the demo is what config.yaml says by itself.
+    laid = [one.place.scale] if one.place.scale != DEMO else []
+    laid += ["real"] if one.place.source == "real" else []
+    words = ["snakemake", *wanted, "--cores", "all"]
+    return shlex.join([*words, *(["--configfile", *(f"config/{name}.yaml" for name in laid)] if laid else [])])
 
 
 def tell_training(card: Mapping[str, Any]) -> str:
@@ -136,7 +155,8 @@ def render_card(card: Mapping[str, Any]) -> str:
         "command": f"`{card['command']}`",
     }
     lines += ["| | |", "|---|---|", *(f"| {key} | {value} |" for key, value in rows.items()), ""]
-    lines += ["Each part by itself, on the same crops:", "", *(f"    {one}" for one in card["again"]), ""]
+    lines += ["The workflow makes what the parts learn from:", "", f"    {card['inputs']}", ""]
+    lines += ["Then each part by itself:", "", *(f"    {one}" for one in card["again"]), ""]
     if card["data"]["source"] == EMBEDDED:
         lines += ["Embedded frames are synthesized: an error on them says little of real ones.", ""]
     return "\n".join(

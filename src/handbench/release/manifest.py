@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from handbench.datasets.files import digest_file, replace_file
 from handbench.errors import BadInput
 from handbench.sealed import read_sealed, seal
+from handbench.training.card_layout import check_listed
 from handbench.training.handed_on import CARD, CONTENT, NAME, list_names, read_model_card
 
 FORMAT, VERSION, MANIFEST = "handbench models", 1, "manifest.json"
@@ -30,9 +31,12 @@ def read_manifest(path: Path) -> dict[str, dict[str, Any]]:
         fix = "name a folder that `handbench models pack` or `fetch` wrote"
         raise BadInput(path, expected="the manifest of a folder of models", found="no file", fix=fix)
     content = read_sealed(path, FORMAT, VERSION, holds=holds, fix=again, older="name another")
-    if not all(map(_is_safe, content["models"], content["models"].values())):
-        raise BadInput(path, expected=holds, found="a changed one", fix=again)
-    models: dict[str, dict[str, Any]] = content["models"]
+    models = content.get("models")
+    # Names of a stranger's manifest become folders here.
+    if not isinstance(models, dict) or not all(map(NAME.fullmatch, models)):
+        raise BadInput(path, expected=holds, found="no models by their names", fix=again)
+    for name, entry in models.items():
+        check_listed(path, name, entry, holds=holds, fix=again)
     return models
 
 
@@ -44,14 +48,3 @@ def _describe(folder: Path) -> dict[str, Any]:
     card = read_model_card(folder)
     own = {CARD: {"bytes": (folder / CARD).stat().st_size, "sha256": digest_file(folder / CARD)}}
     return {"files": own | card["files"], **{key: card[key] for key in SHOWN}}
-
-
-def _is_safe(name: str, entry: Any) -> bool:
-    """Names of a stranger's manifest become files here: they stay in the model's own folder."""
-    files = entry.get("files") if isinstance(entry, dict) else None
-    return (
-        bool(NAME.fullmatch(name))
-        and isinstance(files, dict)
-        and set(files) == set(FILES)
-        and all(PurePosixPath(file).name == file for file in files)
-    )

@@ -3,7 +3,6 @@
 Both are measured by the program at hand on the road of every other result: predict, then evaluate.
 """
 
-import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +17,16 @@ from handbench.datasets.torch_dataset import open_crops
 from handbench.errors import BadInput
 from handbench.evaluation.bootstrap import Interval, bootstrap_blocks, bootstrap_difference, sum_blocks
 from handbench.evaluation.evaluate import evaluate
+from handbench.evaluation.results import FIX, HOLDS
 from handbench.evaluation.score import interval_or_none, plain
+from handbench.json_file import read_object
 from handbench.loop.augmentation import CropBatch
 from handbench.loop.crop_data import find_labelled, gather
 from handbench.loop.localization import find_joint_mm, refine_centres, select_joint
 from handbench.modules import KINDS
 from handbench.release.trained import Found
 from handbench.release.unpack import write_plain
+from handbench.sealed import check_seal
 from handbench.training.checkpoint import Checkpoint
 from handbench.training.predict import check_store, check_unseen, predict
 
@@ -95,8 +97,12 @@ def _check_against_run(one: Found, dataset: str, mean_mm: float) -> None:
     path = one.sibling("evaluate", dataset) / "evaluation.json"
     if not path.is_file():
         return
-    told = json.loads(path.read_text(encoding="utf-8"))["mean_error_mm"]
-    if told is not None and abs(told - mean_mm) > WITHIN_MM:
+    evaluation = read_object(path, holds=HOLDS, fix=FIX)
+    check_seal(path, evaluation, holds=HOLDS, fix=FIX)
+    told = evaluation.get("mean_error_mm")
+    if not isinstance(told, int | float | None) or "mean_error_mm" not in evaluation:
+        raise BadInput(path, expected=HOLDS, found=f"{told!r} for its mean error", fix=FIX)
+    if told is not None and not abs(told - mean_mm) <= WITHIN_MM:
         raise BadInput(
             one.folder,
             expected=f"the error of its run, {told:.2f} mm",

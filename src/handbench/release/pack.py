@@ -16,11 +16,13 @@ from handbench.datasets.files import replace_file
 from handbench.datasets.lock import hold_alone
 from handbench.datasets.store import CropStore, open_store
 from handbench.errors import BadInput
+from handbench.json_file import read_noted_object
 from handbench.release.card import describe_model, render_card, seal_files, tell_error
 from handbench.release.look import RealFrame, measure_real, point_out
 from handbench.release.manifest import write_manifest
 from handbench.release.measure import measure_both
 from handbench.release.trained import Found, choose_models, find_tested
+from handbench.sealed import SEAL
 from handbench.training.checkpoint import CARD as TRAINED
 from handbench.training.checkpoint import Checkpoint, load_checkpoint
 from handbench.training.handed_on import CARD, FRAME, TENSORS, TEXT, halve, restore
@@ -109,7 +111,8 @@ def _find_localizer(one: Found) -> Checkpoint | None:
     if word != LOCALIZED:
         return None
     for path in sorted(one.run.glob(f"train/*/*/*/{TRAINED}")):
-        if json.loads(path.read_text(encoding="utf-8")).get("sha256", "").startswith(sha256):
+        # Any other of the run may be damaged without harm to this one.
+        if str(read_noted_object(path).get(SEAL)).startswith(sha256):
             return load_checkpoint(path.parent)
     fix = "add it to the run's folder, or pack without --real"
     raise BadInput(one.run, expected=f"the localizer of its crops (sha256 {sha256}...)", found="none", fix=fix)

@@ -53,6 +53,11 @@ class Found:
         _, inside, below = Path(path).as_posix().rpartition(f"{self.run.name}/")
         return self.run / below if inside else Path(path)
 
+    def as_target(self, path: str) -> str | None:
+        """The same as a call of the workflow names it; None of what lies outside of the run."""
+        _, inside, below = Path(path).as_posix().rpartition(f"{self.run.name}/")
+        return f"results/{self.run.name}/{below}" if inside else None
+
     def sibling(self, stage: str, dataset: str | None = None) -> Path:
         """The folder of another stage's result of it."""
         return self.run / stage / (dataset or self.place.dataset) / self.place.module / f"seed{self.place.seed}"

@@ -10,8 +10,18 @@ import numpy as np
 from handbench.errors import BadInput
 from handbench.release.card import render_card
 from handbench.release.look import look_at_crop
-from handbench.release.manifest import MANIFEST, read_manifest
-from handbench.training.handed_on import TEXT, check_files, list_names, list_places, load_handed_on, read_model_card
+from handbench.release.manifest import MANIFEST, SHOWN, read_manifest
+from handbench.training.handed_on import (
+    CARD,
+    TEXT,
+    check_files,
+    list_names,
+    list_places,
+    load_handed_on,
+    read_model_card,
+)
+
+_AGAIN = "fetch or pack the folder again"
 
 
 @dataclass(frozen=True)
@@ -65,8 +75,11 @@ def verify_model(folder: Path, entry: Mapping[str, Any]) -> float:
     """How far its points are off, in millimetres; BadInput says what else is wrong."""
     check_files(folder, entry["files"])
     card = read_model_card(folder)
+    if other := [key for key in SHOWN if card[key] != entry[key]]:
+        found = f"another {other[0]}"
+        raise BadInput(folder / CARD, expected="what the manifest lists", found=found, fix=_AGAIN)
     check_files(folder, card["files"])
-    if (folder / TEXT).read_text(encoding="utf-8") != render_card(card):
+    if (folder / TEXT).read_bytes() != render_card(card).encode():
         raise BadInput(folder / TEXT, expected="what card.json says", found="another text", fix="pack it again")
     told = card["frame"]
     points_mm, known_mm = look_at_crop(load_handed_on(folder), folder, told), np.array(told["points_mm"])

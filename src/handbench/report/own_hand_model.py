@@ -95,6 +95,8 @@ def load_hand_model(checkpoint: Checkpoint, cube_mm: float | None, localizer: Tr
         )
     if list(scored_skeleton(card["dataset"]).names) != card["joints"]:
         raise BadInput(folder, expected=f"the scored joints of {card['dataset']}", found="others", fix="train it again")
+    if method.pose and not card.get("poses"):
+        raise BadInput(folder, expected="the poses that it learned from", found="none", fix="train it again")
     cube = DATASETS[card["dataset"]].cube_mm[""] if cube_mm is None else require_edge(cube_mm)
     centre = card["centre"]["strategy"]
     if localizer and localizer.word != centre:

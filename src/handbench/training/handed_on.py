@@ -23,6 +23,7 @@ from handbench.datasets.files import digest_file
 from handbench.errors import BadInput
 from handbench.provenance import CHECKOUT
 from handbench.sealed import read_sealed
+from handbench.training.card_layout import check_card
 from handbench.training.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
 
 FORMAT, VERSION = "handbench model", 1
@@ -67,8 +68,10 @@ def read_model_card(folder: Path) -> dict[str, Any]:
     if not path.exists():
         fix = "name a folder that `handbench models pack` or `fetch` wrote"
         raise BadInput(path, expected="the card of a model", found="no file", fix=fix)
-    older = "fetch it with the release that it was made for"
-    return read_sealed(path, FORMAT, VERSION, holds="a card as packing wrote it", fix=_AGAIN, older=older)
+    holds, older = "a card as packing wrote it", "fetch it with the release that it was made for"
+    card = read_sealed(path, FORMAT, VERSION, holds=holds, fix=_AGAIN, older=older)
+    check_card(path, card, holds=holds, fix=_AGAIN)
+    return card
 
 
 def check_files(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
