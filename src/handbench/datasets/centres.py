@@ -29,7 +29,7 @@ SHARE_OUTSIDE = 0.5
 SHARE_AT_EDGE, SHARE_BEYOND = 1.0, 2.0
 """Per cent of them that lie at the image's edge, or beyond the cube, before a seen box is doubted."""
 LEAST_WHOLE = 75.0
-"""Per cent of a hand in the piece of it that was found first; of a recording with coded light one frame in twenty has less."""
+"""Per cent of a hand in the piece of it that was found first; one frame in twenty of coded light has less."""
 GATHERINGS = 2
 """From a first centre on a finger the second cube reaches what the first did not."""
 END_MM = 120.0

@@ -128,11 +128,20 @@ def decide_rf3(evidence: Evidence) -> Finding:
     return Finding(
         outcome.status,
         outcome.reason,
-        measured=f"{np.mean(shares):.0f} % of {images} images",
+        measured=f"{np.mean(shares):.0f} % of {images} images{tell_joints(probes)}",
         value=float(np.mean(shares)),
         seeds=tuple(one.seed for one in probes),
         figure=figure,
     )
+
+
+def tell_joints(probes: Sequence[Probe]) -> str:
+    """What the joints of fitted poses gain, where they are known: the loss may fall without them."""
+    ends = [[one.numbers["pose_fits"].get(f"joints_mm_{end}") for one in probes] for end in ("first", "last")]
+    if any(one is None for each in ends for one in each):
+        return ""
+    first, last = (float(np.mean(each)) for each in ends)
+    return f"; their joints {first:.1f} to {last:.1f} mm off"
 
 
 def decide_rf4(evidence: Evidence) -> Finding:

@@ -340,9 +340,14 @@ def probe_base(trained: Trained, crops: CropDataset, learned: CropDataset) -> Nu
     """The same, and single images that the network is overfitted to (RF3)."""
     hand = trained.build().cpu()
     assert isinstance(hand, RefinedHand)
-    look, images = find_look(crops.store.card["protocol"], find_radius(trained), hand), choose_images(crops)
+    protocol, images = crops.store.card["protocol"], choose_images(crops)
+    look, keypoints = find_look(protocol, find_radius(trained), hand), scored_keypoints(protocol["dataset"])
+
+    def place(quaternions: Quaternions, shown: CropBatch) -> Tensor:
+        return read_joints(hand.cloud, quaternions, shown, keypoints, look)
+
     with torch.enable_grad():
-        fits = fit_poses(hand, images, look, weigh(RefineAdapted()))
+        fits = fit_poses(hand, images, look, weigh(RefineAdapted()), place)
     return probe(trained, crops, learned) | fits
 
 
