@@ -176,6 +176,20 @@ def test_losses_are_drawn_step_by_step_or_from_their_ends(sources: Sources, run:
     assert "losses alone" in missing.why
 
 
+def test_of_nyu_each_person_is_told_apart(sources: Sources) -> None:
+    assert not any("single hand" in note for note in find_figure(sources, "refine_figure_5_nyu").notes)
+    people = [
+        replace(one, block_sequences=("test_1", *("test_2",) * (len(one.block_sequences) - 1)))
+        for one in sources.results
+    ]
+    figure = find_figure(replace(sources, results=tuple(people)), "refine_figure_5_nyu")
+    (note,) = (note for note in figure.notes if "single hand" in note)
+    mine = [one.of_sequence("test_2") for one in people if (one.module, one.dataset) == ("refine", "nyu")]
+    mean_mm = np.mean([one.mean_error_mm for one in mine])
+    assert note.endswith(f"{NAMES['refine']} {mean_mm:.2f} mm.")
+    assert "seen in training: base, rendered hands alone" in note
+
+
 def test_figure_4_tells_fitted_from_held_poses(sources: Sources, tmp_path: Path) -> None:
     figure = find_figure(sources, "refine_figure_4")
     figure.draw(tmp_path / "figure")

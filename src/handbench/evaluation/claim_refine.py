@@ -1,12 +1,13 @@
 """Claims of refine: a decider a claim; see `claim_list` for what each asks."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from handbench.evaluation.blocks import Blocks, compare_blocks
 from handbench.evaluation.bootstrap import compare_seeds
-from handbench.evaluation.claim_loop import make_finding, mean_of
+from handbench.evaluation.claim_loop import make_finding, mean_of, tell_subjects
 from handbench.evaluation.claim_rivals import describe_training, explain_shorter, explain_unfinished
 from handbench.evaluation.claim_rules import (
     Evidence,
@@ -58,7 +59,9 @@ def decide_rf1(evidence: Evidence) -> Finding:
         f"{one.upper()} {mean_of(before):.2f} to {mean_of(after):.2f} mm" for one, (after, before) in pairs.items()
     )
     weakest = max(found.values(), key=lambda one: one.difference.mean).difference
-    return make_finding(outcome, weakest, measured=measured, seeds=pairs[NOISY][0], figure=figure)
+    finding = make_finding(outcome, weakest, measured=measured, seeds=pairs[NOISY][0], figure=figure)
+    after, before = pairs[NOISY]
+    return replace(finding, reason=f"{finding.reason}; {tell_subjects(before, after)}")
 
 
 def decide_rf2(evidence: Evidence) -> Finding:
@@ -84,7 +87,9 @@ def decide_rf2(evidence: Evidence) -> Finding:
         ]
     )
     measured = "gain of all losses: " + ", ".join(f"{one.upper()} {np.mean(mm):+.2f} mm" for one, mm in gains.items())
-    return make_finding(outcome, found[NOISY].difference, measured=measured, seeds=pairs[NOISY][0], figure=figure)
+    finding = make_finding(outcome, found[NOISY].difference, measured=measured, seeds=pairs[NOISY][0], figure=figure)
+    after, before = pairs[NOISY]
+    return replace(finding, reason=f"{finding.reason}; {tell_subjects(before, after)}")
 
 
 def _explain_results(evidence: Evidence, modules: Sequence[str], rivals: Sequence[str]) -> str:
