@@ -208,4 +208,11 @@ def test_both_speeds_reach_the_printed_ones() -> None:
     untimed = decide([], "RF7", probes=[make_timed(3.0, None)])
     assert (untimed.status, untimed.measured) == ("not-run", "")
     assert "no step of the refinement was timed" in untimed.reason
+    mixed = make_timed(3.0, 300.0)
+    mixed = dataclasses.replace(mixed, numbers={**mixed.numbers, "device": "H100"})
+    refused = decide([], "RF7", probes=[mixed])
+    assert (refused.status, refused.reason.partition(", but ")[2]) == (
+        "not-run",
+        "the step of the refinement was timed on CPU",
+    )
     assert decide([], "RF7").reason == "no claims-embedded probes of refine on nyu"

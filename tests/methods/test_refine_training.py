@@ -191,6 +191,7 @@ def test_the_probe_tells_of_images_time_and_trembling(
     assert numbers["milliseconds"]["1"]["network"] > 0
     assert numbers["step"]["batch"] == 8
     assert numbers["step"]["milliseconds"] > 0
+    assert numbers["step"]["device"] == numbers["device"] == "CPU"
     # The smallest errors are those of its predictions on the labelled training frames.
     monkeypatch.setattr("handbench.training.predict.check_unseen", lambda checkpoint, crops: None)
     predict([place / "adapted"], place / "train", tmp_path / "out")

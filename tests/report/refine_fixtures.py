@@ -167,7 +167,7 @@ def make_numbers(store: CropStore, module: str, seed: int) -> dict[str, Any]:
         return numbers | make_fits(store, rng)
     joints = len(store.scored)
     return numbers | {
-        "step": {"milliseconds": 900.0, "batch": 100},
+        "step": {"milliseconds": 900.0, "batch": 100, "device": "CPU"},
         "smallest_mm": [4.0 + 0.1 * j for j in range(joints)],
     }
 

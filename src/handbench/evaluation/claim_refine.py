@@ -310,6 +310,12 @@ def decide_rf7(evidence: Evidence) -> Finding:
     minutes = find_minutes(probes)
     if minutes is None:
         return Finding("not-run", f"{forward} on {device}, but no step of the refinement was timed", figure=figure)
+    steps = [one.numbers["step"] for one in probes if "step" in one.numbers]
+    # Steps without a word of it were made on the CPU, wherever the rest was.
+    elsewhere = sorted({one.get("device", "CPU") for one in steps} - {one.numbers["device"] for one in probes})
+    if elsewhere:
+        why = f"{forward} on {device}, but the step of the refinement was timed on {', '.join(elsewhere)}"
+        return Finding("not-run", why, figure=figure)
     outcome = judge_all(
         [
             judge_speed(1000 / single_ms, 1000 / REFINE_FORWARD_MS, unit="frames/s one by one", device=device),

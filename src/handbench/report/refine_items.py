@@ -69,7 +69,9 @@ def _tell_people(pooled: Sequence[Pooled]) -> tuple[str, ...]:
         if all(subject in one.block_sequences for group in pooled for one in group.results):
             means_mm = [mean_of([one.of_sequence(subject) for one in group.results]) for group in pooled]
             named = zip(pooled, means_mm, strict=True)
-            told.append(f"{words}: " + ", ".join(f"{NAMES[group.results[0].module]} {mm:.2f} mm" for group, mm in named))
+            told.append(
+                f"{words}: " + ", ".join(f"{NAMES[group.results[0].module]} {mm:.2f} mm" for group, mm in named)
+            )
     return (f"The paper adapts to a single hand; of NYU's, {'; '.join(told)}.",) if told else ()
 
 
