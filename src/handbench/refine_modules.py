@@ -56,7 +56,7 @@ class RefineAdapted(Refining):
     augmentation: Augmentation = Augmentation(scale=0.0, shift_mm=0.0, turn_deg=0.0)
     """The paper has none."""
     depth_weight: Weight = 1.0
-    """Of Eq. 6 in the sum of Eq. 1."""
+    """Of Eq. 6 in the sum of Eq. 1. The three are ours, for patches of 64 pixels: Eq. 6 is a sum over pixels."""
     collision_weight: Weight = 1.0
     """Of Eq. 7; 0: depth alone (Sec. 4.4)."""
     physical_weight: Weight = 10.0

@@ -87,6 +87,49 @@ def test_seen_by_hand():
     assert found.cube_mm == pytest.approx(140, abs=4)
 
 
+def test_seen_takes_a_hand_that_holes_part_and_leaves_the_table_behind_it():
+    depth_mm = np.zeros((240, 320), np.float32)
+    paint_box(depth_mm, ICVL, (-40, 0, 400), (60, 70, 400))
+    # A finger beyond a hole, and one that points at the camera and whose tip alone is measured.
+    paint_box(depth_mm, ICVL, (-40, -50, 400), (-20, -20, 400))
+    paint_box(depth_mm, ICVL, (70, 60, 340), (90, 75, 340))
+    alone = find_centre(make_frame(ICVL, depth_mm), ICVL, "seen")
+    np.testing.assert_allclose(alone.centre_mm, [25, 12, 380], atol=3)
+    assert alone.cube_mm == pytest.approx(170, abs=5)
+    assert alone.doubt == ""
+    behind_mm = np.where(depth_mm > 0, depth_mm, np.float32(450))
+    table = find_centre(make_frame(ICVL, behind_mm), ICVL, "seen")
+    np.testing.assert_allclose(table.centre_mm, alone.centre_mm, atol=1)
+    assert table.cube_mm == pytest.approx(alone.cube_mm, abs=1)
+
+
+def test_pieces_too_small_for_a_hand_are_one_where_holes_part_them():
+    depth_mm = np.zeros((240, 320), np.float32)
+    for left_mm in (-50, -10, 30):
+        paint_box(depth_mm, ICVL, (left_mm, -15, 400), (left_mm + 30, 15, 400))
+    for word in ("com", "seen"):
+        found = find_centre(make_frame(ICVL, depth_mm), ICVL, word)
+        np.testing.assert_allclose(found.centre_mm[:2], [5, 0], atol=2)
+        assert found.fallback == ""
+    apart_mm = np.where(np.arange(320) < 160, depth_mm, 0).astype(np.float32)
+    assert find_centre(make_frame(ICVL, apart_mm), ICVL, "com").fallback.startswith("no region of a hand's size")
+
+
+def test_a_seen_box_that_may_cut_the_hand_is_doubted():
+    at_edge_mm, far_mm, parted_mm = (np.zeros((240, 320), np.float32) for _ in range(3))
+    paint_box(at_edge_mm, ICVL, (-300, -30, 400), (-200, 70, 400))
+    paint_box(far_mm, ICVL, (-40, -40, 400), (180, 40, 400))
+    far_mm[:, 250:] = np.where(far_mm[:, 250:] > 0, 420, 0)
+    paint_box(parted_mm, ICVL, (-40, -30, 400), (0, 40, 400))
+    paint_box(parted_mm, ICVL, (20, -30, 400), (60, 40, 400))
+    doubts = [find_centre(make_frame(ICVL, one), ICVL, "seen").doubt for one in (at_edge_mm, far_mm, parted_mm)]
+    assert [doubt.partition(":")[0] for doubt in doubts] == [
+        "the hand reaches the image's edge",
+        "what is seen reaches beyond the cube in which a hand is looked for",
+        "the hand is seen in pieces",
+    ]
+
+
 def test_without_a_surface_seen_falls_back_as_com_does():
     depth_mm = np.zeros((240, 320), np.float32)
     found, mass = (find_centre(make_frame(ICVL, depth_mm), ICVL, word) for word in ("seen", "com"))

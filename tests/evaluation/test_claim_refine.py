@@ -34,6 +34,9 @@ def test_unlabelled_depth_improves_the_base_on_both_sets() -> None:
     verdict = decide(make_curves(), "RF1")
     assert (verdict.status, verdict.value, verdict.seeds) == ("holds", pytest.approx(-4.0), (0, 1, 2))
     assert verdict.measured == "NYU 30.00 to 26.00 mm; ICVL 24.00 to 20.00 mm"
+    told = "; subject seen in training: {0} mm ({1} %); unseen subject: {0} mm ({1} %)"
+    assert verdict.reason.endswith(told.format("30.00 to 26.00", "-13.3"))
+    assert decide(make_curves(), "RF2").reason.endswith(told.format("26.00 to 23.00", "-11.5"))
     worse = decide(make_curves(MEANS_MM | {"icvl": (24.0, 24.5, 24.0)}), "RF1")
     assert (worse.status, worse.value) == ("fails", pytest.approx(0.5))
     assert worse.reason.startswith("direction: joint error on ICVL, depth loss less base")
@@ -205,4 +208,11 @@ def test_both_speeds_reach_the_printed_ones() -> None:
     untimed = decide([], "RF7", probes=[make_timed(3.0, None)])
     assert (untimed.status, untimed.measured) == ("not-run", "")
     assert "no step of the refinement was timed" in untimed.reason
+    mixed = make_timed(3.0, 300.0)
+    mixed = dataclasses.replace(mixed, numbers={**mixed.numbers, "device": "H100"})
+    refused = decide([], "RF7", probes=[mixed])
+    assert (refused.status, refused.reason.partition(", but ")[2]) == (
+        "not-run",
+        "the step of the refinement was timed on CPU",
+    )
     assert decide([], "RF7").reason == "no claims-embedded probes of refine on nyu"

@@ -90,8 +90,16 @@ def test_a_shape_is_found_in_known_poses():
     cloud = make_cloud(REFERENCE_SHAPE, KEYPOINTS["nyu"], 1500)
     before = cloud.points_mm.detach().clone()
     fit = fit_cloud(cloud, PosedFrames(quaternions[:6], fitted), PosedFrames(quaternions[6:], held), measure)
-    assert fit.fitted_last.mean() < 0.2 * fit.fitted_first.mean()
-    assert fit.held_last.mean() < 0.7 * fit.held_first.mean()
+    assert fit.fitted.shape == (21, 6)
+    assert fit.held.shape == (21, 4)
+    assert fit.fitted[-1].mean() < 0.2 * fit.fitted[0].mean()
+    assert fit.held[-1].mean() < 0.7 * fit.held[0].mean()
+    for frames, losses in (
+        (PosedFrames(quaternions[:6], fitted), fit.fitted),
+        (PosedFrames(quaternions[6:], held), fit.held),
+    ):
+        for own, told in ((cloud, losses[0]), (fit.cloud, losses[-1])):
+            assert torch.equal(measure_depth(own, frames.quaternions, frames.view), told)
     assert torch.equal(cloud.points_mm, before)
     surface, _ = sample_skin(make_skin(TARGET), 20_000, seed=5)
     first, last = (

@@ -19,6 +19,18 @@ from tests.methods.deepmodel_fixtures import draw_poses
 
 SIZE_PX = 32
 TINY: dict[str, Any] = {"channels": [4, 4, 4, 4, 4], "points": 100, "radius": 0.3}
+FITS_TOLD = {
+    "pose_fits": {"steps", "first", "last", "joints_mm_first", "joints_mm_last"},
+    "cloud_fits": {
+        *("steps", "fitted_first", "fitted_last", "held_first", "held_last"),
+        *("surface_mm_first", "surface_mm_last"),
+    },
+    "arrays": {
+        *("pose_fits_losses", "cloud_fits_losses", "cloud_fits_held_losses"),
+        *(f"{fit}_fits_{one}" for fit in ("pose", "cloud") for one in ("seen", "first", "last", "cube_mm")),
+    },
+}
+"""What a probe of the base leaves of its fits: of a real one, and of the one that the report's tests read."""
 SMALLER = vary_shape(REFERENCE_SHAPE, size=0.9)
 
 

@@ -32,7 +32,7 @@ from handbench.training.probe import probe
 from handbench.training.train import train
 from tests.methods.deepmodel_fixtures import draw_poses
 from tests.methods.killed_training import train_with_kills
-from tests.methods.refine_fixtures import SMALLER, adapted_job, base_job, make_rendered, make_target
+from tests.methods.refine_fixtures import FITS_TOLD, SMALLER, adapted_job, base_job, make_rendered, make_target
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +191,7 @@ def test_the_probe_tells_of_images_time_and_trembling(
     assert numbers["milliseconds"]["1"]["network"] > 0
     assert numbers["step"]["batch"] == 8
     assert numbers["step"]["milliseconds"] > 0
+    assert numbers["step"]["device"] == numbers["device"] == "CPU"
     # The smallest errors are those of its predictions on the labelled training frames.
     monkeypatch.setattr("handbench.training.predict.check_unseen", lambda checkpoint, crops: None)
     predict([place / "adapted"], place / "train", tmp_path / "out")
@@ -252,14 +253,26 @@ def test_the_base_is_probed_by_fits(place: Path, tmp_path: Path, monkeypatch: py
     assert len(first) == 2
     assert (last < first).all()
     with np.load(tmp_path / "probe/arrays.npz") as arrays:
+        assert set(arrays.files) == FITS_TOLD["arrays"]
         assert arrays["pose_fits_losses"].shape == (2, 71)
+        for word, told in (("cloud_fits", "fitted"), ("cloud_fits_held", "held")):
+            curves = arrays[f"{word}_losses"]
+            assert curves.shape == (3, 21)
+            for end, column in (("first", 0), ("last", -1)):
+                np.testing.assert_allclose(curves[:, column], numbers["cloud_fits"][f"{told}_{end}"], rtol=1e-6)
         np.testing.assert_allclose(arrays["pose_fits_losses"][:, -1], last, rtol=1e-6)
         for fit in ("pose_fits", "cloud_fits"):
             seen, before, after = (arrays[f"{fit}_{word}"] for word in ("seen", "first", "last"))
             assert seen.min() >= 0
             assert seen.max() <= 1
+            assert arrays[f"{fit}_cube_mm"].shape == (len(seen),)
             assert np.abs(after - seen).mean() < np.abs(before - seen).mean()
+    assert {fit: set(numbers[fit]) for fit in ("pose_fits", "cloud_fits")} == {
+        fit: FITS_TOLD[fit] for fit in ("pose_fits", "cloud_fits")
+    }
+    before, after = (np.mean(numbers["pose_fits"][f"joints_mm_{end}"]) for end in ("first", "last"))
+    assert 1 < after != before < 200
     fits = numbers["cloud_fits"]
-    assert sum(fits["fitted_last"]) < 0.8 * sum(fits["fitted_first"])
+    assert sum(fits["fitted_last"]) < 0.4 * sum(fits["fitted_first"])
     assert sum(fits["held_last"]) < sum(fits["held_first"])
     assert all(0 < fits[f"surface_mm_{end}"] < 20 for end in ("first", "last"))

@@ -167,7 +167,7 @@ def make_numbers(store: CropStore, module: str, seed: int) -> dict[str, Any]:
         return numbers | make_fits(store, rng)
     joints = len(store.scored)
     return numbers | {
-        "step": {"milliseconds": 900.0, "batch": 100},
+        "step": {"milliseconds": 900.0, "batch": 100, "device": "CPU"},
         "smallest_mm": [4.0 + 0.1 * j for j in range(joints)],
     }
 
@@ -184,10 +184,13 @@ def make_fits(store: CropStore, rng: np.random.Generator) -> dict[str, Any]:
     arrays = {"pose_fits_losses": poses, "cloud_fits_losses": cloud, "cloud_fits_held_losses": held}
     for word in ("pose_fits", "cloud_fits"):
         arrays |= {f"{word}_seen": seen, f"{word}_first": moved, f"{word}_last": np.roll(seen, 1, axis=2)}
-    clouds = {"surface_mm_first": 4.0, "surface_mm_last": 3.1}
+        arrays[f"{word}_cube_mm"] = np.asarray(store.cube_mm[:8], np.float32)
+    clouds: dict[str, Any] = {"steps": 200, "surface_mm_first": 4.0, "surface_mm_last": 3.1}
     for key, curves in (("fitted", cloud), ("held", held)):
         clouds |= {f"{key}_first": curves[:, 0].tolist(), f"{key}_last": curves[:, -1].tolist()}
-    fits = {"steps": 70, "first": poses[:, 0].tolist(), "last": poses[:, -1].tolist()}
+    fits: dict[str, Any] = {"steps": 70, "first": poses[:, 0].tolist(), "last": poses[:, -1].tolist()}
+    if np.isfinite(store.joints_mm).all():
+        fits |= {"joints_mm_first": [21.0] * 8, "joints_mm_last": [14.0] * 8}
     return {"pose_fits": fits, "cloud_fits": clouds, "arrays": arrays}
 
 

@@ -124,3 +124,16 @@ def test_an_empty_frame_stops_it_or_is_left_out(place, tmp_path, capsys):
     told = refine_frames([tmp_path / "frames"], place / "base", CAMERA, tmp_path / "out", allow_skips=1, **words)
     assert "1 skipped" in told
     assert "skipped:" in capsys.readouterr().out
+
+
+def test_frames_whose_cube_may_cut_the_hand_are_told(place, tmp_path, capsys):
+    (tmp_path / "frames").mkdir()
+    for file in sorted((place / "frames").iterdir())[:20]:
+        (tmp_path / "frames" / file.name).write_bytes(file.read_bytes())
+    hand_mm = cv2.imread(str(place / "frames/020.png"), cv2.IMREAD_UNCHANGED)
+    left = int(np.nonzero(hand_mm.any(axis=0))[0].mean())
+    assert cv2.imwrite(str(tmp_path / "frames/cut.png"), np.pad(hand_mm[:, left:], ((0, 0), (0, left))))
+    words = {"reach": DEFAULT_REACH, "values": {**QUICK, "epochs": 1}}
+    told = refine_frames([tmp_path / "frames"], place / "base", CAMERA, tmp_path / "out", **words)
+    assert "1 in doubt" in told
+    assert "1 of 21 frames: the hand reaches the image's edge (cut.png)" in capsys.readouterr().out

@@ -20,7 +20,7 @@ from handbench.evaluation.probes import read_probes
 from handbench.evaluation.published import Record
 from handbench.evaluation.results import read_results
 from handbench.evaluation.tables import FigureData
-from handbench.report import refine_items
+from handbench.report import refine_fits, refine_items
 from handbench.report.build import build_report
 from handbench.report.evaluation_figures import draw_evaluation
 from handbench.report.items import Absent, Figure, Item, Table
@@ -29,6 +29,7 @@ from handbench.report.sections import refine
 from handbench.report.sources import Sources
 from handbench.sealed import seal
 from handbench.training.prediction_file import read_card, read_joints, save_predictions
+from tests.methods.refine_fixtures import FITS_TOLD
 
 PER_TAKE = ("bases_mm", "lengths_mm", "girths", "palm_stretch", "mirrored")
 
@@ -175,13 +176,54 @@ def test_losses_are_drawn_step_by_step_or_from_their_ends(sources: Sources, run:
     assert "losses alone" in missing.why
 
 
+def test_of_nyu_each_person_is_told_apart(sources: Sources) -> None:
+    assert not any("single hand" in note for note in find_figure(sources, "refine_figure_5_nyu").notes)
+    people = [
+        replace(one, block_sequences=("test_1", *("test_2",) * (len(one.block_sequences) - 1)))
+        for one in sources.results
+    ]
+    figure = find_figure(replace(sources, results=tuple(people)), "refine_figure_5_nyu")
+    (note,) = (note for note in figure.notes if "single hand" in note)
+    mine = [one.of_sequence("test_2") for one in people if (one.module, one.dataset) == ("refine", "nyu")]
+    mean_mm = np.mean([one.mean_error_mm for one in mine])
+    assert note.endswith(f"{NAMES['refine']} {mean_mm:.2f} mm.")
+    assert "seen in training: base, rendered hands alone" in note
+
+
 def test_figure_4_tells_fitted_from_held_poses(sources: Sources, tmp_path: Path) -> None:
     figure = find_figure(sources, "refine_figure_4")
     figure.draw(tmp_path / "figure")
     traces = read_csv(tmp_path / "figure.csv")
-    last = traces[traces["step"] == 40].groupby("group", sort=False)["percent"].median()
-    assert last.index.tolist() == ["fitted images", "other poses of the same hand"]
+    assert traces.groupby(["group", "image"]).size().unique().tolist() == [41]
+    last = traces[traces["step"] == 200].groupby("group", sort=False)["percent"].median()
+    assert last.index.tolist() == ["single fitted images", "other poses of the same hand"]
     assert last.iloc[0] < 20 < last.iloc[1] < 70
+    assert any("true place" in note for note in figure.notes)
+
+
+def test_the_fits_that_are_read_here_are_those_that_a_probe_leaves(run: Path, sources: Sources) -> None:
+    probe = next(one for one in sources.probes or () if one.module == "refine_base")
+    assert {fit: set(probe.numbers[fit]) for fit in ("pose_fits", "cloud_fits")} == {
+        fit: FITS_TOLD[fit] for fit in ("pose_fits", "cloud_fits")
+    }
+    assert set(probe.open_arrays()) == FITS_TOLD["arrays"]
+    assert any("their joints 21.0 to 14.0 mm off" in note for note in find_figure(sources, "refine_figure_3").notes)
+
+
+def test_pictures_of_fits_are_coloured_in_their_own_cubes(sources: Sources, monkeypatch, tmp_path: Path) -> None:
+    asked: list[float] = []
+    colour = refine_fits.colour_cube
+
+    def note_cube(depth_mm, near_mm, far_mm, cube_mm):
+        asked.append(cube_mm)
+        return colour(depth_mm, near_mm, far_mm, cube_mm)
+
+    monkeypatch.setattr(refine_fits, "colour_cube", note_cube)
+    item = list_items(sources)["refine_figure_4_pictures"]
+    assert isinstance(item, Figure)
+    item.draw(tmp_path / "figure")
+    probe = next(one for one in sources.probes or () if one.module == "refine_base" and one.dataset == "wristband")
+    np.testing.assert_allclose(asked[:6], probe.open_arrays()["cloud_fits_cube_mm"][:6])
 
 
 def test_pictures_of_hands_show_that_the_refined_one_misses_less(sources: Sources, tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 
-from handbench.conventions import BLOCK, SEEN, Convention
-from handbench.datasets.hand_region import find_nearest_region, mean_inside_cube
+from handbench.conventions import BLOCK, SEEN, Camera, Convention
+from handbench.datasets.hand_region import Pieces, find_nearest_region, find_pieces, mean_inside_cube
 from handbench.datasets.listing import Frame
 from handbench.errors import BadInput
 from handbench.geometry.camera import project_points
@@ -26,6 +26,12 @@ FLESH_MM = 10.0
 """A labelled joint lies about so deep under the skin that is seen, in front and at the sides."""
 SHARE_OUTSIDE = 0.5
 """Per cent of a hand's points at each end that its seen box leaves out: flying pixels."""
+SHARE_AT_EDGE, SHARE_BEYOND = 1.0, 2.0
+"""Per cent of them that lie at the image's edge, or beyond the cube, before a seen box is doubted."""
+LEAST_WHOLE = 75.0
+"""Per cent of a hand in the piece of it that was found first; one frame in twenty of coded light has less."""
+GATHERINGS = 2
+"""From a first centre on a finger the second cube reaches what the first did not."""
 END_MM = 120.0
 """The centre of mass starts from this much of the limb, at the end that is farthest from where it leads away."""
 REACH = 0.5
@@ -48,6 +54,8 @@ class Centre:
     centre_mm: Point
     cube_mm: float
     fallback: str = ""
+    doubt: str = ""
+    """Why the cube may not hold the whole hand, where what is seen says so."""
 
 
 @dataclass(frozen=True)
@@ -127,12 +135,17 @@ def _in_a_cube_of(edge_mm: float) -> Callable[[Frame, Convention], Centre]:
 
 def _find_roots(region_mm: Points, limb_mm: Points, frame: Frame) -> Points:
     """Where the limb leads away from the hand: to parts of the region beyond reach, or out of the image."""
-    u, v, _ = project_points(limb_mm, frame.camera).T
-    right, bottom = frame.camera.width - 1 - EDGE_PX, frame.camera.height - 1 - EDGE_PX
-    leaves = (u < EDGE_PX) | (v < EDGE_PX) | (u > right) | (v > bottom)
+    leaves = _lie_at_edge(limb_mm, frame.camera)
     beyond_mm = region_mm[region_mm[:, 2] > limb_mm[:, 2].max()]
     near_beyond_mm = beyond_mm[beyond_mm[:, 2] <= limb_mm[:, 2].max() + END_MM]
     return np.concatenate([limb_mm[leaves], near_beyond_mm])
+
+
+def _lie_at_edge(points_mm: Points, camera: Camera) -> Bool[np.ndarray, "_"]:
+    u, v, _ = project_points(points_mm, camera).T
+    right, bottom = camera.width - 1 - EDGE_PX, camera.height - 1 - EDGE_PX
+    at_edge: np.ndarray = (u < EDGE_PX) | (v < EDGE_PX) | (u > right) | (v > bottom)
+    return at_edge
 
 
 def _find_end(limb_mm: Points, roots_mm: Points) -> Point:
@@ -159,17 +172,32 @@ def centre_on_seen(frame: Frame, convention: Convention) -> Centre:
     Of a hand whose arm is cut off by a wristband or a sleeve it is nearly that one; a bare arm counts as hand as far as
     the cube of the centre of mass reaches.
     """
-    first, region_mm = centre_on_mass(frame, convention), find_nearest_region(frame.depth_mm, frame.camera)
-    return first if region_mm is None else box_seen(region_mm, first)
+    first, pieces = centre_on_mass(frame, convention), find_pieces(frame.depth_mm, frame.camera)
+    return first if pieces is None else box_seen(pieces, first, frame.camera)
 
 
-def box_seen(region_mm: Points, first: Centre) -> Centre:
-    """The padded box of the part of a surface that lies in a cube."""
-    inside_mm = region_mm[(np.abs(region_mm - first.centre_mm) <= first.cube_mm / 2).all(axis=1)]
+def box_seen(pieces: Pieces, first: Centre, camera: Camera) -> Centre:
+    """The padded box of what is seen of a hand about a first centre, in one piece or in several."""
+    centre_mm = first.centre_mm
+    for _ in range(GATHERINGS):
+        hand_mm = pieces.gather(centre_mm, first.cube_mm)
+        centre_mm = mean_inside_cube(hand_mm, centre_mm, GATHER * first.cube_mm)
+    inside_mm = hand_mm[(np.abs(hand_mm - centre_mm) <= first.cube_mm / 2).all(axis=1)]
     low_mm, high_mm = np.percentile(inside_mm, [SHARE_OUTSIDE, 100 - SHARE_OUTSIDE], axis=0)
-    centre_mm = (low_mm + high_mm) / 2 + [0.0, 0.0, FLESH_MM]
+    box_mm = ((low_mm + high_mm) / 2 + [0.0, 0.0, FLESH_MM]).astype(np.float32)
     edge_mm = float((high_mm - low_mm).max()) + 2 * (BLOCK_PADDING_MM - FLESH_MM)
-    return Centre(centre_mm.astype(np.float32), edge_mm, first.fallback)
+    return Centre(box_mm, edge_mm, first.fallback, _doubt(pieces, hand_mm, inside_mm, camera))
+
+
+def _doubt(pieces: Pieces, hand_mm: Points, inside_mm: Points, camera: Camera) -> str:
+    """What makes a box suspicious that no label confirms."""
+    if _lie_at_edge(inside_mm, camera).mean() > SHARE_AT_EDGE / 100:
+        return "the hand reaches the image's edge"
+    if len(hand_mm) - len(inside_mm) > len(hand_mm) * SHARE_BEYOND / 100:
+        return "what is seen reaches beyond the cube in which a hand is looked for: an arm, or a larger hand"
+    if len(pieces.region_mm) < len(hand_mm) * LEAST_WHOLE / 100:
+        return "the hand is seen in pieces: what lies in its holes may be missing"
+    return ""
 
 
 def _are_usable(joints_mm: Float32[np.ndarray, "joints 3"]) -> np.ndarray:

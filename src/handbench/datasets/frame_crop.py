@@ -15,7 +15,7 @@ from handbench.geometry.crop import crop_cube
 
 @dataclass(frozen=True)
 class Crop:
-    """One frame as the store keeps it; `note` says where a fallback was used or nothing was measured in the cube."""
+    """One frame as the store keeps it; `note` says where a fallback was used, a cube is doubted or empty."""
 
     depth: Float32[np.ndarray, "size size"]
     joints_mm: Float32[np.ndarray, "joints 3"]
@@ -33,7 +33,7 @@ def crop_frame(frame: Frame, convention: Convention, strategy: CentreStrategy, s
     depth, patch_from_image = crop_cube(frame.depth_mm, centre_mm, found.cube_mm, frame.camera, size_px=size_px)
     # Trap 46: a cube without a measurement stays where the centre is, and is told.
     empty = "" if (np.abs(depth) < 1).any() else "nothing measured in the cube"
-    note = "; ".join(part for part in (found.fallback, empty) if part)
+    note = "; ".join(part for part in (found.fallback, found.doubt, empty) if part)
     return Crop(depth, frame.joints_mm, centre_mm, found.cube_mm, patch_from_image, frame.row, note)
 
 

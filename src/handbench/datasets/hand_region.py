@@ -1,21 +1,75 @@
-"""The nearest sizeable region of a depth image: where a hand is looked for when no label may be used."""
+"""The nearest sizeable region of a depth image: where a hand is looked for when no label may be used.
 
+A hand is one region where the sensor measures all of it. Where it leaves holes, along contours and on steep skin, it is
+several pieces: `find_pieces` has all of them, and `Pieces.gather` those that may belong to one hand.
+"""
+
+from dataclasses import dataclass
 from typing import no_type_check
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32, Int32
 from numba import njit
 
 from handbench.conventions import Camera
 
 Points = Float32[np.ndarray, "points 3"]
+Grid = Float32[np.ndarray, "rows columns"]
 
 LINK_MM = 30.0
 """Neighbouring pixels whose depths differ by more belong to different surfaces: a hand and the body behind it."""
 SIZEABLE_MM2 = 1200.0
 """Smaller regions are noise or flying pixels; a small fist seen from the front has twice this."""
+HOLE_MM = 15.0
+"""Where nothing is of a hand's size, pieces this close are one: holes in a hand are narrower than a finger."""
+SPECK_MM2 = 25.0
+"""Smaller pieces are flying pixels; a fingertip that stands alone has four times this."""
 GRID_COLUMNS = 320
 """Wider images are sampled down to about this many columns: enough for a centre, and four times faster."""
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """All that is measured, and in which connected piece."""
+
+    points_mm: Points
+    piece: Int32[np.ndarray, "points"]
+    """Number of each point's piece."""
+    nearest: int
+    """The one of a hand's size whose nearest pixel is nearest."""
+    area_mm2: Float32[np.ndarray, "points"]
+    """That each point covers."""
+
+    @property
+    def region_mm(self) -> Points:
+        """The nearest piece of a hand's size."""
+        return self.points_mm[self.piece == self.nearest]
+
+    def gather(self, centre_mm: Float32[np.ndarray, "3"], cube_mm: float) -> Points:
+        """The nearest piece and what else reaches into the cube: all of a hand that is measured in pieces.
+
+        What is larger than the cube is a table, a body or a wall, and specks are nothing.
+        """
+        inside = (np.abs(self.points_mm - centre_mm) <= cube_mm / 2).all(axis=1)
+        taken = self.piece == self.nearest
+        for piece in np.unique(self.piece[inside]):
+            whole = self.piece == piece
+            wide_mm = float(np.ptp(self.points_mm[whole], axis=0).max())
+            if wide_mm <= cube_mm and self.area_mm2[whole].sum() >= SPECK_MM2:
+                taken |= whole
+        return self.points_mm[taken]
+
+
+def find_pieces(depth_mm: Float32[np.ndarray, "height width"], camera: Camera) -> Pieces | None:
+    """All pieces of a frame; None where there is nothing of a hand's size."""
+    grid_mm, step = _sample_grid(depth_mm)
+    area = step * step / (camera.fx * camera.fy)
+    piece_of, chosen = _find_regions(grid_mm, area, camera, step, 0.0)
+    if chosen < 0:
+        return None
+    measured = grid_mm > 0
+    points_mm = _back_project(grid_mm, measured, camera, step)
+    return Pieces(points_mm, piece_of[measured], chosen, np.float32(area) * points_mm[:, 2] ** 2)
 
 
 def find_nearest_region(
@@ -25,13 +79,33 @@ def find_nearest_region(
 
     Regions of that size that begin less than `beside_mm` behind it are taken with it.
     """
+    grid_mm, step = _sample_grid(depth_mm)
+    region_of, chosen = _find_regions(grid_mm, step * step / (camera.fx * camera.fy), camera, step, beside_mm)
+    return None if chosen < 0 else _back_project(grid_mm, region_of == chosen, camera, step)
+
+
+def _sample_grid(depth_mm: Float32[np.ndarray, "height width"]) -> tuple[Grid, int]:
     step = max(depth_mm.shape[1] // GRID_COLUMNS, 1)
-    grid_mm = np.ascontiguousarray(depth_mm[::step, ::step])
-    area = step * step / (camera.fx * camera.fy)
-    region_of, chosen = _label_regions(grid_mm, area, LINK_MM, SIZEABLE_MM2, beside_mm)
-    if chosen < 0:
-        return None
-    v, u = np.nonzero(region_of == chosen)
+    return np.ascontiguousarray(depth_mm[::step, ::step]), step
+
+
+def _find_regions(
+    grid_mm: Grid, area: float, camera: Camera, step: int, beside_mm: float
+) -> tuple[Int32[np.ndarray, "rows columns"], int]:
+    """The region of every pixel, -1 where nothing is measured, and the nearest of a hand's size, -1 without one.
+
+    Neighbouring pixels are linked; only where that leaves nothing of a hand's size are holes bridged.
+    """
+    labels = _label_regions(grid_mm, area, LINK_MM, SIZEABLE_MM2, beside_mm, 0.0)
+    if labels[1] < 0:
+        hole = HOLE_MM * float(np.sqrt(camera.fx * camera.fy)) / step
+        labels = _label_regions(grid_mm, area, LINK_MM, SIZEABLE_MM2, beside_mm, hole)
+    return labels
+
+
+def _back_project(grid_mm: Grid, chosen: Bool[np.ndarray, "rows columns"], camera: Camera, step: int) -> Points:
+    """The points of the chosen pixels, row by row."""
+    v, u = np.nonzero(chosen)
     z = grid_mm[v, u]
     x = (u * step - camera.cx) * z / camera.fx
     y = (v * step - camera.cy) * z / camera.fy
@@ -67,8 +141,11 @@ def _mean_of_inside(points_mm, centre_mm, half_mm):
 
 @njit(cache=True, nogil=True)
 @no_type_check
-def _label_regions(depth_mm, pixel_area, link_mm, sizeable_mm2, beside_mm):
-    """Union-find over 4-neighbours in one pass; a pixel at depth z covers pixel_area * z * z square millimetres."""
+def _label_regions(depth_mm, pixel_area, link_mm, sizeable_mm2, beside_mm, hole):
+    """Union-find over 4-neighbours in one pass; a pixel at depth z covers pixel_area * z * z square millimetres.
+
+    Of holes up to `hole` / z pixels wide both sides are neighbours as well; 0: none.
+    """
     height, width = depth_mm.shape
     depth = depth_mm.ravel()
     parent = np.empty(height * width, np.int32)
@@ -79,6 +156,8 @@ def _label_regions(depth_mm, pixel_area, link_mm, sizeable_mm2, beside_mm):
                 _join(parent, pixel, pixel - 1)
             if pixel >= width and depth[pixel - width] > 0 and abs(depth[pixel] - depth[pixel - width]) <= link_mm:
                 _join(parent, pixel, pixel - width)
+            if hole > 0:
+                _bridge_holes(depth, parent, pixel, width, link_mm, int(hole / depth[pixel]))
     area_mm2 = np.zeros(depth.size, np.float32)
     nearest_mm = np.full(depth.size, np.inf, np.float32)
     for pixel in range(depth.size):
@@ -99,6 +178,18 @@ def _label_regions(depth_mm, pixel_area, link_mm, sizeable_mm2, beside_mm):
             if root >= 0 and area_mm2[root] >= sizeable_mm2 and nearest_mm[root] < farthest_mm:
                 parent[pixel] = chosen
     return parent.reshape(height, width), chosen
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _bridge_holes(depth, parent, pixel, width, link_mm, reach):
+    """Join a pixel to those before it within reach, in rows as in columns."""
+    row, column = pixel // width, pixel % width
+    left, right = max(column - reach, 0), min(column + reach, width - 1)
+    for above in range(max(row - reach, 0), row + 1):
+        for other in range(above * width + left, above * width + right + 1):
+            if other < pixel and depth[other] > 0 and abs(depth[pixel] - depth[other]) <= link_mm:
+                _join(parent, pixel, other)
 
 
 @njit(cache=True, nogil=True)

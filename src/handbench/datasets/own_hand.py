@@ -14,7 +14,7 @@ from jaxtyping import Float32
 from handbench.conventions import Convention
 from handbench.datasets.centres import Centre, CentreStrategy, box_seen, choose_strategy
 from handbench.datasets.frame_crop import Crop, crop_frame
-from handbench.datasets.hand_region import SIZEABLE_MM2, find_nearest_region
+from handbench.datasets.hand_region import SIZEABLE_MM2, find_nearest_region, find_pieces
 from handbench.datasets.listing import Frame
 from handbench.errors import BadInput
 
@@ -79,9 +79,10 @@ def crop_own_hand(frame: Frame, convention: Convention, size_px: int, reach: Rea
 def crop_own_block(frame: Frame, convention: Convention, size_px: int, reach: Reach) -> Crop:
     """The same in the padded block of what is seen of the hand, as the word `seen` has it."""
     first, near = crop_own_hand(frame, convention, size_px, reach), keep_reach(frame, reach)
-    region_mm = find_nearest_region(near.depth_mm, near.camera)
-    assert region_mm is not None, "found before"
-    return crop_named_place(near, convention, size_px, box_seen(region_mm, Centre(first.centre_mm, first.cube_mm)))
+    pieces = find_pieces(near.depth_mm, near.camera)
+    assert pieces is not None, "found before"
+    box = box_seen(pieces, Centre(first.centre_mm, first.cube_mm), near.camera)
+    return crop_named_place(near, convention, size_px, box)
 
 
 def keep_reach(frame: Frame, reach: Reach) -> Frame:

@@ -15,6 +15,7 @@ from handbench.evaluation.claim_loop import (
     make_finding,
     mean_of,
     stop_at,
+    tell_subjects,
 )
 from handbench.evaluation.claim_rivals import explain_shorter, explain_unfinished, find_updater
 from handbench.evaluation.claim_rules import (
@@ -42,8 +43,6 @@ IMPROVED_PERCENT = 90.0
 MOVED_SHARE = 1 / 3
 ROUNDED_MM = 0.002
 PRINTED_FPS = 400.0
-SUBJECTS = {"test_1": "subject seen in training", "test_2": "unseen subject"}
-"""Sequences of NYU's test set and whom they show."""
 
 
 def decide_fb1(evidence: Evidence) -> Finding:
@@ -51,18 +50,9 @@ def decide_fb1(evidence: Evidence) -> Finding:
     finding = judge_gain(evidence, LOOP, PREDICTOR, at_least=GAIN_PERCENT, figure="feedback15_iterations")
     if finding.status == "not-run":
         return finding
-    told = "; ".join(f"{words}: {_tell_gain(evidence, name)}" for name, words in SUBJECTS.items())
-    return replace(finding, reason=f"{finding.reason}; {told}")
-
-
-def _tell_gain(evidence: Evidence, subject: str) -> str:
-    """The same on one subject's frames: told, not asked for."""
     results = evidence.find(LOOP, "nyu")
-    if any(subject not in one.block_sequences for one in results):
-        return "not among the frames"
-    found = [one.of_sequence(subject) for one in results]
-    start, end = mean_of(stop_at(found, 0)), mean_of(stop_at(found, ITERATIONS))
-    return f"{start:.2f} to {end:.2f} mm ({100 * (end / start - 1):+.1f} %)"
+    told = tell_subjects(stop_at(results, 0), stop_at(results, ITERATIONS))
+    return replace(finding, reason=f"{finding.reason}; {told}")
 
 
 def decide_fb2(evidence: Evidence) -> Finding:

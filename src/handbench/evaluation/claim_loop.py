@@ -21,6 +21,8 @@ from handbench.evaluation.results import Result, compare_results
 
 ITERATIONS = 2
 """After which both papers stop."""
+SUBJECTS = {"test_1": "subject seen in training", "test_2": "unseen subject"}
+"""Sequences of NYU's test set and whom they show."""
 
 
 def judge_gain(evidence: Evidence, loop: str, predictor: str, *, at_least: float, figure: str) -> Finding:
@@ -99,6 +101,18 @@ def stop_at(results: Sequence[Result], step: int) -> tuple[Result, ...]:
 
 def mean_of(results: Sequence[Result]) -> float:
     return sum(one.mean_error_mm for one in results) / len(results)
+
+
+def tell_subjects(before: Sequence[Result], after: Sequence[Result]) -> str:
+    """The errors before and after on the frames of each subject of NYU: told, not asked for."""
+    return "; ".join(f"{words}: {_tell_subject(name, before, after)}" for name, words in SUBJECTS.items())
+
+
+def _tell_subject(name: str, before: Sequence[Result], after: Sequence[Result]) -> str:
+    if any(name not in one.block_sequences for one in (*before, *after)):
+        return "not among the frames"
+    start, end = (mean_of([one.of_sequence(name) for one in results]) for results in (before, after))
+    return f"{start:.2f} to {end:.2f} mm ({100 * (end / start - 1):+.1f} %)"
 
 
 def compare_gaps(

@@ -1,12 +1,13 @@
 """Claims of refine: a decider a claim; see `claim_list` for what each asks."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from handbench.evaluation.blocks import Blocks, compare_blocks
 from handbench.evaluation.bootstrap import compare_seeds
-from handbench.evaluation.claim_loop import make_finding, mean_of
+from handbench.evaluation.claim_loop import make_finding, mean_of, tell_subjects
 from handbench.evaluation.claim_rivals import describe_training, explain_shorter, explain_unfinished
 from handbench.evaluation.claim_rules import (
     Evidence,
@@ -58,7 +59,9 @@ def decide_rf1(evidence: Evidence) -> Finding:
         f"{one.upper()} {mean_of(before):.2f} to {mean_of(after):.2f} mm" for one, (after, before) in pairs.items()
     )
     weakest = max(found.values(), key=lambda one: one.difference.mean).difference
-    return make_finding(outcome, weakest, measured=measured, seeds=pairs[NOISY][0], figure=figure)
+    finding = make_finding(outcome, weakest, measured=measured, seeds=pairs[NOISY][0], figure=figure)
+    after, before = pairs[NOISY]
+    return replace(finding, reason=f"{finding.reason}; {tell_subjects(before, after)}")
 
 
 def decide_rf2(evidence: Evidence) -> Finding:
@@ -84,7 +87,9 @@ def decide_rf2(evidence: Evidence) -> Finding:
         ]
     )
     measured = "gain of all losses: " + ", ".join(f"{one.upper()} {np.mean(mm):+.2f} mm" for one, mm in gains.items())
-    return make_finding(outcome, found[NOISY].difference, measured=measured, seeds=pairs[NOISY][0], figure=figure)
+    finding = make_finding(outcome, found[NOISY].difference, measured=measured, seeds=pairs[NOISY][0], figure=figure)
+    after, before = pairs[NOISY]
+    return replace(finding, reason=f"{finding.reason}; {tell_subjects(before, after)}")
 
 
 def _explain_results(evidence: Evidence, modules: Sequence[str], rivals: Sequence[str]) -> str:
@@ -128,11 +133,20 @@ def decide_rf3(evidence: Evidence) -> Finding:
     return Finding(
         outcome.status,
         outcome.reason,
-        measured=f"{np.mean(shares):.0f} % of {images} images",
+        measured=f"{np.mean(shares):.0f} % of {images} images{tell_joints(probes)}",
         value=float(np.mean(shares)),
         seeds=tuple(one.seed for one in probes),
         figure=figure,
     )
+
+
+def tell_joints(probes: Sequence[Probe]) -> str:
+    """What the joints of fitted poses gain, where they are known: the loss may fall without them."""
+    ends = [[one.numbers["pose_fits"].get(f"joints_mm_{end}") for one in probes] for end in ("first", "last")]
+    if any(one is None for each in ends for one in each):
+        return ""
+    first, last = (float(np.mean(each)) for each in ends)
+    return f"; their joints {first:.1f} to {last:.1f} mm off"
 
 
 def decide_rf4(evidence: Evidence) -> Finding:
@@ -296,6 +310,12 @@ def decide_rf7(evidence: Evidence) -> Finding:
     minutes = find_minutes(probes)
     if minutes is None:
         return Finding("not-run", f"{forward} on {device}, but no step of the refinement was timed", figure=figure)
+    steps = [one.numbers["step"] for one in probes if "step" in one.numbers]
+    # Steps without a word of it were made on the CPU, wherever the rest was.
+    elsewhere = sorted({one.get("device", "CPU") for one in steps} - {one.numbers["device"] for one in probes})
+    if elsewhere:
+        why = f"{forward} on {device}, but the step of the refinement was timed on {', '.join(elsewhere)}"
+        return Finding("not-run", why, figure=figure)
     outcome = judge_all(
         [
             judge_speed(1000 / single_ms, 1000 / REFINE_FORWARD_MS, unit="frames/s one by one", device=device),

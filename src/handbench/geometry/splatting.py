@@ -35,6 +35,8 @@ Map = Int32[Tensor, "batch size size"]
 
 FEWEST_IMAGES = 4
 """For each thread: fewer are drawn sooner than a thread starts."""
+POINTS_AT_ONCE = 2880
+"""In plain torch: what is held of so many beside the maps stays under a megabyte an image. A fifth of a frame's."""
 
 
 def splat(points: Points, size_px: int, radius: float) -> Images:
@@ -126,24 +128,35 @@ def draw_by_offsets(points: Points, size_px: int, radius: float, *, rivals: bool
     """
     batch, number = points.shape[:2]
     image = points.new_zeros(batch, size_px * size_px)
-    for pixel, value in _walk_footprints(points, size_px, radius):
+    for _, pixel, value in _walk_parts(points, size_px, radius):
         image.scatter_reduce_(1, pixel, value, "amax")
     first = torch.full_like(image, number, dtype=torch.int64)
     last = torch.full_like(first, NOBODY)
     index = torch.arange(number, device=points.device).expand(batch, -1)
-    for pixel, value in _walk_footprints(points, size_px, radius):
+    for part, pixel, value in _walk_parts(points, size_px, radius):
         shown = (value > 0) & (value == image.gather(1, pixel))
-        first.scatter_reduce_(1, pixel, torch.where(shown, index, number), "amin")
-        last.scatter_reduce_(1, pixel, torch.where(shown, index, NOBODY), "amax")
+        first.scatter_reduce_(1, pixel, torch.where(shown, index[:, part], number), "amin")
+        last.scatter_reduce_(1, pixel, torch.where(shown, index[:, part], NOBODY), "amax")
     winner = torch.where(last == NOBODY, NOBODY, first)
     rival = torch.where(last == first, NOBODY, last)
     size = (size_px, size_px)
     return image.unflatten(1, size), winner.unflatten(1, size).int(), rival.unflatten(1, size).int()
 
 
+def _walk_parts(points: Points, size_px: int, radius: float) -> Any:
+    """The walk of `_walk_footprints` for a part of the points after the other: which, and what it yields."""
+    for first in range(0, points.shape[1], POINTS_AT_ONCE):
+        part = slice(first, first + POINTS_AT_ONCE)
+        for pixel, value in _walk_footprints(points[:, part], size_px, radius):
+            yield part, pixel, value
+
+
 def _walk_footprints(points: Points, size_px: int, radius: float) -> Any:
-    """For each place of a footprint the pixel there, and every point's depth at it."""
-    column, row = ((points[..., axis] + 1) * (size_px / 2) - 0.5 for axis in (0, 1))
+    """For each place of a footprint the pixel there, and every point's depth at it.
+
+    Pixels are counted in double precision, as by the kernel: in single precision 120 columns lose some millionths.
+    """
+    column, row = ((points[..., axis].double() + 1) * (size_px / 2) - 0.5 for axis in (0, 1))
     height, reach = (1 - points[..., 2]) / 2, radius * size_px / 2
     # Far out, and not a number: nowhere near the patch.
     left, top = (torch.nan_to_num(at - reach, -size_px).clamp(-2 * size_px, 2 * size_px).ceil() for at in (column, row))
@@ -153,25 +166,26 @@ def _walk_footprints(points: Points, size_px: int, radius: float) -> Any:
             at_column, at_row = left + j, top + i
             square = ((at_column - column) / reach).square() + ((at_row - row) / reach).square()
             inside = (at_column >= 0) & (at_column < size_px) & (at_row >= 0) & (at_row < size_px)
-            base = 1 - square
+            base = (1 - square).to(points.dtype)
             drawn = inside & (base > 0) & (height > 0)
             pixel = at_row.clamp(0, size_px - 1) * size_px + at_column.clamp(0, size_px - 1)
             yield pixel.long(), torch.where(drawn, height * base.square(), 0.0)
 
 
 def pull_by_pixels(points: Points, winner: Map, rival: Map, pull: Images, radius: float) -> Points:
-    """The gradient in plain torch: every pixel pulls at the point that it shows."""
-    moved = torch.zeros_like(points)
-    share = torch.where(rival == NOBODY, 1.0, 0.5) * pull
+    """The gradient in plain torch: every pixel pulls at the point that it shows. In double precision, as the kernel."""
+    exact = points.double()
+    moved = torch.zeros_like(exact)
+    share = torch.where(rival == NOBODY, 1.0, 0.5) * pull.double()
     size = pull.shape[-1]
-    steps = (2 * torch.arange(size, device=points.device, dtype=points.dtype) + 1) / size - 1
+    steps = (2 * torch.arange(size, device=points.device, dtype=torch.float64) + 1) / size - 1
     for whose in (winner, rival):
         index = whose.flatten(1).long().clamp(min=0)[..., None].expand(-1, -1, 3)
-        x, y, z = points.gather(1, index).unflatten(1, (size, size)).unbind(-1)
+        x, y, z = exact.gather(1, index).unflatten(1, (size, size)).unbind(-1)
         across, down = steps[None, None, :] - x, steps[None, :, None] - y
         base = 1 - (across.square() + down.square()) / radius**2
         here = torch.where(whose == NOBODY, 0.0, share)
         slope = here * 2 * (1 - z) * base / radius**2
         pulls = torch.stack([slope * across, slope * down, -here * base.square() / 2], dim=-1)
         moved.scatter_add_(1, index, pulls.flatten(1, 2))
-    return moved
+    return moved.to(points.dtype)

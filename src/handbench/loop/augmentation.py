@@ -40,6 +40,10 @@ class CropBatch:
         """Some of them, in this order."""
         return CropBatch(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
+    def to(self, device: torch.device) -> "CropBatch":
+        """The same on a device."""
+        return CropBatch(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+
 
 @dataclass(frozen=True)
 class Ranges:

@@ -7,6 +7,7 @@ depth losses are what is told.
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 import torch
@@ -25,6 +26,8 @@ CLOUD_STEPS = 200
 """Ours: the paper's converge slowly, and it does not say when they end."""
 CLOUD_RATE_MM = 0.2
 """Ours, of the first step; it falls to nothing over the fit."""
+LOOK_EVERY = 10
+"""Steps of the cloud's fit between two looks at the losses of all images."""
 ALIGNMENTS = 30
 """Of two surfaces; after 20 nothing moves any more."""
 
@@ -90,10 +93,9 @@ class CloudFit:
 
     cloud: PosedCloud
     """What became of it."""
-    fitted_first: Float[Tensor, "fitted"]
-    fitted_last: Float[Tensor, "fitted"]
-    held_first: Float[Tensor, "held"]
-    held_last: Float[Tensor, "held"]
+    fitted: Float[Tensor, "looks fitted"]
+    """Before the first step, every LOOK_EVERY steps, and after the last."""
+    held: Float[Tensor, "looks held"]
 
 
 def fit_cloud(
@@ -105,17 +107,26 @@ def fit_cloud(
     rate_mm: float = CLOUD_RATE_MM,
     steps: int = CLOUD_STEPS,
 ) -> CloudFit:
-    """Move P alone until it looks like the images, all at once, in poses that stay; a copy of the cloud is moved."""
+    """Move P alone until it looks like the images, all at once, in poses that stay; a copy of the cloud is moved.
+
+    Of one image it is the paper's Fig. 4.
+    """
     own = deepcopy(cloud)
-    firsts = [measure_depth(own, frames.quaternions, frames.view) for frames in (fitted, held)]
-    descend(
-        [own.points_mm],
-        lambda: measure(fitted.quaternions, own, fitted.view)["loss"],
-        steps,
-        lambda step: rate_mm * (1 - step / steps),
-    )
-    lasts = [measure_depth(own, frames.quaternions, frames.view) for frames in (fitted, held)]
-    return CloudFit(own, firsts[0], lasts[0], firsts[1], lasts[1])
+    looks: list[list[Tensor]] = []
+    step = count()
+
+    def look() -> None:
+        looks.append([measure_depth(own, frames.quaternions, frames.view) for frames in (fitted, held)])
+
+    def loss() -> Tensor:
+        if next(step) % LOOK_EVERY == 0:
+            look()
+        return measure(fitted.quaternions, own, fitted.view)["loss"]
+
+    descend([own.points_mm], loss, steps, lambda step: rate_mm * (1 - step / steps))
+    look()
+    of_fitted, of_held = (torch.stack(losses) for losses in zip(*looks, strict=True))
+    return CloudFit(own, of_fitted, of_held)
 
 
 def descend(

@@ -6,16 +6,17 @@ takes (RF7).
 
 from collections.abc import Sequence
 from copy import deepcopy
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float64, Integer
-from torch import Tensor
+from torch import Tensor, nn
 
 from handbench.loop.augmentation import CropBatch
 from handbench.loop.crop_data import AT_ONCE, device_of
 from handbench.loop.refinement_training import Look, Measure
-from handbench.loop.timing import time_call
+from handbench.loop.timing import describe_device, time_call
 from handbench.networks.crop_view import draw_posed
 from handbench.networks.posed_cloud import PosedCloud
 from handbench.networks.refine import RefinedHand
@@ -57,9 +58,14 @@ def find_smallest_mm(
     return torch.where(smallest_mm.isinf(), torch.nan, smallest_mm).tolist()
 
 
-def time_update(hand: RefinedHand, measure: Measure, crops: CropBatch) -> dict[str, float]:
-    """Milliseconds of one step on a batch: forward, backward, and Adam on weights and P of a copy (RF7)."""
+def time_update(hand: nn.Module, measure: Measure, crops: CropBatch) -> dict[str, Any]:
+    """Milliseconds of one step on a batch: forward, backward, and Adam on weights and P of a copy (RF7).
+
+    It is made where the network is, as training makes it; that is told as well.
+    """
+    assert isinstance(hand, RefinedHand)
     hand, device = deepcopy(hand).train(), device_of(hand)
+    crops = crops.to(device)
     optimizer = torch.optim.Adam(hand.parameters())
 
     def update() -> None:
@@ -69,4 +75,4 @@ def time_update(hand: RefinedHand, measure: Measure, crops: CropBatch) -> dict[s
 
     with torch.enable_grad():
         timed = time_call(update, device)
-    return {"milliseconds": 1000 * timed.median_s, "batch": len(crops.depth)}
+    return {"milliseconds": 1000 * timed.median_s, "batch": len(crops.depth), "device": describe_device(device)}

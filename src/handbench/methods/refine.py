@@ -86,13 +86,13 @@ LEAST_MM = 1e-3
 
 @dataclass(frozen=True)
 class Weights:
-    """What each loss of Eq. 1 counts; all "ours"."""
+    """What each loss of Eq. 1 counts; the settings of refine.adapted say how much."""
 
-    depth: float = 1.0
+    depth: float
     """A pixel of background in place of a surface at the cube's middle costs a half."""
-    collision: float = 10.0
+    collision: float
     """A millimetre."""
-    physical: float = 100.0
+    physical: float
     """A radian."""
 
 
@@ -340,9 +340,14 @@ def probe_base(trained: Trained, crops: CropDataset, learned: CropDataset) -> Nu
     """The same, and single images that the network is overfitted to (RF3)."""
     hand = trained.build().cpu()
     assert isinstance(hand, RefinedHand)
-    look, images = find_look(crops.store.card["protocol"], find_radius(trained), hand), choose_images(crops)
+    protocol, images = crops.store.card["protocol"], choose_images(crops)
+    look, keypoints = find_look(protocol, find_radius(trained), hand), scored_keypoints(protocol["dataset"])
+
+    def place(quaternions: Quaternions, shown: CropBatch) -> Tensor:
+        return read_joints(hand.cloud, quaternions, shown, keypoints, look)
+
     with torch.enable_grad():
-        fits = fit_poses(hand, images, look, weigh(RefineAdapted()))
+        fits = fit_poses(hand, images, look, weigh(RefineAdapted()), place)
     return probe(trained, crops, learned) | fits
 
 
@@ -357,7 +362,7 @@ def probe_adapted(trained: Trained, crops: CropDataset, learned: CropDataset) ->
     assert isinstance(hand, RefinedHand)
     measure = weigh_losses(trained.settings, find_look(protocol, find_radius(trained), hand))
     first = batch.take(torch.arange(min(trained.settings.batch, len(some))))
-    told = {**probe(trained, crops, learned), "step": time_update(hand, measure, first)}
+    told = {**probe(trained, crops, learned), "step": time_update(trained.build(), measure, first)}
     if seen["joints"].isfinite().any():
         joints = pose_bones(trained, SeenHands(protocol["dataset"], protocol, batch)).joints
         told["smallest_mm"] = find_smallest_mm(joints, seen["joints"], batch.cube_mm)

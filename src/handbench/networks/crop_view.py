@@ -50,6 +50,8 @@ class CropView:
     """Mean place of the surface that is seen, about the cube's centre."""
     block: Hand | None
     """Whose joints, and which, the crops are the boxes around; None where they were cut by what is seen."""
+    wrist_mm: Places | None = None
+    """About the cube's centre, in experiments in which the place is known as the pose is: no rule is asked then."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,9 @@ def pose_in_crop(cloud: PosedCloud, quaternions: Quaternions, view: CropView) ->
     """The cloud and its bones in these poses, placed as the crops ask for."""
     rotations, origins_mm = cloud.place_bones(quaternions)
     points_mm = cloud.pose_points(rotations, origins_mm)
-    if view.block is None:
+    if view.wrist_mm is not None:
+        wrist_mm = view.wrist_mm[:, None]
+    elif view.block is None:
         wrist_mm = place_cloud(points_mm, view)[:, None]
     else:
         with keep_digits(rotations):

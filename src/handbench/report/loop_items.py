@@ -10,8 +10,7 @@ import pandas as pd
 
 from handbench.conventions import DATASETS
 from handbench.evaluation.bootstrap import Interval, bootstrap_blocks
-from handbench.evaluation.claim_feedback15 import SUBJECTS
-from handbench.evaluation.claim_loop import ITERATIONS, mean_of, stop_at
+from handbench.evaluation.claim_loop import ITERATIONS, SUBJECTS, mean_of, stop_at
 from handbench.evaluation.probes import Probe, describe_device, list_batches, name_device
 from handbench.evaluation.results import Result, compare_results
 from handbench.report.comparisons import PRINTED, build_run_curves

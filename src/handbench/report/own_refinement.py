@@ -1,6 +1,7 @@
 """What `handbench refine` does: a model adapts itself to one's own hand and sensor from unlabelled frames."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,6 +39,8 @@ FEWEST_FRAMES = 20
 PATIENCE = 2
 """Epochs in a row that may not lower the loss of the frames held back."""
 SHOWN = 6
+NAMED = 5
+"""Files that are named of those whose cubes are in doubt."""
 DEFAULTS: dict[str, Any] = {
     "epochs": 30,
     "batch": 50,
@@ -56,6 +59,8 @@ class OwnFrames:
     division: Division
     names: tuple[str, ...]
     skipped: tuple[str, ...]
+    doubts: Mapping[str, str]
+    """Of the frames whose cube may not hold the whole hand: why."""
 
     @property
     def digest(self) -> str:
@@ -130,6 +135,7 @@ def read_frames(
     cameras: list[Camera] = []
     names: list[str] = []
     skipped: list[str] = []
+    doubts: dict[str, str] = {}
     for file in files:
         try:
             frame = read_own_frame(file, intrinsics)
@@ -140,6 +146,8 @@ def read_frames(
             print(f"skipped: {refusal}", flush=True)
             skipped.append(file.name)
             continue
+        if crops[-1].note:
+            doubts[file.name] = crops[-1].note
         cameras.append(frame.camera)
         names.append(file.stem)
     if len(crops) < FEWEST_FRAMES:
@@ -153,7 +161,16 @@ def read_frames(
     batch = place_own_crops(crops, cameras[0])
     data = {name: getattr(batch, name) for name in ("depth", "joints", "centre_mm", "cube_mm", "focal_px")}
     data["principal_px"] = batch.principal_px
-    return OwnFrames(divide_hidden(data, "frames"), tuple(names), tuple(skipped))
+    tell_doubts(doubts, len(names))
+    return OwnFrames(divide_hidden(data, "frames"), tuple(names), tuple(skipped), doubts)
+
+
+def tell_doubts(doubts: Mapping[str, str], frames: int) -> None:
+    """Of every reason how many frames have it, and the first of them."""
+    for reason, number in Counter(doubts.values()).most_common():
+        named = [name for name, doubt in doubts.items() if doubt == reason][:NAMED]
+        more = ", ..." if number > len(named) else ""
+        print(f"{number} of {frames} frames: {reason} ({', '.join(named)}{more})", flush=True)
 
 
 def choose_shown(frames: OwnFrames) -> Data:
@@ -209,6 +226,7 @@ def tell(training: RefinementTraining, frames: OwnFrames, out: Path) -> str:
     """What became of it, in one line."""
     held_back, epoch, skipped = len(frames.division.held_back["depth"]), training.best["epoch"], len(frames.skipped)
     left_out = f", {skipped} skipped" if skipped else ""
+    left_out += f", {len(frames.doubts)} in doubt" if frames.doubts else ""
     if epoch < 0:
         return (
             f"{out}: no epoch lowered the loss of the {held_back} frames held back{left_out}; the model is as it was. "

@@ -1,11 +1,12 @@
 """Fits of single images (refine Fig. 3) and of the point cloud alone (Fig. 4): losses over the steps, and pictures.
 
 Of a fit a probe has the first and the last loss of every image. The losses between and the drawn images lie in its
-arrays.npz, under `<fit>_losses` (images, steps), `<fit>_seen`, `<fit>_first` and `<fit>_last` (images, size, size),
-nearness from 0 behind to 1 at the cube's front. Without them the curves are two points, and no pictures are shown.
+arrays.npz, under `<fit>_losses` (images, looks at even distances of the steps), `<fit>_seen`, `<fit>_first` and
+`<fit>_last` (images, size, size), nearness from 0 behind to 1 at the cube's front, with `<fit>_cube_mm`. Without them
+the curves are two points, and no pictures are shown.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from jaxtyping import Float32
 from handbench.conventions import DATASETS
 from handbench.datasets.scored_skeleton import scored_skeleton
 from handbench.errors import BadInput
-from handbench.evaluation.claim_refine import BASE, CLOUD_FITTED, CLOUD_HELD, FITTED_ON
+from handbench.evaluation.claim_refine import BASE, CLOUD_FITTED, CLOUD_HELD, FITTED_ON, tell_joints
 from handbench.evaluation.probes import Probe
 from handbench.report.items import Absent, Figure, Item
 from handbench.report.picture_grid import MIDDLE_PX, Grid, Tile, colour_difference, draw_grid
@@ -50,10 +51,12 @@ POSES = Fit(
 CLOUD = Fit(
     "cloud_fits",
     {
-        "fitted images": ("fitted_", "cloud_fits", 100 - CLOUD_FITTED),
+        "single fitted images": ("fitted_", "cloud_fits", 100 - CLOUD_FITTED),
         "other poses of the same hand": ("held_", "cloud_fits_held", 100 - CLOUD_HELD),
     },
-    "The paper shows pictures without numbers: the loss almost completely vanishes.",
+    "The paper shows pictures without numbers: the loss almost completely vanishes. It keeps the network's own poses; "
+    "here they are true ones, the wrist at its true place, of the person with the smallest hand. P is fitted to each "
+    "image by itself; of another pose of that hand the mean over all fitted clouds is told.",
 )
 
 
@@ -76,7 +79,9 @@ def build_losses(name: str, title: str, fit: Fit, sources: Sources) -> Item:
         if any(one.sha256_of_arrays for one in probes)
         else ("Losses between the first and the last step were not kept.",)
     )
-    notes = (f"Images of {DATASETS[probes[0].dataset].title}, all seeds.", *between, fit.printed, *sources.caution)
+    joints = tell_joints(probes) if fit is POSES else ""
+    images = f"Images of {DATASETS[probes[0].dataset].title}, all seeds{joints}."
+    notes = (images, *between, fit.printed, *sources.caution)
     draw = partial(_draw_losses, traces, limits, title, stamp)
     return Figure(name, title, f"Medians: {words}", draw, stamp, notes)
 
@@ -91,10 +96,10 @@ def build_fit_pictures(name: str, title: str, fit: Fit, sources: Sources) -> Ite
         arrays = probes[0].open_arrays()
     except BadInput as missing:
         return Absent(name, title, f"Not shown: expected {missing.expected}, found {missing.found}.")
-    if any(f"{word}_{part}" not in arrays for part in ("seen", "first", "last")):
+    if any(f"{word}_{part}" not in arrays for part in ("seen", "first", "last", "cube_mm")):
         return Absent(name, title, "Not shown: the probe has kept the losses alone, no images.")
     seen, first, last = (arrays[f"{word}_{part}"][:SHOWN].astype(np.float32) for part in ("seen", "first", "last"))
-    cube_mm = DATASETS[probes[0].dataset].cube_mm[""]
+    cubes_mm = [float(edge) for edge in arrays[f"{word}_cube_mm"][:SHOWN]]
     numbers = pd.DataFrame(
         {
             "image": range(len(seen)),
@@ -108,7 +113,7 @@ def build_fit_pictures(name: str, title: str, fit: Fit, sources: Sources) -> Ite
         "edge being 1."
     )
     draw = partial(
-        _draw_pictures, partial(_lay_out, (seen, first, last), cube_mm, probes[0].dataset), numbers, title, stamp
+        _draw_pictures, partial(_lay_out, (seen, first, last), cubes_mm, probes[0].dataset), numbers, title, stamp
     )
     words = f"Pictures of {len(seen)} fitted images."
     return Figure(name, title, words, draw, stamp, (told, fit.printed, *sources.caution))
@@ -130,8 +135,7 @@ def _trace(fit: Fit, probe: Probe, seed: int) -> pd.DataFrame:
         ends = [np.array(probe.read(fit.key, f"{prefix}{end}"), np.float64) for end in ("first", "last")]
         losses = arrays.get(f"{word}_losses")
         curves = np.stack(ends, axis=1) if losses is None else losses.astype(np.float64)
-        told = int(probe.numbers[fit.key].get("steps", 1))
-        steps = np.linspace(0, told if losses is None else curves.shape[1] - 1, curves.shape[1])
+        steps = np.linspace(0, int(probe.read(fit.key, "steps")), curves.shape[1])
         for image, curve in enumerate(curves):
             if curve[0] > 0:
                 named = {"group": heading, "image": f"{seed}/{image}", "step": steps, "loss": curve}
@@ -143,17 +147,17 @@ def _draw_losses(traces: pd.DataFrame, limits: dict[str, float], title: str, sta
     return draw_losses(traces, limits, out, title=title, stamp=stamp)
 
 
-def _lay_out(images: tuple[Images, Images, Images], cube_mm: float, dataset: str) -> Grid:
+def _lay_out(images: tuple[Images, Images, Images], cubes_mm: Sequence[float], dataset: str) -> Grid:
     seen, first, last = images
-    colours = [find_colours(_as_mm(one[one > 0], cube_mm), cube_mm) for one in seen]
+    colours = [find_colours(_as_mm(one[one > 0], mm), mm) for one, mm in zip(seen, cubes_mm, strict=True)]
 
     def show(drawn: Images) -> tuple[Tile, ...]:
-        pairs = zip(drawn, colours, strict=True)
-        return tuple(Tile(colour_cube(_as_mm(one, cube_mm), *ends, cube_mm)) for one, ends in pairs)
+        each = zip(drawn, colours, cubes_mm, strict=True)
+        return tuple(Tile(colour_cube(_as_mm(one, mm), *ends, mm)) for one, ends, mm in each)
 
     def subtract(drawn: Images) -> tuple[Tile, ...]:
-        left = np.abs(drawn - seen)
-        return tuple(Tile(colour_difference(one * np.float32(cube_mm)), words=f"{one.mean():.4f}") for one in left)
+        each = zip(np.abs(drawn - seen), cubes_mm, strict=True)
+        return tuple(Tile(colour_difference(one * np.float32(mm)), words=f"{one.mean():.4f}") for one, mm in each)
 
     return Grid(
         rows=(show(seen), show(first), subtract(first), show(last), subtract(last)),

@@ -9,6 +9,7 @@ import pandas as pd
 
 from handbench.conventions import DATASETS
 from handbench.evaluation.blocks import pool_blocks
+from handbench.evaluation.claim_loop import SUBJECTS, mean_of
 from handbench.evaluation.claim_refine import (
     BASE,
     NAMES,
@@ -57,8 +58,21 @@ def build_self_comparison(name: str, title: str, dataset: str, sources: Sources)
         return Absent(name, title, why)
     missing = [module for module in NAMES if not sources.find_results(dataset=dataset, module=module)]
     told = (f"Not drawn, as this run has not made them: {', '.join(missing)}.",) if missing else ()
-    notes = (tell_results(results), *told, CURVES_ONLY, *sources.caution)
+    notes = (tell_results(results), *_tell_people(pooled), *told, CURVES_ONLY, *sources.caution)
     return build_run_curves(name, title, pooled, (), stamp_results(results), notes)
+
+
+def _tell_people(pooled: Sequence[Pooled]) -> tuple[str, ...]:
+    """Of NYU each person apart: network and cloud adapt to the one whom the training frames show."""
+    told = []
+    for subject, words in SUBJECTS.items():
+        if all(subject in one.block_sequences for group in pooled for one in group.results):
+            means_mm = [mean_of([one.of_sequence(subject) for one in group.results]) for group in pooled]
+            named = zip(pooled, means_mm, strict=True)
+            told.append(
+                f"{words}: " + ", ".join(f"{NAMES[group.results[0].module]} {mm:.2f} mm" for group, mm in named)
+            )
+    return (f"The paper adapts to a single hand; of NYU's, {'; '.join(told)}.",) if told else ()
 
 
 def build_against(name: str, title: str, dataset: str, sources: Sources) -> Item:
