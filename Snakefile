@@ -83,6 +83,7 @@ onstart:
 
 
 onsuccess:
+    tell_what_trainings_remarked()
     end_call("FINISHED")
 
 

@@ -1,6 +1,7 @@
 """The trainings of crossing: what learns when, from which labels, after a kill, and what becomes of it."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import torch
 from handbench.crossing_modules import CrossingGan
 from handbench.datasets.torch_dataset import open_crops
 from handbench.errors import BadInput
-from handbench.loop.adversarial_training import AdversarialTraining, Health, Step
+from handbench.evaluation.trainings import read_trainings, tell_remarks
+from handbench.loop.adversarial_training import AdversarialTraining, Step
 from handbench.loop.augmentation import CropBatch
+from handbench.loop.collapse import Health
 from handbench.loop.crossing_measures import measure_statistics
 from handbench.loop.labelled_share import choose_labelled, share_labels, take_all_joints
 from handbench.modules import explain_needs
@@ -214,6 +217,21 @@ def test_a_collapse_is_said_and_kept(place: Path) -> None:
     assert card["remarks"][0].startswith("the drawing of images has collapsed: drawn pixels have a spread of 0.")
     assert load_checkpoint(place / "vae").card["remarks"] == []
     assert card["converged"] is None, "nobody can say when a GAN has come to its end"
+
+
+def test_a_run_says_which_trainings_collapsed(place: Path, tmp_path: Path) -> None:
+    """The card as training left it, read as the report and the end of a call read it."""
+    run = tmp_path / "demo-embedded"
+    for module in ("gan", "vae"):
+        target = run / "train" / "nyu" / f"crossing_{module}" / "seed0"
+        target.mkdir(parents=True)
+        shutil.copy(place / module / "checkpoint.json", target)
+    collapsed, sound = read_trainings(run)
+    assert (sound.kind, sound.collapsed) == ("crossing.vae", False)
+    assert (collapsed.kind, collapsed.collapsed) == ("crossing.gan", True)
+    [line] = tell_remarks((sound, collapsed))
+    assert line == "The drawing of images has collapsed in 1 of 2 trainings: gan on NYU Hand Pose, seed 0."
+    assert tell_remarks((sound,)) == ()
 
 
 def test_what_a_collapse_is() -> None:

@@ -79,3 +79,10 @@ def test_a_fresh_machine_predicts_without_training(
     told = read_model_card(REPOSITORY / "feedback15")["real_frame"]["found_mm"]
     assert off_mm == pytest.approx(told, abs=0.1)
     assert off_mm < 25
+
+
+def test_a_card_says_how_few_labels_there_were_and_what_training_remarked() -> None:
+    for name, lines in (("crossing", 1), ("deepmodel", 0)):
+        text = (REPOSITORY / name / "card.md").read_text()
+        assert text.count("| labels | of 2 % of the frames that it learned from |") == lines
+        assert text.count("| remarked in training | the drawing of images has collapsed: ") == lines

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.loop import processes
-from handbench.loop.adversarial_training import Health, watch
+from handbench.loop.adversarial_training import watch
+from handbench.loop.collapse import Health
 from handbench.loop.crop_data import AT_ONCE, Data, apply, choose_evenly, device_of, gather, measure_error_mm
 from handbench.loop.labelled_share import take_all_joints
 from handbench.loop.synthesizer_probe import label_sequences

@@ -1,4 +1,4 @@
-"""Tables of crossing: errors at every share of labels, without single tasks, walks, and how the GAN fared."""
+"""Tables of crossing: errors at every share of labels, without single tasks, walks."""
 
 from collections.abc import Mapping, Sequence
 
@@ -23,7 +23,6 @@ from handbench.evaluation.claim_shares import (
     choose_estimator,
     name_module,
 )
-from handbench.evaluation.probes import Probe
 from handbench.evaluation.results import Result, compare_results, pool_seeds
 from handbench.report.items import Absent, Column, Item, Table
 from handbench.report.loop_items import tell_results
@@ -187,49 +186,3 @@ def build_walk_table(name: str, title: str, sources: Sources) -> Item:
         *sources.caution,
     )
     return Table(name, title, pd.DataFrame(rows), columns, stamp_probes(sources, probes), notes)
-
-
-def build_gan_table(name: str, title: str, sources: Sources) -> Item:
-    """Whether the GAN draws images that differ, and whether its discriminator tells them: every estimator probed."""
-    probes = [one for one in _list_estimators(sources) if "gan" in one.numbers]
-    if not probes:
-        return Absent(name, title, f"{sources.not_probed} The paper does not say how its GAN fared.")
-    rows = [_describe_gan(one) for one in probes]
-    group = sources.this_run
-    columns = (
-        Column("module", "module"),
-        Column("dataset", "data set"),
-        Column("seed", "seed", decimals=0),
-        Column("spread_real", "of real images", f"{group}: deviation of a pixel", decimals=3),
-        Column("spread_drawn", "of drawn ones", f"{group}: deviation of a pixel", decimals=3),
-        Column("accuracy_percent", "told right, %", f"{group}: discriminator", decimals=1),
-        Column("health", "the GAN", group),
-    )
-    collapsed = [f"{row['module']} on {row['dataset']}, seed {row['seed']}" for row in rows if row["health"] != "sound"]
-    notes = (
-        "The deviation is that over the images of a batch: a generator that draws one image whatever it is asked for "
-        "has none. A discriminator that tells all images right teaches the generator nothing, one that tells half of "
-        "them cannot tell any.",
-        f"Collapsed: {'; '.join(collapsed)}." if collapsed else "None has collapsed.",
-        *sources.caution,
-    )
-    return Table(name, title, pd.DataFrame(rows), columns, stamp_probes(sources, probes), notes)
-
-
-def _list_estimators(sources: Sources) -> list[Probe]:
-    """At every share, and without single tasks."""
-    modules = [*(name_module(ESTIMATOR, share) for share in SHARES), *WITHOUT]
-    return [one for module in modules for dataset in PANELS for one in sources.find_probes(module, dataset)]
-
-
-def _describe_gan(probe: Probe) -> dict[str, object]:
-    gan = probe.read("gan")
-    return {
-        "module": probe.module,
-        "dataset": DATASETS[probe.dataset].title,
-        "seed": probe.seed,
-        "spread_real": gan["spread_real"],
-        "spread_drawn": gan["spread_drawn"],
-        "accuracy_percent": 100 * gan["accuracy"],
-        "health": "collapsed" if gan["collapsed"] else "sound",
-    }

@@ -6,9 +6,9 @@ from handbench.evaluation.claim_shares import RIVALS as BASELINES
 from handbench.evaluation.published import PublishedScore
 from handbench.report.comparisons import build_run_curves
 from handbench.report.crossing_figures import build_shares, build_triplets, build_walk
+from handbench.report.crossing_gan_items import build_gan_table
 from handbench.report.crossing_items import (
     NO_NUMBERS,
-    build_gan_table,
     build_share_table,
     build_task_table,
     build_walk_table,
