@@ -52,7 +52,7 @@ def test_every_overlay_is_valid_over_what_it_is_laid_over(overlay: Path) -> None
 def test_what_is_compared_on_msra_leaves_out_the_same_subjects(overlay: str) -> None:
     """Results on other frames cannot be compared, and the claim would say so after hours."""
     modules = load_config([DEFAULT, ROOT / "config" / f"{overlay}.yaml"]).modules
-    folds = {name: tuple(module.folds) for name, module in modules.items() if "msra" in module.datasets}
+    folds = {name: tuple(module.folds or ()) for name, module in modules.items() if "msra" in module.datasets}
     assert {"nn_search", "crossing", "crossing_posterior_2", "feedback15"} <= folds.keys()
     assert len(set(folds.values())) == 1, folds
 
