@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from handbench.crossing_modules import CrossingGan
+from handbench.datasets.crops import build_crops
 from handbench.datasets.torch_dataset import open_crops
 from handbench.errors import BadInput
 from handbench.evaluation.trainings import read_trainings, tell_remarks
@@ -23,11 +25,13 @@ from handbench.networks.crossing import CrossingNets, PosteriorNets
 from handbench.networks.depth_gan import Discriminator
 from handbench.training import lightning_loop
 from handbench.training.checkpoint import load_checkpoint
+from handbench.training.fit import Fit
 from handbench.training.lightning_loop import run_epochs
 from handbench.training.predict import predict
 from handbench.training.prediction_file import read_joints
 from handbench.training.probe import probe
 from handbench.training.train import train
+from tests.datasets.crop_fixtures import make_listing
 from tests.methods.crossing_fixtures import PARTS, SIZE_PX, make_data, make_job
 from tests.methods.killed_training import train_with_kills
 
@@ -142,6 +146,34 @@ def test_labels_are_a_share_and_smaller_shares_lie_in_larger_ones(place: Path) -
     rows = choose_labelled(54, 0.3, 0)
     assert torch.equal(shared.labelled["joints"], crops.joints[rows])
     assert torch.equal(shared.labelled["depth"], shared.images[rows])
+
+
+def test_frames_without_labels_give_their_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every third frame lacks a joint: of 40 labelled ones the last four are held back, images are of all others."""
+    joints_mm = make_listing(60).joints_mm.copy()
+    joints_mm[::3, 7] = np.nan
+    listing = make_listing(60, split="train", joints_mm=joints_mm)
+    build_crops(listing, centre="com", size_px=SIZE_PX, out=tmp_path / "train")
+    crops = take_all_joints(open_crops(store=tmp_path / "train", split="train", joints="scored"))
+    shared = share_labels(crops, 0.5, 0)
+    assert (len(shared.labelled["depth"]), len(shared.images), len(shared.held_back["depth"])) == (18, 56, 4)
+    assert shared.labelled["joints"].isfinite().all()
+    held_back = [row for row in range(60) if row % 3][-4:]
+    kept = [row for row in range(60) if row not in held_back]
+    assert torch.equal(shared.images, crops.tensors(torch.float16)["depth"][kept])
+    seen: list[int] = []
+    monkeypatch.setattr(Fit, "fit", lambda self, module, data, **_: seen.append(len(data["depth"])))
+    train(make_job("gan", tmp_path), tmp_path / "train", tmp_path / "gan")
+    assert seen == [56]
+    joints_mm[:, 7] = np.nan
+    build_crops(replace(listing, joints_mm=joints_mm), centre="com", size_px=SIZE_PX, out=tmp_path / "none" / "train")
+    train(make_job("gan", tmp_path), tmp_path / "none" / "train", tmp_path / "gan")
+    assert seen == [56, 60], "without any label nothing is held back"
+    monkeypatch.undo()
+    for module in PARTS:
+        train(make_job(module, tmp_path, epochs=1), tmp_path / "train", tmp_path / module)
+        state = load_checkpoint(tmp_path / module).state
+        assert all(value.isfinite().all() for value in state.values() if value.is_floating_point())
 
 
 def test_labels_of_another_share_are_refused(place: Path, tmp_path: Path) -> None:
