@@ -14,6 +14,7 @@ from stamped import check_stamped
 
 from handbench.datasets.scored_skeleton import scored_skeleton
 from handbench.evaluation.probes import Probe, read_probes
+from handbench.evaluation.published import Record
 from handbench.evaluation.results import read_results
 from handbench.evaluation.trainings import read_trainings, select_trainings
 from handbench.report.build import build_report
@@ -128,6 +129,23 @@ def test_tasks_walks_and_time(sources: Sources) -> None:
     assert any("worst walk of each seed of crossing: 1." in note for note in walks.notes)
     speed = find_table(sources, "speed").frame
     assert speed["ms"].tolist() == [11.0, 3.5, 0.5]
+
+
+def test_published_rivals_are_drawn_from_their_own_predictions(sources: Sources, shared: Path, tmp_path: Path) -> None:
+    items = list_items(replace(sources, record=Record(shared / "published")))
+    on_nyu, on_icvl = (items[f"crossing_figure_4_{dataset}_published"] for dataset in ("nyu", "icvl"))
+    assert isinstance(on_nyu, Figure)
+    assert isinstance(on_icvl, Figure)
+    curves = pd.read_csv(on_icvl.draw(tmp_path / "icvl")[2])
+    assert [name.split(",")[0] for name in curves["method"].unique()] == ["DeepPrior", "Refinement"]
+    assert "DeepPrior published 702 of 1,596 frames (sequence 1 alone): its numbers are of those." in on_icvl.notes
+    assert on_nyu.describe.startswith("Mean errors: Feedback 1")
+    assert "Not drawn: Sinha et al.: printed only: no published 3D predictions." in on_nyu.notes
+    # Of MSRA nobody published any, which its own figure would say.
+    assert "crossing_figure_4_msra_published" not in items
+    without = list_items(sources)["crossing_figure_4_icvl_published"]
+    assert isinstance(without, Absent)
+    assert "published predictions are not at hand" in without.why
 
 
 def test_a_gan_has_collapsed_where_its_training_or_its_probe_says_so(sources: Sources) -> None:
