@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from handbench.conventions import MSRA
 from handbench.crossing_modules import CrossingGan
 from handbench.datasets.crops import build_crops
 from handbench.datasets.torch_dataset import open_crops
@@ -27,6 +28,7 @@ from handbench.training import lightning_loop
 from handbench.training.checkpoint import load_checkpoint
 from handbench.training.fit import Fit
 from handbench.training.lightning_loop import run_epochs
+from handbench.training.picture_file import read_pictures
 from handbench.training.predict import predict
 from handbench.training.prediction_file import read_joints
 from handbench.training.probe import probe
@@ -240,6 +242,25 @@ def test_the_probe_times_draws_and_examines(place: Path, tmp_path: Path, monkeyp
     assert drawn["by_frame"] == pytest.approx(off.tolist(), abs=1e-5)
     assert drawn["test"] == pytest.approx(float(off.mean()), abs=1e-5)
     assert numbers["gan"].keys() == {"spread_real", "spread_drawn", "accuracy", "collapsed"}
+
+
+def test_a_subject_of_msra_is_probed_by_the_network_that_never_saw_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handbench.loop.timing.TIMED_S", 0.01)
+    rng = np.random.default_rng(7)
+    joints_mm = (rng.normal(0, 30, (48, 21, 3)) + np.array([0, 0, 400])).astype(np.float32)
+    listing = make_listing(48, convention=MSRA, split="all", joints_mm=joints_mm)
+    build_crops(listing, centre="com", size_px=SIZE_PX, out=tmp_path / "all")
+    for module in ("vae", "gan", "alignment", "estimator"):
+        job = replace(make_job(module, tmp_path, epochs=1), fold="P0")
+        train(job, tmp_path / "all", tmp_path / module)
+    probe(tmp_path / "estimator", tmp_path / "all", tmp_path / "all", tmp_path / "probe")
+    told = json.loads((tmp_path / "probe" / "probe.json").read_text())
+    assert (told["dataset"], told["numbers"]["frames"]) == ("msra", 16)
+    pictures = read_pictures(tmp_path / "probe" / "pictures.npz", told["sha256_of_pictures"])
+    subjects = open_crops(store=tmp_path / "all", split="all").subjects
+    assert {subjects[row] for row in pictures.rows} == {"P0"}
 
 
 def test_a_collapse_is_said_and_kept(place: Path) -> None:

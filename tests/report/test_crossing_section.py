@@ -279,6 +279,7 @@ def test_without_a_run_everything_says_so() -> None:
         item = items[f"crossing_{name}"]
         assert isinstance(item, Absent), name
         assert item.why.startswith("This run: not run at this scale"), name
+    assert "`folds` leaves out one subject alone" in items["crossing_figure_5_msra"].why
     tracked = Sources(Path("run"), RunCard("demo", "embedded", (0,), None, None, None), (), None, probes=None)
     assert "tracking store" in list_items(tracked)["crossing_gan"].why
 

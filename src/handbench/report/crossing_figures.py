@@ -27,6 +27,7 @@ from handbench.training.picture_file import Pictures, WalkPictures
 
 TRIPLET = ("truth", "reconstruction", "estimate")
 TRIPLETS_ACROSS = 2
+OF_FOLDS = "Of MSRA, with a network for each subject, pictures are made where `folds` leaves out one subject alone."
 
 
 def build_shares(name: str, title: str, sources: Sources) -> Item:
@@ -163,7 +164,8 @@ def _open(name: str, title: str, dataset: str, sources: Sources) -> tuple[Probe,
     """The pictures of the first seed of the estimator that learned from most labels; or why there are none."""
     probes = sources.find_probes(choose_estimator(sources.find_probes, dataset), dataset)
     if not probes:
-        return Absent(name, title, sources.not_probed)
+        of_folds = f" {OF_FOLDS}" if dataset == "msra" and sources.probes is not None else ""
+        return Absent(name, title, f"{sources.not_probed}{of_folds}")
     try:
         return probes[0], probes[0].open_pictures()
     except BadInput as missing:

@@ -50,7 +50,7 @@ def build_section(sources: Sources) -> Section:
             build_task_table("crossing_section_5_2", "Section 5.2: without single tasks, on NYU", sources),
             *(_build_figure_4(sources, dataset) for dataset in PANELS),
             *(_build_published(sources, dataset) for dataset in DATASETS_OF_RECORD),
-            *(build_triplets(*_name_figure_5(dataset), dataset, sources) for dataset in ("nyu", "icvl")),
+            *(build_triplets(*_name_figure_5(dataset), dataset, sources) for dataset in PANELS),
             build_gan_table("crossing_gan", "The GAN of each training", sources),
             build_speed("crossing_speed", "Section 5: time on a CPU", timed, PRINTED_SPEED, TIMED, sources),
             *build_view_figures(sources, PAPER, _leave_out(sources, "msra")),
