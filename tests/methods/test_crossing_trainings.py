@@ -239,7 +239,11 @@ def test_the_probe_times_draws_and_examines(place: Path, tmp_path: Path, monkeyp
     depth = open_crops(store=place / "test", joints="scored").tensors()["depth"]
     with torch.no_grad():
         off = (model.draw(model.estimate(depth)) - depth).abs().mean(dim=(1, 2, 3))
+        nothing = (1 - depth).abs().mean(dim=(1, 2, 3))
+        other = (model.draw(model.estimate(depth[[*range(10, 20), *range(10)]])) - depth).abs().mean(dim=(1, 2, 3))
     assert drawn["by_frame"] == pytest.approx(off.tolist(), abs=1e-5)
+    assert drawn["background_by_frame"] == pytest.approx(nothing.tolist(), abs=1e-5)
+    assert drawn["other_by_frame"] == pytest.approx(other.tolist(), abs=1e-5)
     assert drawn["test"] == pytest.approx(float(off.mean()), abs=1e-5)
     assert numbers["gan"].keys() == {"spread_real", "spread_drawn", "accuracy", "collapsed"}
 

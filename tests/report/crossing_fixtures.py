@@ -115,10 +115,13 @@ def make_walks(seed: int) -> dict[str, Any]:
             "to": 3 * walk + 30,
             "steps_mm": (2 + rng.uniform(-0.5, 0.5, POINTS - 1)).tolist(),
             "depth_error": (0.055 + rng.normal(0, 0.002, POINTS)).tolist(),
+            "background_error": (0.13 + rng.normal(0, 0.002, POINTS)).tolist(),
+            "other_error": (0.09 + rng.normal(0, 0.002, POINTS)).tolist(),
         }
         for walk in range(10)
     ]
     told = {"frames": FRAMES, "test": float(frames.mean()), "by_frame": frames.tolist(), "sequences": SEQUENCES}
+    told |= {"background_by_frame": (frames + 0.08).tolist(), "other_by_frame": (frames + 0.05).tolist()}
     return {"reconstruction": told, "walks": walks}
 
 

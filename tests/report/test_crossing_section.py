@@ -126,6 +126,9 @@ def test_tasks_walks_and_time(sources: Sources) -> None:
         [np.median(steps), steps.max(), steps.max() / np.median(steps)]
     )
     assert row["times"] == pytest.approx(row["depth_error"] / probe.read("reconstruction", "test"))
+    assert row["background_error"] == pytest.approx(np.mean(probe.read("walks")[4]["background_error"]))
+    assert row["other_error"] == pytest.approx(np.mean(probe.read("walks")[4]["other_error"]))
+    assert any("background alone is off by 0.13" in note for note in walks.notes)
     assert any("worst walk of each seed of crossing: 1." in note for note in walks.notes)
     speed = find_table(sources, "speed").frame
     assert speed["ms"].tolist() == [11.0, 3.5, 0.5]

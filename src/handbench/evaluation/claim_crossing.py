@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float64
 
 from handbench.errors import BadInput
 from handbench.evaluation import claim_shares
-from handbench.evaluation.bootstrap import Comparison, sum_blocks
+from handbench.evaluation.bootstrap import Comparison, compare_seeds, sum_blocks
 from handbench.evaluation.claim_loop import make_finding, mean_of
 from handbench.evaluation.claim_rules import (
     BlockRatio,
     Evidence,
     Finding,
+    Outcome,
     compare_ratios,
     judge_all,
     judge_difference,
@@ -29,6 +31,8 @@ FAIR_ON, UNFAIR_ON = "msra", ("nyu", "icvl")
 _FIGURE = "crossing_figure_4_msra"
 TIMES_MEDIAN = 3.0
 TIMES_RECONSTRUCTION = 1.5
+CONTROLS = {"background": "that of background alone", "other": "that from the hand of another pose"}
+"""Key of a probe: what CN4 asks drawn depth to be better than."""
 PRINTED_MS, CORES = 11.0, 2
 
 
@@ -106,15 +110,58 @@ def decide_cn4(evidence: Evidence) -> Finding:
                 high=0.0,
                 what=f"drawn depth off the decoded pose less {TIMES_RECONSTRUCTION:g} times the reconstruction error",
             ),
+            *_judge_controls(probes),
         ]
     )
     times = np.mean([np.mean(measure_depth(one)) / one.read("reconstruction", "test") for one in probes])
     walks = len(probes[0].read("walks"))
     measured = (
         f"{module}: largest step {np.mean(jumps):.2f} times the median in the worst of {walks} walks; "
-        f"drawn depth off by {times:.2f} times the reconstruction error"
+        f"drawn depth off by {times:.2f} times the reconstruction error, "
+        f"{_mean_of_walks(probes, 'depth_error'):.3f} half cube edges where background alone is off by "
+        f"{_mean_of_walks(probes, 'background_error'):.3f} and the hands of another walk by "
+        f"{_mean_of_walks(probes, 'other_error'):.3f}"
     )
     return make_finding(outcome, beyond.difference, measured=measured, seeds=probes, figure=figure)
+
+
+def _judge_controls(probes: Sequence[Probe]) -> list[Outcome]:
+    """Ours, beside the printed rule, which a generator that draws nothing but background would keep: drawn depth comes
+    nearer to its pose, and a reconstruction to its frame, than background alone and than the hand of another pose.
+    """
+    walks = [str(place) for place, walk in enumerate(probes[0].read("walks")) for _ in walk["depth_error"]]
+    frames = _list_sequences(probes[0])
+    outcomes = []
+    for key, words in CONTROLS.items():
+        points = [[_read_points(one, name) for one in probes] for name in ("depth_error", f"{key}_error")]
+        outcomes.append(
+            judge_difference(
+                compare_seeds(*points, walks), expect="lower", what=f"drawn depth off the decoded pose less {words}"
+            )
+        )
+        errors = [
+            [np.array(one.read("reconstruction", name)) for one in probes] for name in ("by_frame", f"{key}_by_frame")
+        ]
+        outcomes.append(
+            judge_difference(compare_seeds(*errors, frames), expect="lower", what=f"reconstruction error less {words}")
+        )
+    return outcomes
+
+
+def _read_points(probe: Probe, key: str) -> Float64[np.ndarray, "points"]:
+    """An error of every point of every walk, one walk after the other."""
+    if lacking := next((walk for walk in probe.read("walks") if key not in walk), None):
+        raise BadInput(
+            f"the probe of {probe.module} on {probe.dataset}, seed {probe.seed}",
+            expected=f"{key} of the walk from {lacking['from']}",
+            found="none, as an older release left it",
+            fix="probe it again with this release",
+        )
+    return np.concatenate([np.array(walk[key], np.float64) for walk in probe.read("walks")])
+
+
+def _mean_of_walks(probes: Sequence[Probe], key: str) -> float:
+    return float(np.mean([_read_points(one, key) for one in probes]))
 
 
 def measure_jumps(probe: Probe) -> list[float]:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from handbench.conventions import DATASETS
 from handbench.evaluation.claim_crossing import (
+    CONTROLS,
     TIMES_MEDIAN,
     TIMES_RECONSTRUCTION,
     WITHOUT,
@@ -23,6 +24,7 @@ from handbench.evaluation.claim_shares import (
     choose_estimator,
     name_module,
 )
+from handbench.evaluation.probes import Probe
 from handbench.evaluation.results import Result, compare_results, pool_seeds
 from handbench.report.items import Absent, Column, Item, Table
 from handbench.report.loop_items import tell_results
@@ -147,6 +149,18 @@ def build_task_table(name: str, title: str, sources: Sources) -> Item:
     return Table(name, title, pd.DataFrame(rows), columns, stamp_results(results), notes)
 
 
+def _tell_controls(probe: Probe) -> str:
+    """The same controls of reconstructed frames; an older probe has none."""
+    told = probe.read("reconstruction")
+    means = {key: np.mean(told.get(f"{key}_by_frame", np.nan)) for key in CONTROLS}
+    if np.isnan(list(means.values())).any():
+        return ""
+    return (
+        f" Of reconstructed frames background alone is off by {means['background']:.4f}, the hand of another frame by "
+        f"{means['other']:.4f}."
+    )
+
+
 def build_walk_table(name: str, title: str, sources: Sources) -> Item:
     """Steps and images of every walk of the first seed, and the worst of each seed in the notes."""
     found = sources.find_probes(choose_estimator(sources.find_probes, "nyu"))
@@ -163,6 +177,7 @@ def build_walk_table(name: str, title: str, sources: Sources) -> Item:
             "jump": jump,
             "depth_error": depth,
             "times": depth / reconstruction,
+            **{f"{key}_error": float(np.mean(walk.get(f"{key}_error", np.nan))) for key in CONTROLS},
         }
         for walk, jump, depth in zip(first.read("walks"), measure_jumps(first), measure_depth(first), strict=True)
     ]
@@ -174,6 +189,8 @@ def build_walk_table(name: str, title: str, sources: Sources) -> Item:
         Column("jump", "times the median", group, decimals=2),
         Column("depth_error", "drawn depth off the decoded pose", group, decimals=4),
         Column("times", "times the reconstruction error", group, decimals=2),
+        Column("background_error", "background alone off it", group, decimals=4),
+        Column("other_error", "drawn depth off another walk's poses", group, decimals=4),
     )
     seeds = ", ".join(f"{max(measure_jumps(one)):.2f}" for one in probes)
     notes = (
@@ -181,7 +198,8 @@ def build_walk_table(name: str, title: str, sources: Sources) -> Item:
         "cube edges, the mean absolute difference over all pixels; the decoded pose is a hand fitted to the training "
         "labels that takes it, rendered with its forearm.",
         f"Reconstruction error of {tell_seeds([first])[:-1]}: {reconstruction:.4f}. Asked for: steps of at most "
-        f"{TIMES_MEDIAN:g} times the median, depth within {TIMES_RECONSTRUCTION:g} times that error.",
+        f"{TIMES_MEDIAN:g} times the median, depth within {TIMES_RECONSTRUCTION:g} times that error, and, ours, nearer "
+        f"to its pose than background alone, and than to the poses of another walk.{_tell_controls(first)}",
         f"Largest step over the median in the worst walk of each seed of {first.module}: {seeds}.",
         *sources.caution,
     )
