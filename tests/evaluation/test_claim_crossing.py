@@ -232,6 +232,13 @@ def test_an_image_in_eleven_milliseconds(single_ms: float, status: str) -> None:
     assert verdict.measured == f"{single_ms:.3g} ms an image on CPU, 2 threads, float32"
 
 
+def test_the_time_of_smaller_patches_says_so() -> None:
+    timed = probe_walks({"milliseconds": {"1": {"network": 1.0}}, **TIMED})
+    for size_px, said in ((64, "; patches have 64 pixels where the paper's have 128"), (128, "at most 11 asked")):
+        results = [make_result(ESTIMATOR, "nyu", level(17.0), seed, protocol={"size_px": size_px}) for seed in SEEDS]
+        assert decide(results, "CN6", probes=timed).reason.endswith(said)
+
+
 @pytest.mark.parametrize("where", [{"device": "Some GPU"}, {"threads": 4}])
 def test_other_devices_do_not_tell_of_two_cores(where: dict[str, object]) -> None:
     timed = {"milliseconds": {"1": {"network": 1.0}}, **TIMED, **where}

@@ -112,6 +112,18 @@ def test_the_table_of_shares_holds_the_numbers_of_the_files(sources: Sources) ->
     assert any("still fell: crossing_5 on nyu, crossing_5 on icvl." in note for note in notes)
 
 
+def test_epochs_that_are_cut_short_are_no_equal_epochs(sources: Sources) -> None:
+    def tell(steps: int | None, *left_out: str) -> list[str]:
+        cut = {"epochs": 10, "batch": 64, "epoch_steps": steps}
+        results = [replace(one, settings=cut) for one in sources.results if not one.module.endswith(left_out)]
+        notes = find_table(replace(sources, results=tuple(results)), "shares").notes
+        return [note for note in notes if "in name only here" in note]
+
+    [note] = tell(200)
+    assert "an epoch of crossing is cut short at 200 steps" in note
+    assert tell(None) == tell(200, "_epochs") == []
+
+
 def test_tasks_walks_and_time(sources: Sources) -> None:
     tasks = find_table(sources, "section_5_2").frame.set_index("method")
     assert tasks.index.tolist() == ["all tasks", "without smoothness", "without GAN"]

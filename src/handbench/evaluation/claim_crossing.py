@@ -33,7 +33,7 @@ TIMES_MEDIAN = 3.0
 TIMES_RECONSTRUCTION = 1.5
 CONTROLS = {"background": "that of background alone", "other": "that from the hand of another pose"}
 """Key of a probe: what CN4 asks drawn depth to be better than."""
-PRINTED_MS, CORES = 11.0, 2
+PRINTED_MS, PRINTED_PX, CORES = 11.0, 128, 2
 
 
 def decide_cn5(evidence: Evidence) -> Finding:
@@ -215,9 +215,11 @@ def decide_cn6(evidence: Evidence) -> Finding:
     taken = [float(one.read("milliseconds", "1", "network")) for one in probes]
     outcome = judge_size(taken, at_most=PRINTED_MS, what=f"milliseconds an image on {device}:")
     mean_ms = float(np.mean(taken))
+    sizes = {one.protocol.get("size_px") for one in evidence.find(module, "nyu")} - {None, PRINTED_PX}
+    smaller = [f"patches have {size} pixels where the paper's have {PRINTED_PX}" for size in sorted(sizes)]
     return Finding(
         outcome.status,
-        outcome.reason,
+        "; ".join([outcome.reason, *smaller]),
         measured=f"{mean_ms:.3g} ms an image on {device}",
         value=mean_ms,
         seeds=tuple(one.seed for one in probes),

@@ -12,7 +12,7 @@ from handbench.errors import BadInput
 from handbench.evaluation.claim_shares import PANELS, SHARES, choose_estimator
 from handbench.evaluation.probes import Probe
 from handbench.evaluation.results import Result
-from handbench.report.crossing_items import BASELINES, METHODS, NO_NUMBERS, find_methods
+from handbench.report.crossing_items import BASELINES, METHODS, NO_NUMBERS, find_methods, tell_epochs
 from handbench.report.items import Absent, Figure, Item
 from handbench.report.picture_grid import LARGE_PX, Grid, Tile, draw_grid
 from handbench.report.picture_layouts import COLOURS, EVENLY
@@ -60,7 +60,7 @@ def build_shares(name: str, title: str, sources: Sources) -> Item:
     seeds = int(frame["seeds"].max())
     band = ("A band goes from the best seed to the worst.",) if seeds > 1 else ()
     stamp = stamp_results(results)
-    notes = (NO_NUMBERS, BASELINES, *band, *told, *sources.caution)
+    notes = (NO_NUMBERS, BASELINES, *tell_epochs(results), *band, *told, *sources.caution)
     panels = frame["panel"].drop_duplicates()
     order = [DATASETS[one].title for one in PANELS if DATASETS[one].title in set(panels)]
     frame = pd.concat([frame[frame["panel"] == panel] for panel in order], ignore_index=True)

@@ -86,7 +86,7 @@ def build_share_table(name: str, title: str, sources: Sources) -> Item:
         for key, word in zip(_KEYS[3:], RIVALS.values(), strict=True)
     ]
     results = [one for place in places for found in find_methods(sources, *place).values() for one in found]
-    notes = (NO_NUMBERS, BASELINES, *_tell_unfinished(results), *sources.caution)
+    notes = (NO_NUMBERS, BASELINES, *tell_epochs(results), *_tell_unfinished(results), *sources.caution)
     return Table(name, title, pd.DataFrame(rows), tuple(columns), stamp_results(results), notes)
 
 
@@ -109,6 +109,18 @@ def _subtract(ours: Sequence[Result], theirs: Sequence[Result]) -> Mapping[str, 
         return dict.fromkeys(("less", "low", "high"), np.nan)
     difference = compare_results(ours, theirs).difference
     return {"less": difference.mean, "low": difference.low, "high": difference.high}
+
+
+def tell_epochs(results: Sequence[Result]) -> tuple[str, ...]:
+    """Where the estimator's epochs are cut short, as many epochs are not what the paper means by them."""
+    estimators = {name_module(ESTIMATOR, share) for share in SHARES}
+    steps = max((one.settings.get("epoch_steps") or 0 for one in results if one.module in estimators), default=0)
+    if not steps or not any(one.module.endswith("_epochs") for one in results):
+        return ()
+    return (
+        f"Equal epochs are equal in name only here: an epoch of crossing is cut short at {steps:,} steps, and no pass "
+        "over all frames; one of those baselines is a whole pass over the labelled frames.",
+    )
 
 
 def _tell_unfinished(results: Sequence[Result]) -> tuple[str, ...]:
