@@ -87,9 +87,7 @@ def _name(one: Training | Probe) -> str:
 
 
 def _explain(rows: Sequence[dict[str, object]]) -> tuple[str, ...]:
-    collapsed = [
-        f"{row['module']} on {row['dataset']}, seed {row['seed']}" for row in rows if row["health"] == COLLAPSED
-    ]
+    collapsed = [str(row["name"]) for row in rows if row["health"] == COLLAPSED]
     return (
         "The deviation is that over the images of a batch: a generator that draws one image whatever it is asked for "
         "has none. A discriminator that tells all images right teaches the generator nothing, one that tells half of "
