@@ -118,9 +118,9 @@ def decide_cn4(evidence: Evidence) -> Finding:
     measured = (
         f"{module}: largest step {np.mean(jumps):.2f} times the median in the worst of {walks} walks; "
         f"drawn depth off by {times:.2f} times the reconstruction error, "
-        f"{_mean_of_walks(probes, 'depth_error'):.3f} half cube edges where background alone is off by "
-        f"{_mean_of_walks(probes, 'background_error'):.3f} and the hands of another walk by "
-        f"{_mean_of_walks(probes, 'other_error'):.3f}"
+        f"{_mean_of_walks(probes, ''):.3f} half cube edges where background alone is off by "
+        f"{_mean_of_walks(probes, 'background'):.3f} and the hands of another walk by "
+        f"{_mean_of_walks(probes, 'other'):.3f}"
     )
     return make_finding(outcome, beyond.difference, measured=measured, seeds=probes, figure=figure)
 
@@ -131,25 +131,26 @@ def _judge_controls(probes: Sequence[Probe]) -> list[Outcome]:
     """
     walks = [str(place) for place, walk in enumerate(probes[0].read("walks")) for _ in walk["depth_error"]]
     frames = _list_sequences(probes[0])
+    points, errors = ([read(one, "") for one in probes] for read in (_read_points, _read_frames))
     outcomes = []
     for key, words in CONTROLS.items():
-        points = [[_read_points(one, name) for one in probes] for name in ("depth_error", f"{key}_error")]
-        outcomes.append(
-            judge_difference(
-                compare_seeds(*points, walks), expect="lower", what=f"drawn depth off the decoded pose less {words}"
-            )
-        )
-        errors = [
-            [np.array(one.read("reconstruction", name)) for one in probes] for name in ("by_frame", f"{key}_by_frame")
+        beside, of_frames = ([read(one, key) for one in probes] for read in (_read_points, _read_frames))
+        nearer, better = compare_seeds(points, beside, walks), compare_seeds(errors, of_frames, frames)
+        outcomes += [
+            judge_difference(nearer, expect="lower", what=f"drawn depth off the decoded pose less {words}"),
+            judge_difference(better, expect="lower", what=f"reconstruction error less {words}"),
         ]
-        outcomes.append(
-            judge_difference(compare_seeds(*errors, frames), expect="lower", what=f"reconstruction error less {words}")
-        )
     return outcomes
 
 
-def _read_points(probe: Probe, key: str) -> Float64[np.ndarray, "points"]:
-    """An error of every point of every walk, one walk after the other."""
+def _read_frames(probe: Probe, control: str) -> Float64[np.ndarray, "frames"]:
+    """The reconstruction error of every frame, or what a control gives in its place."""
+    return np.array(probe.read("reconstruction", f"{control}_by_frame" if control else "by_frame"), np.float64)
+
+
+def _read_points(probe: Probe, control: str) -> Float64[np.ndarray, "points"]:
+    """How far drawn depth is off its pose at every point, one walk after the other, or what a control gives."""
+    key = f"{control or 'depth'}_error"
     if lacking := next((walk for walk in probe.read("walks") if key not in walk), None):
         raise BadInput(
             f"the probe of {probe.module} on {probe.dataset}, seed {probe.seed}",
@@ -160,8 +161,8 @@ def _read_points(probe: Probe, key: str) -> Float64[np.ndarray, "points"]:
     return np.concatenate([np.array(walk[key], np.float64) for walk in probe.read("walks")])
 
 
-def _mean_of_walks(probes: Sequence[Probe], key: str) -> float:
-    return float(np.mean([_read_points(one, key) for one in probes]))
+def _mean_of_walks(probes: Sequence[Probe], control: str) -> float:
+    return float(np.mean([_read_points(one, control) for one in probes]))
 
 
 def measure_jumps(probe: Probe) -> list[float]:
@@ -215,7 +216,7 @@ def decide_cn6(evidence: Evidence) -> Finding:
     taken = [float(one.read("milliseconds", "1", "network")) for one in probes]
     outcome = judge_size(taken, at_most=PRINTED_MS, what=f"milliseconds an image on {device}:")
     mean_ms = float(np.mean(taken))
-    sizes = {one.protocol.get("size_px") for one in evidence.find(module, "nyu")} - {None, PRINTED_PX}
+    sizes = {int(one.protocol.get("size_px", PRINTED_PX)) for one in evidence.find(module, "nyu")} - {PRINTED_PX}
     smaller = [f"patches have {size} pixels where the paper's have {PRINTED_PX}" for size in sorted(sizes)]
     return Finding(
         outcome.status,
