@@ -84,6 +84,7 @@ onstart:
 
 
 onsuccess:
+    tell_what_trainings_remarked()
     end_call("FINISHED")
 
 

@@ -141,17 +141,27 @@ def test_both_tasks_help(without_gan_mm: float, status: str) -> None:
 
 
 def make_walks(
-    jump: float = 2.0, depth_error: float = 0.06, *, walks: int = 10, spread: float = 0.004
+    jump: float = 2.0, depth_error: float = 0.06, *, walks: int = 10, spread: float = 0.004, **controls: float
 ) -> dict[str, Any]:
     """Steps of 2 mm but for one, and frames that are reconstructed with an error of 0.05."""
-    rng = np.random.default_rng(5)
+    rng, beside = np.random.default_rng(5), np.random.default_rng(6)
     frames = 0.05 + rng.normal(0, 0.001, 400)
     steps = [2.0] * 24 + [2.0 * jump] + [2.0] * 24
+    mean = {"background": 0.13, "other": 0.1, "background_frame": 0.13, "other_frame": 0.09} | controls
     told = [
-        {"from": walk, "to": walk + 50, "steps_mm": steps, "depth_error": [depth_error + rng.normal(0, spread)] * 50}
+        {
+            "from": walk,
+            "to": walk + 50,
+            "steps_mm": steps,
+            "depth_error": [depth_error + rng.normal(0, spread)] * 50,
+            **{f"{key}_error": [mean[key] + beside.normal(0, spread)] * 50 for key in ("background", "other")},
+        }
         for walk in range(walks)
     ]
-    return {"reconstruction": {"frames": 400, "test": float(frames.mean()), "by_frame": frames.tolist()}, "walks": told}
+    drawn = {"frames": 400, "test": float(frames.mean()), "by_frame": frames.tolist()}
+    for key in ("background", "other"):
+        drawn[f"{key}_by_frame"] = (frames - 0.05 + mean[f"{key}_frame"]).tolist()
+    return {"reconstruction": drawn, "walks": told}
 
 
 def probe_walks(numbers: Mapping[str, Any]) -> list[Probe]:
@@ -163,7 +173,8 @@ def test_walks_are_even_and_images_follow_poses() -> None:
     assert verdict.status == "holds", verdict.reason
     assert verdict.measured == (
         "crossing: largest step 2.00 times the median in the worst of 10 walks; drawn depth off by 1.23 times the "
-        "reconstruction error"
+        "reconstruction error, 0.061 half cube edges where background alone is off by 0.130 and the hands of another "
+        "walk by 0.104"
     )
     assert verdict.value == pytest.approx(0.06 - 1.5 * 0.05, abs=3e-3)
     assert verdict.figure == "crossing_walks"
@@ -176,6 +187,11 @@ def test_walks_are_even_and_images_follow_poses() -> None:
         (make_walks(depth_error=0.09), "size: drawn depth off the decoded pose"),
         (make_walks(depth_error=0.074), "inconclusive: drawn depth off the decoded pose"),
         (make_walks(walks=4), "inconclusive: drawn depth off the decoded pose"),
+        # A generator that draws background keeps the printed margin, and so does one that draws any hand.
+        (make_walks(background=0.06), "inconclusive: drawn depth off the decoded pose less that of background alone"),
+        (make_walks(other=0.05), "direction: drawn depth off the decoded pose less that from the hand of another pose"),
+        (make_walks(background_frame=0.04), "direction: reconstruction error less that of background alone"),
+        (make_walks(other_frame=0.05), "inconclusive: reconstruction error less that from the hand of another pose"),
     ],
 )
 def test_walks_that_jump_or_images_that_do_not_follow(numbers: Mapping[str, Any], said: str) -> None:
@@ -200,6 +216,9 @@ def test_walks_wait_for_a_probe_that_has_them() -> None:
     assert decide([], "CN4").reason == "no claims-embedded probes of crossing on nyu"
     old = decide([], "CN4", probes=[make_probe(ESTIMATOR, {}, paper="crossing")])
     assert (old.status, "expected walks among its numbers" in old.reason) == ("not-run", True)
+    bare = make_walks()
+    del bare["walks"][2]["other_error"]
+    assert "expected other_error of the walk from 2" in decide([], "CN4", probes=probe_walks(bare)).reason
     one, other = probe_walks(make_walks())
     moved = replace(other, numbers={**other.numbers, "walks": make_walks(walks=9)["walks"]})
     assert "expected the same walks and frames with every seed" in decide([], "CN4", probes=[one, moved]).reason
@@ -211,6 +230,13 @@ def test_an_image_in_eleven_milliseconds(single_ms: float, status: str) -> None:
     verdict = decide([], "CN6", probes=probe_walks(timed))
     assert (verdict.status, verdict.value) == (status, single_ms)
     assert verdict.measured == f"{single_ms:.3g} ms an image on CPU, 2 threads, float32"
+
+
+def test_the_time_of_smaller_patches_says_so() -> None:
+    timed = probe_walks({"milliseconds": {"1": {"network": 1.0}}, **TIMED})
+    for size_px, said in ((64, "; patches have 64 pixels where the paper's have 128"), (128, "at most 11 asked")):
+        results = [make_result(ESTIMATOR, "nyu", level(17.0), seed, protocol={"size_px": size_px}) for seed in SEEDS]
+        assert decide(results, "CN6", probes=timed).reason.endswith(said)
 
 
 @pytest.mark.parametrize("where", [{"device": "Some GPU"}, {"threads": 4}])

@@ -15,7 +15,7 @@ from handbench.datasets.pose_ranges import POSE_RANGES
 from handbench.datasets.torch_dataset import CropDataset, open_crops
 from handbench.errors import BadInput
 from handbench.fitting.posed_depth import ARM_ALONE, draw_posed, fit_cubed_hand
-from handbench.fitting.walk_probe import WALKS, find_cubed_hand, pair_frames, probe_walks, see_first_walk
+from handbench.fitting.walk_probe import WALKS, find_cubed_hand, pair_frames, probe_walks, see_first_walk, see_walk
 from handbench.geometry.patch_frame import frame_cube
 from handbench.hand.keypoints import KEYPOINTS, keypoint_positions
 from handbench.hand.sampling import sample_sequence
@@ -98,6 +98,11 @@ def test_a_probe_of_walks(crops: CropDataset) -> None:
     assert seen.rendered.shape == seen.walk.drawn.shape == (50, 1, SIZE_PX, SIZE_PX)
     expected = (seen.walk.drawn[17] - seen.rendered[17]).abs().mean()
     assert walks[0]["depth_error"][17] == pytest.approx(float(expected))
+    background = (1 - seen.rendered[17]).abs().mean()
+    assert walks[0]["background_error"][17] == pytest.approx(float(background))
+    second = see_walk(network, crops, find_cubed_hand(crops), *pair_frames(len(crops))[1])
+    other = (seen.walk.drawn[17] - second.rendered[17]).abs().mean()
+    assert walks[0]["other_error"][17] == pytest.approx(float(other))
     # An untrained decoder gives the mean pose, in whose picture there is a hand.
     assert 0.02 < float((seen.rendered < 1).float().mean()) < 0.6
 

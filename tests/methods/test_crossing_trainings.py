@@ -1,6 +1,8 @@
 """The trainings of crossing: what learns when, from which labels, after a kill, and what becomes of it."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +10,15 @@ import numpy as np
 import pytest
 import torch
 
+from handbench.conventions import MSRA
 from handbench.crossing_modules import CrossingGan
+from handbench.datasets.crops import build_crops
 from handbench.datasets.torch_dataset import open_crops
 from handbench.errors import BadInput
-from handbench.loop.adversarial_training import AdversarialTraining, Health, Step
+from handbench.evaluation.trainings import read_trainings, tell_remarks
+from handbench.loop.adversarial_training import AdversarialTraining, Step
 from handbench.loop.augmentation import CropBatch
+from handbench.loop.collapse import Health
 from handbench.loop.crossing_measures import measure_statistics
 from handbench.loop.labelled_share import choose_labelled, share_labels, take_all_joints
 from handbench.modules import explain_needs
@@ -20,11 +26,14 @@ from handbench.networks.crossing import CrossingNets, PosteriorNets
 from handbench.networks.depth_gan import Discriminator
 from handbench.training import lightning_loop
 from handbench.training.checkpoint import load_checkpoint
+from handbench.training.fit import Fit
 from handbench.training.lightning_loop import run_epochs
+from handbench.training.picture_file import read_pictures
 from handbench.training.predict import predict
 from handbench.training.prediction_file import read_joints
 from handbench.training.probe import probe
 from handbench.training.train import train
+from tests.datasets.crop_fixtures import make_listing
 from tests.methods.crossing_fixtures import PARTS, SIZE_PX, make_data, make_job
 from tests.methods.killed_training import train_with_kills
 
@@ -141,6 +150,34 @@ def test_labels_are_a_share_and_smaller_shares_lie_in_larger_ones(place: Path) -
     assert torch.equal(shared.labelled["depth"], shared.images[rows])
 
 
+def test_frames_without_labels_give_their_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every third frame lacks a joint: of 40 labelled ones the last four are held back, images are of all others."""
+    joints_mm = make_listing(60).joints_mm.copy()
+    joints_mm[::3, 7] = np.nan
+    listing = make_listing(60, split="train", joints_mm=joints_mm)
+    build_crops(listing, centre="com", size_px=SIZE_PX, out=tmp_path / "train")
+    crops = take_all_joints(open_crops(store=tmp_path / "train", split="train", joints="scored"))
+    shared = share_labels(crops, 0.5, 0)
+    assert (len(shared.labelled["depth"]), len(shared.images), len(shared.held_back["depth"])) == (18, 56, 4)
+    assert shared.labelled["joints"].isfinite().all()
+    held_back = [row for row in range(60) if row % 3][-4:]
+    kept = [row for row in range(60) if row not in held_back]
+    assert torch.equal(shared.images, crops.tensors(torch.float16)["depth"][kept])
+    seen: list[int] = []
+    monkeypatch.setattr(Fit, "fit", lambda self, module, data, **_: seen.append(len(data["depth"])))
+    train(make_job("gan", tmp_path), tmp_path / "train", tmp_path / "gan")
+    assert seen == [56]
+    joints_mm[:, 7] = np.nan
+    build_crops(replace(listing, joints_mm=joints_mm), centre="com", size_px=SIZE_PX, out=tmp_path / "none" / "train")
+    train(make_job("gan", tmp_path), tmp_path / "none" / "train", tmp_path / "gan")
+    assert seen == [56, 60], "without any label nothing is held back"
+    monkeypatch.undo()
+    for module in PARTS:
+        train(make_job(module, tmp_path, epochs=1), tmp_path / "train", tmp_path / module)
+        state = load_checkpoint(tmp_path / module).state
+        assert all(value.isfinite().all() for value in state.values() if value.is_floating_point())
+
+
 def test_labels_of_another_share_are_refused(place: Path, tmp_path: Path) -> None:
     for module in ("alignment", "estimator", "posterior"):
         with pytest.raises(BadInput, match=r"learned from 0\.5 of the labels, found one of 0\.3; name the one"):
@@ -202,9 +239,32 @@ def test_the_probe_times_draws_and_examines(place: Path, tmp_path: Path, monkeyp
     depth = open_crops(store=place / "test", joints="scored").tensors()["depth"]
     with torch.no_grad():
         off = (model.draw(model.estimate(depth)) - depth).abs().mean(dim=(1, 2, 3))
+        nothing = (1 - depth).abs().mean(dim=(1, 2, 3))
+        other = (model.draw(model.estimate(depth[[*range(10, 20), *range(10)]])) - depth).abs().mean(dim=(1, 2, 3))
     assert drawn["by_frame"] == pytest.approx(off.tolist(), abs=1e-5)
+    assert drawn["background_by_frame"] == pytest.approx(nothing.tolist(), abs=1e-5)
+    assert drawn["other_by_frame"] == pytest.approx(other.tolist(), abs=1e-5)
     assert drawn["test"] == pytest.approx(float(off.mean()), abs=1e-5)
     assert numbers["gan"].keys() == {"spread_real", "spread_drawn", "accuracy", "collapsed"}
+
+
+def test_a_subject_of_msra_is_probed_by_the_network_that_never_saw_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handbench.loop.timing.TIMED_S", 0.01)
+    rng = np.random.default_rng(7)
+    joints_mm = (rng.normal(0, 30, (48, 21, 3)) + np.array([0, 0, 400])).astype(np.float32)
+    listing = make_listing(48, convention=MSRA, split="all", joints_mm=joints_mm)
+    build_crops(listing, centre="com", size_px=SIZE_PX, out=tmp_path / "all")
+    for module in ("vae", "gan", "alignment", "estimator"):
+        job = replace(make_job(module, tmp_path, epochs=1), fold="P0")
+        train(job, tmp_path / "all", tmp_path / module)
+    probe(tmp_path / "estimator", tmp_path / "all", tmp_path / "all", tmp_path / "probe")
+    told = json.loads((tmp_path / "probe" / "probe.json").read_text())
+    assert (told["dataset"], told["numbers"]["frames"]) == ("msra", 16)
+    pictures = read_pictures(tmp_path / "probe" / "pictures.npz", told["sha256_of_pictures"])
+    subjects = open_crops(store=tmp_path / "all", split="all").subjects
+    assert {subjects[row] for row in pictures.rows} == {"P0"}
 
 
 def test_a_collapse_is_said_and_kept(place: Path) -> None:
@@ -214,6 +274,21 @@ def test_a_collapse_is_said_and_kept(place: Path) -> None:
     assert card["remarks"][0].startswith("the drawing of images has collapsed: drawn pixels have a spread of 0.")
     assert load_checkpoint(place / "vae").card["remarks"] == []
     assert card["converged"] is None, "nobody can say when a GAN has come to its end"
+
+
+def test_a_run_says_which_trainings_collapsed(place: Path, tmp_path: Path) -> None:
+    """The card as training left it, read as the report and the end of a call read it."""
+    run = tmp_path / "demo-embedded"
+    for module in ("gan", "vae"):
+        target = run / "train" / "nyu" / f"crossing_{module}" / "seed0"
+        target.mkdir(parents=True)
+        shutil.copy(place / module / "checkpoint.json", target)
+    collapsed, sound = read_trainings(run)
+    assert (sound.kind, sound.collapsed) == ("crossing.vae", False)
+    assert (collapsed.kind, collapsed.collapsed) == ("crossing.gan", True)
+    [line] = tell_remarks((sound, collapsed))
+    assert line == "The drawing of images has collapsed in 1 of 2 trainings: gan on NYU Hand Pose, seed 0."
+    assert tell_remarks((sound,)) == ()
 
 
 def test_what_a_collapse_is() -> None:

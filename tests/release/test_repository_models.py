@@ -96,3 +96,10 @@ def test_the_workflow_knows_how_to_make_what_they_learned_from(name: str, tmp_pa
     assert re.search(r"^synthesize +1$", planned.stdout + planned.stderr, re.MULTILINE)
     read = [word for line in card["again"] for word in shlex.split(line) if word.startswith("results/")]
     assert {str(Path(word).parent) for word in words if word.startswith("results/")} == set(read)
+
+
+def test_a_card_says_how_few_labels_there_were_and_what_training_remarked() -> None:
+    for name, lines in (("crossing", 1), ("deepmodel", 0)):
+        text = (REPOSITORY / name / "card.md").read_text()
+        assert text.count("| labels | of 2 % of the frames that it learned from |") == lines
+        assert text.count("| remarked in training | the drawing of images has collapsed: ") == lines

@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from crossing_fixtures import HEALTH, POINTS, SEEDS, make_walk, write_crossing_run
+from crossing_fixtures import HEALTH, POINTS, REMARK, SEEDS, make_walk, write_crossing_run
 from PIL import Image
 from run_fixtures import FRAMES
 from stamped import check_stamped
 
 from handbench.datasets.scored_skeleton import scored_skeleton
 from handbench.evaluation.probes import Probe, read_probes
+from handbench.evaluation.published import Record
 from handbench.evaluation.results import read_results
+from handbench.evaluation.trainings import read_trainings, select_trainings
 from handbench.report.build import build_report
 from handbench.report.crossing_figures import lay_out_triplets
 from handbench.report.items import Absent, Figure, Table
@@ -42,7 +44,7 @@ def report(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def sources(run: Path) -> Sources:
     card = RunCard("demo", "embedded", SEEDS, "abc", "123", None)
-    return Sources(run, card, read_results(run), None, probes=read_probes(run))
+    return Sources(run, card, read_results(run), None, probes=read_probes(run), trainings=read_trainings(run))
 
 
 def list_items(sources: Sources) -> dict[str, Table | Figure | Absent]:
@@ -110,6 +112,18 @@ def test_the_table_of_shares_holds_the_numbers_of_the_files(sources: Sources) ->
     assert any("still fell: crossing_5 on nyu, crossing_5 on icvl." in note for note in notes)
 
 
+def test_epochs_that_are_cut_short_are_no_equal_epochs(sources: Sources) -> None:
+    def tell(steps: int | None, *left_out: str) -> list[str]:
+        cut = {"epochs": 10, "batch": 64, "epoch_steps": steps}
+        results = [replace(one, settings=cut) for one in sources.results if not one.module.endswith(left_out)]
+        notes = find_table(replace(sources, results=tuple(results)), "shares").notes
+        return [note for note in notes if "in name only here" in note]
+
+    [note] = tell(200)
+    assert "an epoch of crossing is cut short at 200 steps" in note
+    assert tell(None) == tell(200, "_epochs") == []
+
+
 def test_tasks_walks_and_time(sources: Sources) -> None:
     tasks = find_table(sources, "section_5_2").frame.set_index("method")
     assert tasks.index.tolist() == ["all tasks", "without smoothness", "without GAN"]
@@ -124,19 +138,83 @@ def test_tasks_walks_and_time(sources: Sources) -> None:
         [np.median(steps), steps.max(), steps.max() / np.median(steps)]
     )
     assert row["times"] == pytest.approx(row["depth_error"] / probe.read("reconstruction", "test"))
+    assert row["background_error"] == pytest.approx(np.mean(probe.read("walks")[4]["background_error"]))
+    assert row["other_error"] == pytest.approx(np.mean(probe.read("walks")[4]["other_error"]))
+    assert any("background alone is off by 0.13" in note for note in walks.notes)
     assert any("worst walk of each seed of crossing: 1." in note for note in walks.notes)
     speed = find_table(sources, "speed").frame
     assert speed["ms"].tolist() == [11.0, 3.5, 0.5]
 
 
-def test_a_collapsed_gan_is_said_to_be(sources: Sources) -> None:
+def test_published_rivals_are_drawn_from_their_own_predictions(sources: Sources, shared: Path, tmp_path: Path) -> None:
+    items = list_items(replace(sources, record=Record(shared / "published")))
+    on_nyu, on_icvl = (items[f"crossing_figure_4_{dataset}_published"] for dataset in ("nyu", "icvl"))
+    assert isinstance(on_nyu, Figure)
+    assert isinstance(on_icvl, Figure)
+    curves = pd.read_csv(on_icvl.draw(tmp_path / "icvl")[2])
+    assert [name.split(",")[0] for name in curves["method"].unique()] == ["DeepPrior", "Refinement"]
+    assert "DeepPrior published 702 of 1,596 frames (sequence 1 alone): its numbers are of those." in on_icvl.notes
+    assert on_nyu.describe.startswith("Mean errors: Feedback 1")
+    assert "Not drawn: Sinha et al.: printed only: no published 3D predictions." in on_nyu.notes
+    # Of MSRA nobody published any, which its own figure would say.
+    assert "crossing_figure_4_msra_published" not in items
+    without = list_items(sources)["crossing_figure_4_icvl_published"]
+    assert isinstance(without, Absent)
+    assert "published predictions are not at hand" in without.why
+
+
+def test_a_gan_has_collapsed_where_its_training_or_its_probe_says_so(sources: Sources) -> None:
     table = find_table(sources, "gan")
-    frame = table.frame
-    assert frame["health"].tolist() == [*["collapsed"] * 4, *["sound"] * 4]
-    assert frame["spread_drawn"].unique().tolist() == [HEALTH["crossing_2"][0], HEALTH["crossing"][0]]
-    assert any(note.startswith("Collapsed: crossing_2 on NYU Hand Pose, seed 0;") for note in table.notes)
+    frame = table.frame.set_index(["module", "dataset", "seed"])
+    assert len(frame) == 2 + 4 + 4 + 2
+    told = frame[["training", "health"]].apply(tuple, axis=1)
+    assert told["crossing_2", "NYU Hand Pose", 0] == ("sound", "collapsed"), "the probe says so"
+    assert told["crossing_2", "ICVL Hand Posture", 0] == ("not at hand", "collapsed")
+    assert told["crossing", "NYU Hand Pose", 1] == ("collapsed", "collapsed"), "the training says so"
+    assert told["crossing", "ICVL Hand Posture", 1] == ("not at hand", "sound")
+    assert told["crossing_gan", "NYU Hand Pose", 0] == ("collapsed", "collapsed")
+    assert told["crossing_without_gan", "NYU Hand Pose", 0] == ("no GAN task", "no GAN task")
+    drawn = frame["spread_drawn"]
+    assert drawn["crossing_2", "NYU Hand Pose", 0] == HEALTH["crossing_2"][0]
+    assert frame.loc[("crossing", "NYU Hand Pose", 0), "accuracy_percent"] == 74
+    for module, status in (("crossing_gan", "not probed"), ("crossing_without_gan", "no GAN task")):
+        assert np.isnan(drawn[module, "NYU Hand Pose", 0])
+        assert frame.loc[(module, "NYU Hand Pose", 0), "status"] == status
+    assert any(note.startswith("Collapsed: crossing_gan on NYU Hand Pose, seed 0; ") for note in table.notes)
+    assert f"crossing on NYU Hand Pose, seed 1: {REMARK}." in table.notes
+
+
+def test_what_is_listed_is_all_that_is_called_sound(sources: Sources) -> None:
     sound = tuple(one for one in sources.probes or () if one.module == "crossing")
-    assert "None has collapsed." in find_table(replace(sources, probes=sound), "gan").notes
+    table = find_table(replace(sources, probes=sound, trainings=()), "gan")
+    assert "None of those listed has collapsed." in table.notes
+
+
+def test_a_task_that_took_no_part_has_no_number(sources: Sources) -> None:
+    (probe, *_) = sources.find_probes("crossing")
+    without = replace(probe, module="crossing_without_gan", settings={"gan": False})
+    frame = find_table(replace(sources, probes=(without,), trainings=()), "gan").frame
+    assert frame[["spread_drawn", "accuracy_percent"]].isna().all(axis=None)
+    assert frame["health"].tolist() == ["no GAN task"]
+
+
+def test_the_summary_says_what_trainings_remarked(report: Path) -> None:
+    page = (report / "index.html").read_text()
+    summary = page[page.index('<section id="summary">') : page.index("</section>")]
+    told = "The drawing of images has collapsed in 4 of 8 trainings: crossing on NYU Hand Pose, seed 0; crossing on"
+    assert told in summary
+
+
+def test_only_trainings_that_were_asked_for_count(run: Path) -> None:
+    found = read_trainings(run)
+    asked = {"modules": {"crossing_gan": {"datasets": ["nyu"]}}, "use": ["nyu"], "seeds": [1]}
+    assert [one.name for one in select_trainings(found, asked)] == ["crossing_gan on NYU Hand Pose, seed 1"]
+    assert not select_trainings(found, asked | {"use": ["icvl"]})
+    fold = replace(found[0], fold="P1", module="crossing_gan", seed=1)
+    assert fold.name == "crossing_gan on NYU Hand Pose, seed 1, without P1"
+    for folds, kept in (([], 1), (["P1"], 1), (["P0"], 0)):
+        modules = {"crossing_gan": {"datasets": ["nyu"], "folds": folds}}
+        assert len(select_trainings([fold], asked | {"modules": modules})) == kept
 
 
 def test_fewer_labels_stand_in_where_nothing_else_was_run(sources: Sources) -> None:
@@ -216,6 +294,7 @@ def test_without_a_run_everything_says_so() -> None:
         item = items[f"crossing_{name}"]
         assert isinstance(item, Absent), name
         assert item.why.startswith("This run: not run at this scale"), name
+    assert "`folds` leaves out one subject alone" in items["crossing_figure_5_msra"].why
     tracked = Sources(Path("run"), RunCard("demo", "embedded", (0,), None, None, None), (), None, probes=None)
     assert "tracking store" in list_items(tracked)["crossing_gan"].why
 

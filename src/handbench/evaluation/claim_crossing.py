@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float64
 
 from handbench.errors import BadInput
 from handbench.evaluation import claim_shares
-from handbench.evaluation.bootstrap import Comparison, sum_blocks
+from handbench.evaluation.bootstrap import Comparison, compare_seeds, sum_blocks
 from handbench.evaluation.claim_loop import make_finding, mean_of
 from handbench.evaluation.claim_rules import (
     BlockRatio,
     Evidence,
     Finding,
+    Outcome,
     compare_ratios,
     judge_all,
     judge_difference,
@@ -29,7 +31,9 @@ FAIR_ON, UNFAIR_ON = "msra", ("nyu", "icvl")
 _FIGURE = "crossing_figure_4_msra"
 TIMES_MEDIAN = 3.0
 TIMES_RECONSTRUCTION = 1.5
-PRINTED_MS, CORES = 11.0, 2
+CONTROLS = {"background": "that of background alone", "other": "that from the hand of another pose"}
+"""Key of a probe: what CN4 asks drawn depth to be better than."""
+PRINTED_MS, PRINTED_PX, CORES = 11.0, 128, 2
 
 
 def decide_cn5(evidence: Evidence) -> Finding:
@@ -106,15 +110,59 @@ def decide_cn4(evidence: Evidence) -> Finding:
                 high=0.0,
                 what=f"drawn depth off the decoded pose less {TIMES_RECONSTRUCTION:g} times the reconstruction error",
             ),
+            *_judge_controls(probes),
         ]
     )
     times = np.mean([np.mean(measure_depth(one)) / one.read("reconstruction", "test") for one in probes])
     walks = len(probes[0].read("walks"))
     measured = (
         f"{module}: largest step {np.mean(jumps):.2f} times the median in the worst of {walks} walks; "
-        f"drawn depth off by {times:.2f} times the reconstruction error"
+        f"drawn depth off by {times:.2f} times the reconstruction error, "
+        f"{_mean_of_walks(probes, ''):.3f} half cube edges where background alone is off by "
+        f"{_mean_of_walks(probes, 'background'):.3f} and the hands of another walk by "
+        f"{_mean_of_walks(probes, 'other'):.3f}"
     )
     return make_finding(outcome, beyond.difference, measured=measured, seeds=probes, figure=figure)
+
+
+def _judge_controls(probes: Sequence[Probe]) -> list[Outcome]:
+    """Ours, beside the printed rule, which a generator that draws nothing but background would keep: drawn depth comes
+    nearer to its pose, and a reconstruction to its frame, than background alone and than the hand of another pose.
+    """
+    walks = [str(place) for place, walk in enumerate(probes[0].read("walks")) for _ in walk["depth_error"]]
+    frames = _list_sequences(probes[0])
+    points, errors = ([read(one, "") for one in probes] for read in (_read_points, _read_frames))
+    outcomes = []
+    for key, words in CONTROLS.items():
+        beside, of_frames = ([read(one, key) for one in probes] for read in (_read_points, _read_frames))
+        nearer, better = compare_seeds(points, beside, walks), compare_seeds(errors, of_frames, frames)
+        outcomes += [
+            judge_difference(nearer, expect="lower", what=f"drawn depth off the decoded pose less {words}"),
+            judge_difference(better, expect="lower", what=f"reconstruction error less {words}"),
+        ]
+    return outcomes
+
+
+def _read_frames(probe: Probe, control: str) -> Float64[np.ndarray, "frames"]:
+    """The reconstruction error of every frame, or what a control gives in its place."""
+    return np.array(probe.read("reconstruction", f"{control}_by_frame" if control else "by_frame"), np.float64)
+
+
+def _read_points(probe: Probe, control: str) -> Float64[np.ndarray, "points"]:
+    """How far drawn depth is off its pose at every point, one walk after the other, or what a control gives."""
+    key = f"{control or 'depth'}_error"
+    if lacking := next((walk for walk in probe.read("walks") if key not in walk), None):
+        raise BadInput(
+            f"the probe of {probe.module} on {probe.dataset}, seed {probe.seed}",
+            expected=f"{key} of the walk from {lacking['from']}",
+            found="none, as an older release left it",
+            fix="probe it again with this release",
+        )
+    return np.concatenate([np.array(walk[key], np.float64) for walk in probe.read("walks")])
+
+
+def _mean_of_walks(probes: Sequence[Probe], control: str) -> float:
+    return float(np.mean([_read_points(one, control) for one in probes]))
 
 
 def measure_jumps(probe: Probe) -> list[float]:
@@ -168,9 +216,11 @@ def decide_cn6(evidence: Evidence) -> Finding:
     taken = [float(one.read("milliseconds", "1", "network")) for one in probes]
     outcome = judge_size(taken, at_most=PRINTED_MS, what=f"milliseconds an image on {device}:")
     mean_ms = float(np.mean(taken))
+    sizes = {int(one.protocol.get("size_px", PRINTED_PX)) for one in evidence.find(module, "nyu")} - {PRINTED_PX}
+    smaller = [f"patches have {size} pixels where the paper's have {PRINTED_PX}" for size in sorted(sizes)]
     return Finding(
         outcome.status,
-        outcome.reason,
+        "; ".join([outcome.reason, *smaller]),
         measured=f"{mean_ms:.3g} ms an image on {device}",
         value=mean_ms,
         seeds=tuple(one.seed for one in probes),

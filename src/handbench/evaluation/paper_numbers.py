@@ -70,6 +70,18 @@ REFINE_FIGURE_8 = {
     ),
 }
 """The rivals of Fig. 8; the paper prints curves without numbers."""
+CROSSING_FIGURE_4 = {
+    "nyu": (Printed("Sinha et al.", None, None, NO_PREDICTIONS), Printed("Feedback", None, "nyu/feedback")),
+    "msra": (
+        Printed("Ge et al.", None, None, NO_PREDICTIONS),
+        Printed("Sun et al.", None, None, NO_PREDICTIONS),
+    ),
+    "icvl": (
+        Printed("DeepPrior", None, "icvl/deepprior"),
+        Printed("Refinement", None, "icvl/deepprior-refinement"),
+    ),
+}
+"""The rivals of Fig. 4; the paper prints curves without numbers."""
 REFINE_VARIANCES = (0.0035, 0.0026)
 """Section 4.4: variance of the depth MSE over the authors' own recording, before and after."""
 REFINE_FORWARD_MS, REFINE_RETRAIN_MINUTES = 3.5, 30.0

@@ -12,6 +12,7 @@ import pandas as pd
 from handbench.conventions import DATASETS
 from handbench.evaluation.metrics import THRESHOLDS_MM
 from handbench.evaluation.paper_numbers import (
+    CROSSING_FIGURE_4,
     DEEPMODEL_FIGURE_7,
     DEEPMODEL_FIGURES_5_6,
     FEEDBACK15_FIGURE_8A,
@@ -69,6 +70,11 @@ def deepmodel_figure_7(record: Record) -> FigureData:
 def refine_figure_8(record: Record, dataset: str) -> FigureData:
     """The rivals of refine on NYU or ICVL."""
     return _build_figure(record, dataset, REFINE_FIGURE_8[dataset])
+
+
+def crossing_figure_4(record: Record, dataset: str) -> FigureData:
+    """The rivals of crossing on NYU or ICVL; DeepPrior published sequence 1 of ICVL alone."""
+    return _build_figure(record, dataset, CROSSING_FIGURE_4[dataset])
 
 
 def compare_with_print(rows: Sequence[Printed], scores: dict[str, PublishedScore]) -> pd.DataFrame:

@@ -2,7 +2,8 @@
 
 An image drawn at a point of a walk has no frame that it could be held against. It is held against the hand of the pose
 decoded there, rendered, and differs from that by the mean absolute difference over the pixels of the patch, in half
-cube edges: as the reconstruction of a test frame differs from the frame.
+cube edges: as the reconstruction of a test frame differs from the frame. Two controls tell what that is worth: how far
+background alone is from the rendered hand, and how far the drawn image is from the hands of another walk.
 """
 
 from dataclasses import dataclass
@@ -12,12 +13,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from handbench.conventions import BACKGROUND
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.errors import BadInput
 from handbench.fitting.posed_depth import CubedHand, draw_posed, fit_cubed_hand
 from handbench.hand.keypoints import KEYPOINTS, Keypoints
 from handbench.loop.crop_data import choose_evenly, find_labelled
-from handbench.loop.crossing_measures import probe_crossing
+from handbench.loop.crossing_measures import compare_depths, probe_crossing
 from handbench.loop.labelled_share import take_all_joints
 from handbench.loop.latent_walk import Walk, walk_between
 from handbench.networks.crossing import CrossingNets
@@ -36,15 +38,16 @@ class SeenWalk:
     walk: Walk
     rendered: Float[Tensor, "points 1 size size"]
 
-    def describe(self) -> dict[str, Any]:
-        """As probe.json has it."""
-        differences = (self.walk.drawn - self.rendered).abs().mean(dim=(1, 2, 3))
+    def describe(self, other: "SeenWalk") -> dict[str, Any]:
+        """As probe.json has it; `other` is the walk whose hands are another's."""
         first, last = self.rows
         return {
             "from": first,
             "to": last,
             "steps_mm": self.walk.steps_mm.tolist(),
-            "depth_error": differences.tolist(),
+            "depth_error": compare_depths(self.walk.drawn, self.rendered).tolist(),
+            "background_error": compare_depths(torch.tensor(BACKGROUND), self.rendered).tolist(),
+            "other_error": compare_depths(self.walk.drawn, other.rendered).tolist(),
         }
 
 
@@ -56,7 +59,8 @@ def probe_estimator(network: CrossingNets, crops: CropDataset, learned: CropData
 def probe_walks(network: CrossingNets, crops: CropDataset, learned: CropDataset) -> list[dict[str, Any]]:
     """The numbers of every walk between test frames; the hand is that of the frames that were learned from."""
     hand = find_cubed_hand(learned)
-    return [see_walk(network, crops, hand, *pair).describe() for pair in pair_frames(len(crops))]
+    seen = [see_walk(network, crops, hand, *pair) for pair in pair_frames(len(crops))]
+    return [one.describe(other) for one, other in zip(seen, [*seen[1:], seen[0]], strict=True)]
 
 
 def see_first_walk(network: CrossingNets, crops: CropDataset, learned: CropDataset) -> SeenWalk:

@@ -3,8 +3,8 @@
 Nothing is drawn or looked at twice: both gradients are taken of one forward pass, and then both sides step, as
 Algorithm 1 of crossing has it. The files that a killed training goes on from hold both optimisers.
 
-A GAN can collapse: the generator draws one image for all, or the discriminator tells everything and teaches nothing.
-So each epoch counts how far drawn and real images differ among themselves, and how many images are told right.
+Each epoch counts how far drawn and real images differ among themselves, and how many images are told right: by that a
+collapse is seen (loop/collapse.py).
 """
 
 import math
@@ -19,37 +19,13 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from handbench.crossing_modules import TwoSided
 from handbench.loop.augmentation import CropBatch
+from handbench.loop.collapse import Health, tell_collapse
 from handbench.loop.crop_data import Data, as_batch
 from handbench.loop.descent import as_ranges
 from handbench.loop.labelled_training import move
 
 Scalar = Float[Tensor, ""]
 Logits = tuple[Float[Tensor, "real"], Float[Tensor, "drawn"]]
-
-LEAST_SPREAD_SHARE = 0.5
-"""Of the spread of real images; below it too many drawn ones are alike."""
-MOST_TOLD = 0.995
-"""Of the images; above it there is no image left from which the generator could learn."""
-
-
-class Health(NamedTuple):
-    """How a GAN is, by which a collapse is seen."""
-
-    spread_real: float
-    """Standard deviation of a pixel over the images of a batch."""
-    spread_drawn: float
-    accuracy: float
-    """Share of real and drawn images that the discriminator tells right; NaN where it was not asked."""
-
-    @property
-    def collapsed(self) -> bool:
-        return self.spread_drawn < LEAST_SPREAD_SHARE * self.spread_real or self.accuracy > MOST_TOLD
-
-    def describe(self) -> str:
-        spreads = f"drawn pixels have a spread of {self.spread_drawn:.3f} where real ones have {self.spread_real:.3f}"
-        if math.isnan(self.accuracy):
-            return spreads
-        return f"{spreads}, {100 * self.accuracy:.1f} % of images are told right"
 
 
 class Step(NamedTuple):
@@ -166,4 +142,4 @@ def run_adversarial(training: AdversarialTraining, data: Data, settings: TwoSide
     )
     health = training.read_health()
     if health.collapsed:
-        run.remark(f"the drawing of images has collapsed: {health.describe()}")
+        run.remark(tell_collapse(health))

@@ -8,9 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from handbench.conventions import BACKGROUND
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.loop import processes
-from handbench.loop.adversarial_training import Health, watch
+from handbench.loop.adversarial_training import watch
+from handbench.loop.collapse import Health
 from handbench.loop.crop_data import AT_ONCE, Data, apply, choose_evenly, device_of, gather, measure_error_mm
 from handbench.loop.labelled_share import take_all_joints
 from handbench.loop.synthesizer_probe import label_sequences
@@ -55,8 +57,13 @@ class Decoded(nn.Module):
 def measure_drawing_mm(route: RenderRoute, vae: PoseVae, data: Data) -> float:
     """Mean absolute difference of depth of Gen(Ali(Enc(y))), over all pixels."""
     latents = apply(Centred(vae).eval(), data["joints"])
-    off = (apply(route, latents) - data["depth"].float()).abs().mean(dim=(1, 2, 3))
+    off = compare_depths(apply(route, latents), data["depth"])
     return processes.mean(off * data["cube_mm"] / 2)
+
+
+def compare_depths(drawn: Tensor, images: Float[Tensor, "frames 1 size size"]) -> Float[Tensor, "frames"]:
+    """Mean absolute difference over all pixels of each, in half cube edges."""
+    return (drawn - images.float()).abs().mean(dim=(1, 2, 3))
 
 
 class Centred(nn.Module):
@@ -94,7 +101,8 @@ def measure_statistics(discriminator: Discriminator, images: Float[Tensor, "fram
 def probe_crossing(network: CrossingNets, crops: CropDataset, learned: CropDataset) -> dict[str, Any]:
     """How long an estimate takes (Sec. 5), how well Gen(Ali(pos(x))) draws x, how the GAN is."""
     images = gather(crops)["depth"]
-    off = (apply(Redrawn(network).eval(), images) - images.float()).abs().mean(dim=(1, 2, 3))
+    drawn = apply(Redrawn(network).eval(), images)
+    off = compare_depths(drawn, images)
     health = examine_gan(network, gather(take_all_joints(learned)))
     return {
         "frames": len(images),
@@ -102,6 +110,9 @@ def probe_crossing(network: CrossingNets, crops: CropDataset, learned: CropDatas
             "frames": len(images),
             "test": float(off.mean()),
             "by_frame": off.tolist(),
+            # What drawing nothing costs, and drawing the hand of a frame half the list away.
+            "background_by_frame": compare_depths(torch.tensor(BACKGROUND), images).tolist(),
+            "other_by_frame": compare_depths(drawn.roll(len(drawn) // 2, dims=0), images).tolist(),
             "sequences": label_sequences(crops),
         },
         "gan": {**health._asdict(), "collapsed": health.collapsed},

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.errors import BadInput
-from handbench.loop.crop_data import Data, divide_at, divide_rows, read_own
+from handbench.loop.crop_data import Data, divide_at, divide_rows, find_labelled, read_own
 
 ROOTS = ("PALM_1", "wrist", "palm")
 """The joint that a pose is told around: the wrist, or where a dataset has none the palm (the authors' program)."""
@@ -22,16 +22,24 @@ class Shared:
 
     labelled: Data
     images: Float16[Tensor, "frames 1 size size"]
-    """Of all frames that are learned from: images without labels are those of labelled frames as well."""
+    """Of all frames but those held back: images without labels are those of labelled frames as well."""
     held_back: Data
 
 
 def share_labels(crops: CropDataset, share: float, seed: int) -> Shared:
     """What `divide` holds back is held back; of the rest a share is labelled, the same for all that ask with a seed."""
     seen, held_back = divide_rows(crops)
-    data = divide_at(crops, seen, held_back)
-    labelled = read_own(crops, seen[choose_labelled(len(seen), share, seed)])
-    return Shared(labelled, data.seen["depth"], data.held_back)
+    labelled = seen[choose_labelled(len(seen), share, seed)]
+    data = divide_at(crops, labelled, held_back)
+    return Shared(data.seen, read_images(crops)["depth"], data.held_back)
+
+
+def read_images(crops: CropDataset) -> Data:
+    """This process's part of all frames but those held back; joints of some may be missing, or of all."""
+    kept = torch.ones(len(crops), dtype=torch.bool)
+    if find_labelled(crops).any():
+        kept[divide_rows(crops)[1]] = False
+    return read_own(crops, kept.nonzero().flatten())
 
 
 def choose_labelled(frames: int, share: float, seed: int) -> Int64[Tensor, "labelled"]:

@@ -49,14 +49,14 @@ from handbench.fitting.walk_probe import probe_estimator
 from handbench.loop import processes
 from handbench.loop.adversarial_training import AdversarialTraining, Step, run_adversarial, watch
 from handbench.loop.augmentation import CropBatch
-from handbench.loop.crop_data import apply, divide, find_device
+from handbench.loop.crop_data import apply, find_device
 from handbench.loop.crossing_measures import (
     measure_decoding_mm,
     measure_drawing_mm,
     measure_estimate_mm,
     measure_statistics,
 )
-from handbench.loop.labelled_share import find_root, share_labels, take_all_joints
+from handbench.loop.labelled_share import find_root, read_images, share_labels, take_all_joints
 from handbench.loop.labelled_training import count_epoch_steps, fit_labelled
 from handbench.methods import Method, Numbers, State, Trained, TrainingRun, keep
 from handbench.networks.crossing import CrossingNets, PosteriorNets
@@ -243,8 +243,8 @@ def train_vae(crops: CropDataset, settings: CrossingVae, run: TrainingRun) -> St
 
 
 def train_gan(crops: CropDataset, settings: CrossingGan, run: TrainingRun) -> State:
-    """Eq. 5 with uniform noise, of images alone."""
-    data, gan = divide(crops).seen, DepthGan(crops.size_px, seed=run.seed)
+    """Eq. 5 with uniform noise, of images alone: those of frames without labels too."""
+    data, gan = read_images(take_all_joints(crops)), DepthGan(crops.size_px, seed=run.seed)
 
     def step(batch: CropBatch) -> Step:
         noise = 2 * torch.rand(len(batch.depth), LATENT_DIMS, device=batch.depth.device) - 1

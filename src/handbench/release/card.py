@@ -143,6 +143,7 @@ def render_card(card: Mapping[str, Any]) -> str:
             if card["training"]["converged"]
             else "its validation error still fell"
         ),
+        **tell_checkpoint(card["checkpoint"]),
         "licence of the data": data["licence"],
         "licence of the weights": card["licence"],
         "protocol": f"{error['frames']:,} {protocol['source']} test frames of {protocol['dataset']}, crops around "
@@ -167,6 +168,13 @@ def render_card(card: Mapping[str, Any]) -> str:
             "",
         ]
     )
+
+
+def tell_checkpoint(card: Mapping[str, Any]) -> dict[str, str]:
+    """What the training itself has to say: how few of its frames had labels, and what it remarked."""
+    share, remarks = card["settings"].get("labelled_share", 1), card.get("remarks")
+    told = {"labels": f"of {100 * share:g} % of the frames that it learned from"} if share < 1 else {}
+    return told | ({"remarked in training": "; ".join(remarks)} if remarks else {})
 
 
 def tell_error(told: Mapping[str, Any], digits: int = 2) -> str:

@@ -17,6 +17,7 @@ from handbench.evaluation.fits import Fit, read_fits, select_fits
 from handbench.evaluation.probes import Probe, read_probes, select_probes
 from handbench.evaluation.published import Record
 from handbench.evaluation.results import Result, read_results, select_results
+from handbench.evaluation.trainings import Training, read_trainings, select_trainings, tell_remarks
 from handbench.provenance import CALL, read_asked_call
 from handbench.report.claims_table import build_claims_table, count_statuses, list_rows
 from handbench.report.frame_data import open_frames
@@ -57,8 +58,8 @@ def build_report(
     """Write the report of a run's folder to `out` and return its first page.
 
     `results` are those of the run's files unless given, as when they are rebuilt from the tracking store; without
-    files there are no pictures of frames and no probes. Without `record` nothing is recomputed from published
-    predictions.
+    files there are no pictures of frames, no probes and no remarks of trainings. Without `record` nothing is
+    recomputed from published predictions.
     """
     _refuse_foreign_folder(out)
     out = out.resolve()
@@ -69,8 +70,9 @@ def build_report(
     asked = select_results(found, settings) if settings else found
     # Of the tracking store's results there are no files beside them.
     probes, fits = (_read_probes(run, settings), _read_fits(run, settings)) if results is None else (None, None)
+    trainings = _read_trainings(run, settings) if results is None else ()
     card, left_out = read_run_card(run, asked), len(found) - len(asked)
-    sources = Sources(run, card, asked, record, left_out=left_out, probes=probes, fits=fits)
+    sources = Sources(run, card, asked, record, left_out=left_out, probes=probes, fits=fits, trainings=trainings)
     with hold_alone(out):
         _build(sources, out, pictures)
     return out / INDEX
@@ -98,6 +100,11 @@ def _read_probes(run: Path, settings: dict[str, Any]) -> tuple[Probe, ...]:
 def _read_fits(run: Path, settings: dict[str, Any]) -> tuple[Fit, ...]:
     found = read_fits(run)
     return select_fits(found, settings) if settings else found
+
+
+def _read_trainings(run: Path, settings: dict[str, Any]) -> tuple[Training, ...]:
+    found = read_trainings(run)
+    return select_trainings(found, settings) if settings else found
 
 
 def _build(sources: Sources, out: Path, pictures: bool) -> None:
@@ -140,6 +147,7 @@ def _write(sources: Sources, folder: Path, pictures: bool) -> None:
         counts=counts,
         results=len(sources.results),
         left_out=sources.left_out,
+        remarks=tell_remarks(sources.trainings),
         runs=runs,
         sections=sections,
         sheets=_copy_sheets(sources.run, folder / SHEETS, sources.card) if pictures else (),

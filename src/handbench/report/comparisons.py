@@ -151,6 +151,23 @@ def rename_methods(data: FigureData, names: Mapping[str, str]) -> FigureData:
     return FigureData(curves, joints, means)
 
 
+def tell_coverage(data: FigureData, dataset: str) -> tuple[str, ...]:
+    """Methods that published less than the whole test set."""
+    known, whole = data.means.dropna(subset="recomputed_mm"), DATASETS[dataset].frames["test"]
+    return tuple(
+        f"{row.method} published {row.frames:,} of {whole:,} frames (sequence 1 alone): its numbers are of those."
+        for row in known.itertuples()
+        if row.frames < whole
+    )
+
+
+def name_partial(data: FigureData, dataset: str) -> FigureData:
+    """A method on fewer frames says so in the legend."""
+    known = data.means.dropna(subset="recomputed_mm")
+    partial = known[known["frames"] < DATASETS[dataset].frames["test"]]
+    return rename_methods(data, {str(row.method): f"{row.method}, {row.frames} frames" for row in partial.itertuples()})
+
+
 def read_figure(build: Callable[[Record], FigureData], sources: Sources) -> FigureData | None:
     return None if sources.record is None else build(sources.record)
 

@@ -12,7 +12,7 @@ from handbench.errors import BadInput
 from handbench.evaluation.claim_shares import PANELS, SHARES, choose_estimator
 from handbench.evaluation.probes import Probe
 from handbench.evaluation.results import Result
-from handbench.report.crossing_items import BASELINES, METHODS, NO_NUMBERS, find_methods
+from handbench.report.crossing_items import BASELINES, METHODS, NO_NUMBERS, find_methods, tell_epochs
 from handbench.report.items import Absent, Figure, Item
 from handbench.report.picture_grid import LARGE_PX, Grid, Tile, draw_grid
 from handbench.report.picture_layouts import COLOURS, EVENLY
@@ -27,6 +27,7 @@ from handbench.training.picture_file import Pictures, WalkPictures
 
 TRIPLET = ("truth", "reconstruction", "estimate")
 TRIPLETS_ACROSS = 2
+OF_FOLDS = "Of MSRA, with a network for each subject, pictures are made where `folds` leaves out one subject alone."
 
 
 def build_shares(name: str, title: str, sources: Sources) -> Item:
@@ -59,7 +60,7 @@ def build_shares(name: str, title: str, sources: Sources) -> Item:
     seeds = int(frame["seeds"].max())
     band = ("A band goes from the best seed to the worst.",) if seeds > 1 else ()
     stamp = stamp_results(results)
-    notes = (NO_NUMBERS, BASELINES, *band, *told, *sources.caution)
+    notes = (NO_NUMBERS, BASELINES, *tell_epochs(results), *band, *told, *sources.caution)
     panels = frame["panel"].drop_duplicates()
     order = [DATASETS[one].title for one in PANELS if DATASETS[one].title in set(panels)]
     frame = pd.concat([frame[frame["panel"] == panel] for panel in order], ignore_index=True)
@@ -163,7 +164,8 @@ def _open(name: str, title: str, dataset: str, sources: Sources) -> tuple[Probe,
     """The pictures of the first seed of the estimator that learned from most labels; or why there are none."""
     probes = sources.find_probes(choose_estimator(sources.find_probes, dataset), dataset)
     if not probes:
-        return Absent(name, title, sources.not_probed)
+        of_folds = f" {OF_FOLDS}" if dataset == "msra" and sources.probes is not None else ""
+        return Absent(name, title, f"{sources.not_probed}{of_folds}")
     try:
         return probes[0], probes[0].open_pictures()
     except BadInput as missing:

@@ -63,6 +63,8 @@ class IndexPage:
     counts: dict[str, int]
     results: int
     left_out: int
+    remarks: tuple[str, ...]
+    """What trainings of the run remarked."""
     runs: Item
     sections: tuple[Section, ...]
     sheets: tuple[ContactSheet, ...]

@@ -8,6 +8,7 @@ from handbench.evaluation.fits import Fit
 from handbench.evaluation.probes import NOT_TRACKED, Probe
 from handbench.evaluation.published import Record
 from handbench.evaluation.results import Pooled, Result, pool_seeds
+from handbench.evaluation.trainings import Training
 from handbench.report.run_card import RunCard
 from handbench.report.stamps import stamp_comparison
 
@@ -34,6 +35,8 @@ class Sources:
     """None where there are no files to read them from, as in a report from the tracking store."""
     fits: tuple[Fit, ...] | None = ()
     """The hand model fitted to labels; None as of probes."""
+    trainings: tuple[Training, ...] = ()
+    """What trainings remarked of themselves; empty where their files are not at hand."""
 
     @property
     def this_run(self) -> str:

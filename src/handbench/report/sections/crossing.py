@@ -1,14 +1,18 @@
 """The section of crossing: its latent space in pictures, shares of labels, accuracy on three datasets, GAN, time."""
 
+from functools import partial
+
 from handbench.conventions import DATASETS
 from handbench.evaluation.claim_shares import ESTIMATOR, PANELS, SHARES, choose_estimator, name_module
 from handbench.evaluation.claim_shares import RIVALS as BASELINES
-from handbench.evaluation.published import PublishedScore
-from handbench.report.comparisons import build_run_curves
+from handbench.evaluation.paper_numbers import CROSSING_FIGURE_4
+from handbench.evaluation.published import DATASETS_OF_RECORD, PublishedScore
+from handbench.evaluation.tables import crossing_figure_4
+from handbench.report.comparisons import build_curves, build_run_curves, name_partial, read_figure, tell_coverage
 from handbench.report.crossing_figures import build_shares, build_triplets, build_walk
+from handbench.report.crossing_gan_items import build_gan_table
 from handbench.report.crossing_items import (
     NO_NUMBERS,
-    build_gan_table,
     build_share_table,
     build_task_table,
     build_walk_table,
@@ -29,8 +33,6 @@ OF_SHARES = frozenset(
 """What Fig. 3 is made of; of these the other figures show one estimator alone."""
 PRINTED_SPEED = PrintedSpeed("an i7 of 3.4 GHz", 11.0, 90.9)
 TIMED = "the estimator, from a depth patch to joints"
-RIVALS = {"nyu": ("nyu/feedback",), "icvl": ("icvl/deepprior", "icvl/deepprior-refinement"), "msra": ()}
-"""Methods of the printed figure whose predictions are published."""
 
 
 def build_section(sources: Sources) -> Section:
@@ -47,7 +49,8 @@ def build_section(sources: Sources) -> Section:
             build_share_table("crossing_shares", "Section 5.1: shares of labels", sources),
             build_task_table("crossing_section_5_2", "Section 5.2: without single tasks, on NYU", sources),
             *(_build_figure_4(sources, dataset) for dataset in PANELS),
-            *(build_triplets(*_name_figure_5(dataset), dataset, sources) for dataset in ("nyu", "icvl")),
+            *(_build_published(sources, dataset) for dataset in DATASETS_OF_RECORD),
+            *(build_triplets(*_name_figure_5(dataset), dataset, sources) for dataset in PANELS),
             build_gan_table("crossing_gan", "The GAN of each training", sources),
             build_speed("crossing_speed", "Section 5: time on a CPU", timed, PRINTED_SPEED, TIMED, sources),
             *build_view_figures(sources, PAPER, _leave_out(sources, "msra")),
@@ -77,18 +80,30 @@ def _build_figure_4(sources: Sources, dataset: str) -> Item:
     rivals = _score_rivals(sources, dataset, pooled[0].results[0].frames)
     seeds = len(pooled[0].seeds)
     notes = [f"Curves and mean errors are of this run{f', means over {seeds} seeds' if seeds > 1 else ''}."]
+    rows = CROSSING_FIGURE_4[dataset]
     if sources.card.source != "real":
         notes.append("Methods of the printed figure are not drawn beside it: they were measured on real recordings.")
+    notes += [f"Not drawn: {row.name}: {row.why_not}." for row in rows if not row.key]
     stamp = stamp_results([one for group in pooled for one in group.results])
     return build_run_curves(name, title, pooled, rivals, stamp, (*notes, *sources.caution))
 
 
+def _build_published(sources: Sources, dataset: str) -> Item:
+    """The rivals of Fig. 4 alone, from what they published."""
+    name, title = f"crossing_figure_4_{dataset}_published", f"crossing, Fig. 4: the others on {DATASETS[dataset].title}"
+    data = read_figure(partial(crossing_figure_4, dataset=dataset), sources)
+    covered = () if data is None else tell_coverage(data, dataset)
+    data = None if data is None else name_partial(data, dataset)
+    return build_curves(name, title, data, sources.stamp(dataset), (NO_NUMBERS, *covered))
+
+
 def _score_rivals(sources: Sources, dataset: str, frames: int) -> list[tuple[str, PublishedScore]]:
     whole = DATASETS[dataset].frames.get("test")
-    if sources.card.source != "real" or sources.record is None or not RIVALS[dataset] or frames != whole:
+    keys = [row.key for row in CROSSING_FIGURE_4[dataset] if row.key]
+    if sources.card.source != "real" or sources.record is None or not keys or frames != whole:
         return []
     truth = sources.record.read_truth(dataset)
-    scores = [sources.record.score(key, truth) for key in RIVALS[dataset]]
+    scores = [sources.record.score(key, truth) for key in keys]
     return [(_name(one, frames), one) for one in scores]
 
 

@@ -14,8 +14,9 @@ from handbench.report.comparisons import (
     build_curves,
     build_run_bars,
     build_run_curves,
+    name_partial,
     read_figure,
-    rename_methods,
+    tell_coverage,
 )
 from handbench.report.fit_items import build_fit_table
 from handbench.report.hand_pictures import build_meshes, build_skeletons
@@ -41,10 +42,10 @@ TIMED = "the network and its hand model layer, of which the paper's ran on the G
 def build_section(sources: Sources) -> Section:
     nyu = read_figure(tables.deepmodel_figures_5_6, sources)
     icvl = read_figure(tables.deepmodel_figure_7, sources)
-    covered = () if icvl is None else _tell_coverage(icvl)
+    covered = () if icvl is None else tell_coverage(icvl, "icvl")
     stamp_nyu, stamp_icvl = sources.stamp("nyu"), sources.stamp("icvl")
     on_nyu = _join_run(nyu, "nyu", stamp_nyu, sources)
-    on_icvl = _join_run(None if icvl is None else _name_partial(icvl), "icvl", stamp_icvl, sources)
+    on_icvl = _join_run(None if icvl is None else name_partial(icvl, "icvl"), "icvl", stamp_icvl, sources)
     return Section(
         paper="deepmodel",
         title="Model-based Deep Hand Pose Estimation",
@@ -132,23 +133,5 @@ def _compare_means(dataset: str, number: str, data: FigureData | None, sources: 
         dataset=dataset,
         modules=MODULES,
         stamp=stamp,
-        notes=_tell_coverage(data) if data is not None and dataset == "icvl" else (),
+        notes=tell_coverage(data, dataset) if data is not None and dataset == "icvl" else (),
     )
-
-
-def _tell_coverage(data: FigureData) -> tuple[str, ...]:
-    """Methods that published less than the whole test set."""
-    known = data.means.dropna(subset="recomputed_mm")
-    whole = known["frames"].max()
-    return tuple(
-        f"{row.method} published {row.frames:,} of {whole:,} frames (sequence 1 alone): its numbers are of those."
-        for row in known.itertuples()
-        if row.frames < whole
-    )
-
-
-def _name_partial(data: FigureData) -> FigureData:
-    """A method on fewer frames says so in the legend."""
-    known = data.means.dropna(subset="recomputed_mm")
-    partial = known[known["frames"] < known["frames"].max()]
-    return rename_methods(data, {str(row.method): f"{row.method}, {row.frames} frames" for row in partial.itertuples()})
