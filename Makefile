@@ -63,7 +63,7 @@ reference: $(STAMP)  ## run what PAPER's claims need (hours) and keep claims, ta
 	mkdir -p results/reference/$(PAPER)
 	cp results/report/claims.csv results/claims-embedded/call.json results/reference/$(PAPER)
 	cp results/report/tables/{runs,$(PAPER)_*}.{csv,md} results/reference/$(PAPER)
-	cp results/report/figures/$(PAPER)_*.png results/reference/$(PAPER)
+	cp results/report/figures/$(PAPER)_*.{png,csv} results/reference/$(PAPER)
 
 dashboard: $(STAMP)  ## serve what training has tracked, on this machine only
 	@test -f results/mlflow/mlflow.db || { \
