@@ -66,7 +66,7 @@ reference: $(STAMP)  ## run what PAPER's claims need (hours) and keep claims, ta
 	mkdir -p results/reference/$(PAPER)
 	cp results/report/claims.csv results/claims-embedded/call.json results/reference/$(PAPER)
 	cp results/report/tables/{runs,$(PAPER)_*}.{csv,md} results/reference/$(PAPER)
-	cp results/report/figures/$(PAPER)_*.png results/reference/$(PAPER)
+	cp results/report/figures/$(PAPER)_*.{png,csv} results/reference/$(PAPER)
 
 release: $(STAMP)  ## pack every trained model of RUN into results/release, with a manifest, and verify it (docs/models.md)
 	$(BIN)/python -m handbench models pack --from $(RUN) --out $(RELEASE)

@@ -61,6 +61,11 @@ def read_commit(checkout: Path = CHECKOUT) -> str | None:
         return None
 
 
+def tell_commit(call: Path | None) -> str | None:
+    """The commit of a workflow's call; for a command that is given by hand that of the code itself."""
+    return read_call(call).get("commit") or read_commit()
+
+
 def _git(checkout: Path, *words: str) -> str:
     command = ["git", "-C", str(checkout), *words]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout

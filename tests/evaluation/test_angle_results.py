@@ -35,7 +35,9 @@ def make_truth() -> np.ndarray:
     return np.concatenate([rng.normal(0, 30, (FRAMES, 3)), turns, fingers], axis=1).astype(np.float32)
 
 
-def make_prediction(run: Path, store: CropStore, pose: np.ndarray | None, **changed: object) -> Path:
+def make_prediction(
+    run: Path, store: CropStore, pose: np.ndarray | None, of_all: np.ndarray | None = None, **changed: object
+) -> Path:
     card = {"kind": "deepmodel.hand", "module": "deepmodel", "paper": "deepmodel", "settings": {}, "seed": 0}
     card |= {"dataset": "icvl", "split": "test", "folds": [], "centre": "joint", "frames": FRAMES, "converged": True}
     card |= {"protocol": store.card["protocol"], "store": store.path.as_posix(), "checkpoints": []}
@@ -43,17 +45,25 @@ def make_prediction(run: Path, store: CropStore, pose: np.ndarray | None, **chan
     out = run / "predict" / "icvl" / "deepmodel" / "seed0"
     # Backwards: what is evaluated is in the order of the list.
     rows, names = np.asarray(store.row)[::-1], store.names[::-1]
-    backwards = None if pose is None else pose[::-1].copy()
-    save_predictions(out, np.array(store.joints_mm)[::-1].copy(), names, rows, card, pose=backwards)
+    backwards, of_all_backwards = (None if one is None else one[::-1].copy() for one in (pose, of_all))
+    joints_mm = np.array(store.joints_mm)[::-1].copy()
+    save_predictions(out, joints_mm, names, rows, card, pose=backwards, pose_of_all=of_all_backwards)
     return out / "predictions.npz"
 
 
-def make_poses(run: Path, pose: np.ndarray, row: np.ndarray, dataset: str = "icvl", split: str = "test") -> Path:
+def make_poses(
+    run: Path,
+    pose: np.ndarray,
+    row: np.ndarray,
+    dataset: str = "icvl",
+    split: str = "test",
+    inner: np.ndarray | None = None,
+) -> Path:
     hand = Hand(REFERENCE_SHAPE, scored_keypoints(dataset))
     left_mm = np.zeros(len(row), np.float32)
     save_poses(
         run / "fit" / dataset / split,
-        FittedPoses(hand, ANGLE_LIMITS_RAD, pose, row, np.ones_like(left_mm), left_mm, {}),
+        FittedPoses(hand, ANGLE_LIMITS_RAD, pose, row, np.ones_like(left_mm), left_mm, {}, inner),
         {"dataset": dataset, "split": split, "source": "real"},
     )
     return run / "fit" / dataset / split
@@ -103,6 +113,41 @@ def test_the_command_measures_angles_and_keeps_them(run: Path, store: CropStore)
     assert angles.rotation.mean == pytest.approx(mean, abs=1e-4)
     metrics = {key: value for key, value, _ in evaluation_to_rows(saved)[2]}
     assert metrics["out_of_range"] == pytest.approx(1 / FRAMES, abs=1e-6)
+
+
+def test_a_second_fit_is_measured_beside_the_first_and_narrower_bounds_beside_the_widest(
+    run: Path, store: CropStore
+) -> None:
+    truth = make_truth()
+    of_all, inner = truth.copy(), ANGLE_LIMITS_RAD.mean(axis=1)[:, None] + np.array([-0.05, 0.05])
+    of_all[:, 10] += np.radians(4.6)
+    truth[:30, 9] += 0.1
+    poses = make_poses(run, truth, np.asarray(store.row).astype(np.int64), inner=inner)
+    prediction = make_prediction(run, store, (truth + np.radians(OFF_DEG)).astype(np.float32), of_all)
+    out = run / "evaluate" / "icvl" / "deepmodel" / "seed0"
+    assert main(["evaluate", str(prediction), "icvl", "Direct joint", "--poses", str(poses), "--out", str(out)]) == 0
+    saved = json.loads((out / "evaluation.json").read_text())
+    result = parse_result(saved, out)
+    assert result.angles is not None
+    assert result.angles_of_all is not None
+    assert result.angles.errors.mean == pytest.approx(OFF_DEG[3:].mean(), abs=1e-3)
+    # Every angle is off by nothing but one by 4.6 degrees, and one by 0.1 radians in a tenth of the frames.
+    assert result.angles_of_all.errors.mean == pytest.approx((4.6 + np.degrees(0.1) / 10) / 23, abs=1e-3)
+    assert result.angles_of_all.outside.total == 0
+    for angles, share in ((result.angles, 1.0), (result.angles_of_all, 1.0)):
+        assert angles.beyond is not None
+        assert angles.true_beyond is not None
+        assert (angles.beyond.mean, angles.true_beyond.mean) == pytest.approx((share, 0.1))
+    with np.load(out / "errors.npz", allow_pickle=False) as arrays:
+        assert arrays["angle_errors_deg_of_all"].mean(dtype=float) == pytest.approx(
+            result.angles_of_all.errors.mean, abs=1e-4
+        )
+    assert "fitted to all joints: 0.2" in (out / "table.txt").read_text()
+    metrics = {key: value for key, value, _ in evaluation_to_rows(saved)[2]}
+    assert metrics["mean_error_deg_of_all"] == pytest.approx(result.angles_of_all.errors.mean, abs=1e-5)
+    assert metrics["beyond_percentiles"] == 1.0
+    with pytest.raises(BadInput, match="expected finite poses, as its card says, found NaN"):
+        evaluate(make_prediction(run, store, truth, truth * np.nan), "icvl", "mine", poses=poses)
 
 
 def test_without_fitted_poses_or_angles_it_is_as_before(run: Path, store: CropStore) -> None:

@@ -29,7 +29,7 @@ from handbench.networks.deepmodel import DeepModel, count_cells, find_steps
 from handbench.networks.hand_layer import HandLayer
 from handbench.training.checkpoint import load_checkpoint
 from handbench.training.predict import predict
-from handbench.training.prediction_file import read_card, read_joints, read_pose
+from handbench.training.prediction_file import read_card, read_joints, read_pose, read_pose_of_all
 from handbench.training.train import train
 from tests.methods.deepmodel_fixtures import HAND, SIZE_PX, VARIANTS, draw_poses, fitted, make_data, make_job
 from tests.methods.killed_training import train_with_kills
@@ -204,8 +204,42 @@ def test_angles_and_joints_of_a_prediction_are_one_hand(place: Path, variant: st
         assert ((pose[:, 6:] >= low - 1e-5) & (pose[:, 6:] <= high + 1e-5)).all()
         followed = follow_recordings(HAND, joints_mm, ("one",) * 12, np.array(told["limits_rad"]))
         assert off_mm.mean() < followed.left_mm.mean() + 0.1
+        of_all = read_pose_of_all(file)
+        assert of_all is not None
+        np.testing.assert_allclose(of_all, pose, atol=1e-5, err_msg="of ICVL all joints are scored")
     else:
         assert off_mm.max() < 1e-2
+        assert read_pose_of_all(file) is None, "nothing is fitted"
+
+
+def test_a_hand_is_fitted_to_the_scored_joints_and_to_all_that_were_read(tmp_path: Path) -> None:
+    """Of NYU a network gives 31 joints: a last joint that the scored 14 leave open is found from all of them."""
+    from handbench.methods import Trained
+    from handbench.methods.deepmodel import METHODS, fit_learned, fit_told
+    from handbench.modules import check_settings
+
+    hand = replace(HAND, keypoints=learned_keypoints("nyu"))
+    poses = draw_poses(1)
+    poses[:, :3] = [0, 60, 0]
+    limits_rad = np.stack([poses[0, 6:] - 0.6, poses[0, 6:] + 0.6], axis=1)
+    layer = HandLayer(hand.shape, hand.keypoints, limits_rad, 300.0)
+    network = DeepModel(layer, SIZE_PX, direct=True, told=14)
+    joints = torch.from_numpy(keypoint_positions(hand.keypoints, hand.shape, poses)[0] / 150).float()
+    with torch.no_grad():
+        network.output.weight.zero_()
+        network.output.bias.copy_(joints.flatten())
+    settings = check_settings("deepmodel.joint", {})
+    trained = Trained("deepmodel.joint", settings, network.state_dict(), joints=14, size_px=SIZE_PX)
+    assert (METHODS["joint"].pose, METHODS["joint"].pose_of_all) == (fit_told, fit_learned)
+    found = {fit: fit(trained, torch.zeros(1, 1, SIZE_PX, SIZE_PX))[0].numpy() for fit in (fit_told, fit_learned)}
+    for fit, count in ((fit_told, 14), (fit_learned, 31)):
+        pose = found[fit].astype(np.float64)
+        pose[:3] *= 150
+        off_mm = keypoint_positions(hand.keypoints, hand.shape, pose[None])[0] - joints.numpy() * 150
+        assert np.abs(off_mm[:count]).max() < 0.5, fit
+    errors_deg = {fit: np.degrees(np.abs(pose[6:] - poses[0, 6:])) for fit, pose in found.items()}
+    assert errors_deg[fit_learned].max() < 2.0
+    assert errors_deg[fit_told].max() > 3 * errors_deg[fit_learned].max()
 
 
 def test_a_smaller_cube_is_read_as_of_a_smaller_hand(place: Path, tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from stamped import check_stamped
 
 from handbench.conventions import DATASETS
 from handbench.errors import BadInput
+from handbench.evaluation.angle_score import ANGLES
+from handbench.evaluation.claim_variants import DIRECT_JOINT
 from handbench.evaluation.fits import Fit, read_fits
 from handbench.evaluation.metrics import THRESHOLDS_MM
 from handbench.evaluation.probes import read_probes
@@ -31,8 +33,8 @@ from handbench.report.sources import Sources
 from handbench.report.table_files import format_cells
 from handbench.sealed import seal
 
-FIGURES = ("figure_3", "figure_3_angles", "figure_4", "figure_4_icvl", "hands", "hands_icvl", "figure_5_run")
-FIGURES += ("figure_6_run", "figure_7_run", "figure_7_bars_run")
+FIGURES = ("figure_3", "figure_3_angles", "figure_4", "figure_4_icvl", "hands", "hands_icvl", "figure_5")
+FIGURES += ("figure_6", "figure_7", "figure_7_bars")
 TABLES = ("table_1", "section_4_1", "fits", "speed", "figure_5_means", "figure_7_means")
 
 
@@ -77,7 +79,9 @@ def test_claims_are_decided_and_link_to_what_shows_them(report: Path) -> None:
 
 def test_table_1_holds_the_numbers_of_the_files(run: Path, sources: Sources) -> None:
     table = find_table(sources, "deepmodel_table_1")
-    frame = table.frame.set_index("module")
+    of_all, frame = table.frame["fitted_to"] == "all its joints", table.frame.set_index("module")
+    assert table.frame.loc[of_all, "module"].tolist() == [DIRECT_JOINT]
+    frame = frame[~of_all.to_numpy()]
     assert list(frame.index) == [*VARIANTS]
     for module in VARIANTS:
         joints_mm, angles_deg, turns_deg = [], [], []
@@ -95,7 +99,39 @@ def test_table_1_holds_the_numbers_of_the_files(run: Path, sources: Sources) -> 
     assert set(frame["run_status"]) == set(frame["angle_status"]) == {"run"}
     assert frame["printed_angle_deg"].tolist()[:4] == [21.4, 12.2, 12.0, 12.2]
     cells = format_cells(table).to_numpy().tolist()
-    assert cells[4][1:3] == ['"little difference"'] * 2
+    assert cells[5][1:3] == ['"little difference"'] * 2
+
+
+def test_direct_joint_has_a_row_for_each_of_its_two_fits(run: Path, sources: Sources) -> None:
+    table = find_table(sources, "deepmodel_table_1")
+    scored, of_all = (row for _, row in table.frame[table.frame["module"] == DIRECT_JOINT].iterrows())
+    assert of_all["method"] == "direct joint, fitted to all its joints"
+    found = []
+    for seed in SEEDS:
+        with np.load(run / "evaluate" / "nyu" / DIRECT_JOINT / f"seed{seed}" / "errors.npz") as arrays:
+            found.append(arrays["angle_errors_deg_of_all"].mean(axis=0, dtype=float))
+    every = np.mean(found, axis=0)
+    last = [place for place, name in enumerate(ANGLES) if name.endswith("flexion_3")]
+    assert of_all["run_angle_deg"] == pytest.approx(every.mean(), abs=1e-4)
+    assert of_all["run_last_deg"] == pytest.approx(every[last].mean(), abs=1e-4)
+    assert of_all["run_last_deg"] == pytest.approx(scored["run_last_deg"] / 2, rel=0.02)
+    assert of_all["run_others_deg"] == pytest.approx(scored["run_others_deg"], abs=1e-4)
+    assert (5 * of_all["run_last_deg"] + 18 * of_all["run_others_deg"]) / 23 == pytest.approx(of_all["run_angle_deg"])
+    assert of_all["run_joint_mm"] == scored["run_joint_mm"]
+    bars = list_items(sources)["deepmodel_figure_3_angles"]
+    assert isinstance(bars, Figure)
+    assert "fitted to all its joints" in bars.describe
+
+
+def test_the_commit_of_the_training_is_told_where_it_is_another(sources: Sources) -> None:
+    assert "commit: abc1234, trained at abc1234, 0ld5678 |" in find_table(sources, "deepmodel_table_1").stamp
+    ours = list_items(sources)["deepmodel_figure_4"]
+    assert "commit: abc1234, trained at 0ld5678 |" in ours.stamp
+    same = tuple(replace(one, trained_at=("abc1234",)) for one in sources.results)
+    stamp = find_table(replace(sources, results=same), "deepmodel_table_1").stamp
+    assert "commit: abc1234 |" in stamp
+    older = tuple(replace(one, trained_at=()) for one in sources.results)
+    assert "commit: abc1234 |" in find_table(replace(sources, results=older), "deepmodel_table_1").stamp
 
 
 def test_the_bars_of_angles_are_means_over_seeds(sources: Sources, tmp_path: Path) -> None:
@@ -113,20 +149,30 @@ def test_the_bars_of_angles_are_means_over_seeds(sources: Sources, tmp_path: Pat
 
 def test_impossible_frames_are_counted(sources: Sources) -> None:
     frame = find_table(sources, "deepmodel_section_4_1").frame.set_index("method")
-    assert frame["outside"].tolist() == [0, 12, 60, 0, 0]
+    assert frame["outside"].tolist() == [0, 0, 12, 60, 0, 0]
     assert frame.loc["ours w/o phy", ["printed_percent", "run_percent", "frames"]].tolist() == [18.6, 50.0, 120]
     assert frame.loc["direct parameter", "low_percent"] == 0
     assert np.isnan(frame.loc["ours", "high_percent"]), "draws of nothing know no spread"
+    # Noise of 10 degrees leaves the percentiles of true poses in most frames.
+    assert frame["beyond_percent"].min() > 50
+    notes = find_table(sources, "deepmodel_section_4_1").notes
+    true = make_poses("nyu")[:, 6:]
+    low, high = np.percentile(true, (0.5, 99.5), axis=0)
+    share = np.mean(((true < low - 1e-5) | (true > high + 1e-5)).any(axis=1))
+    assert any(f"so are {100 * share:.2f} %" in note for note in notes)
+    assert any("so by construction" in note for note in notes)
 
 
 def test_fits_stand_beside_print(sources: Sources) -> None:
     table = find_table(sources, "deepmodel_fits")
     frame = table.frame
-    assert frame["optimiser"].tolist() == ["PSO", "L-BFGS"] * 3
-    assert frame["printed_mm"].notna().tolist() == [True, *[False] * 5], "print fits the real labels by PSO"
+    assert frame["optimiser"].tolist() == ["PSO", "L-BFGS"] * 4
+    assert frame["printed_mm"].notna().tolist() == [True, *[False] * 7], "print fits the real labels by PSO"
+    assert frame["start_mm"].dropna().tolist() == pytest.approx([6.2, 3.0, 3.0, 3.0]), "where swarms start"
+    assert frame["at_wall"].dropna().tolist() == [40], "of the training's bounds alone"
     assert frame.loc[0, ["mean_mm", "frames", "worst_names"]].tolist() == [5.5, 8252, "image_0007.png, image_0009.png"]
     assert frame.loc[1, "speed"] == pytest.approx(8252 / 12)
-    assert sum("3.25 degrees off" in note for note in table.notes) == 2
+    assert sum("3.25 degrees off" in note for note in table.notes) == 3
     half = (Fit("nyu", "test", {"lbfgs": sources.fits[0].left["lbfgs"]}),)
     frame = find_table(replace(sources, fits=half), "deepmodel_fits").frame
     assert frame["status"].tolist() == ["not fitted"] * 2
@@ -163,6 +209,7 @@ def test_what_is_half_there_says_what_is_missing(sources: Sources) -> None:
     assert frame.loc["ours", "angle_status"] == "not measured"
     assert frame.loc["direct joint", "run_status"] == "not run at this scale"
     items = list_items(partial)
+    assert frame.loc["direct joint, fitted to all its joints", "angle_status"] == "not run at this scale"
     assert any("direct joint, direct parameter" in note for note in items["deepmodel_figure_3"].notes)
     assert "tracking store" in items["deepmodel_fits"].why
     assert "tracking store" in items["deepmodel_speed"].why
@@ -209,7 +256,7 @@ def test_predictions_without_poses_have_no_hand_to_draw(run: Path, sources: Sour
     assert isinstance(items["deepmodel_figure_4"], Figure)
 
 
-def test_this_run_joins_published_methods_only_on_the_whole_real_test_set(sources: Sources) -> None:
+def test_this_run_stands_beside_published_methods_and_says_what_it_saw(sources: Sources, tmp_path: Path) -> None:
     published = FigureData(
         pd.DataFrame({"method": "DeepPrior", "threshold_mm": THRESHOLDS_MM, "fraction": THRESHOLDS_MM / 80}),
         joint_frame_of_means("icvl", {"DeepPrior": dict.fromkeys((*DATASETS["icvl"].joints.names, "mean"), 11.0)}),
@@ -217,15 +264,26 @@ def test_this_run_joins_published_methods_only_on_the_whole_real_test_set(source
     )
 
     def join(results: tuple[Result, ...], source: str) -> list[str]:
-        card = replace(sources.card, source=source)
-        joined = add_run(published, "icvl", "deepmodel", replace(sources, card=card, results=results))
+        changed = replace(sources, card=replace(sources.card, source=source), results=results)
+        joined = add_run(published, "icvl", changed.pool(dataset="icvl"), changed)
+        assert joined is not None
         assert set(joined.joints["method"]) == set(joined.means["method"]) == set(joined.curves["method"])
+        assert joined.own == tuple(joined.means["method"][1:])
         return joined.curves["method"].unique().tolist()
 
     ours = sources.find_results(dataset="icvl", module="deepmodel")
     whole = tuple(replace(one, frames=1596) for one in ours)
-    assert join(whole, "real") == ["DeepPrior", "DeepModel (full), this run"]
-    assert join(whole, "embedded") == join(ours, "real") == join((), "real") == ["DeepPrior"]
+    assert join(whole, "real") == ["DeepPrior", "DeepModel (full), this run, real data"]
+    assert join(whole, "embedded") == ["DeepPrior", "DeepModel (full), this run, embedded data"]
+    assert join(ours, "real") == ["DeepPrior", "DeepModel (full), this run, real data, 60 frames"]
+    assert join((), "real") == ["DeepPrior"]
+    assert add_run(None, "icvl", (), sources) is None
+    figure = list_items(sources)["deepmodel_figure_7"]
+    assert isinstance(figure, Figure), "without the record it is this run's alone"
+    assert any("not comparable" in note for note in figure.notes)
+    assert any("published predictions are not at hand" in note for note in figure.notes)
+    drawn = pd.read_csv(figure.draw(tmp_path / "figure")[2])
+    assert drawn["method"].unique().tolist() == ["DeepModel (full), this run, embedded data"]
 
 
 def test_a_damaged_fit_is_one_line(run: Path, tmp_path: Path) -> None:

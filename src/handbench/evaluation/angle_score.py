@@ -21,6 +21,7 @@ TURNS = slice(3, 6)
 FINGERS = slice(6, None)
 ANGLES = DOFS[3:]
 """All angles of theta: what the paper averages over."""
+BLOCKS = ("errors", "rotation", "outside", "beyond", "true_beyond")
 Poses = Float[np.ndarray, "frames 26"]
 
 
@@ -36,6 +37,9 @@ class AngleResult:
     """Of each frame: how far the hand is turned from the true one, degrees."""
     outside: Blocks
     """Of each frame: 1 where at least one finger angle is out of its range."""
+    beyond: Blocks | None = None
+    """The same of the training's percentiles, where the fit tells them; `true_beyond` of the true poses themselves."""
+    true_beyond: Blocks | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON; None where nothing is known."""
@@ -44,8 +48,9 @@ class AngleResult:
             "angle_error_deg": {name: _plain(value) for name, value in self.error_deg.items()},
             "rotation_error_deg": _plain(self.rotation.mean),
             "out_of_range": _plain(self.outside.mean),
+            **({"beyond_percentiles": _plain(self.beyond.mean)} if self.beyond else {}),
             "frames": self.rotation.count,
-            "blocks": {name: getattr(self, name).as_dict() for name in ("errors", "rotation", "outside")},
+            "blocks": {name: blocks.as_dict() for name in BLOCKS if (blocks := getattr(self, name)) is not None},
         }
 
 
@@ -71,6 +76,7 @@ def score_angles(
     limits_rad: Float[np.ndarray, "20 2"],
     sequences: Sequence[str],
     rows: Int64[np.ndarray, "frames"],
+    inner_limits_rad: Float[np.ndarray, "20 2"] | None = None,
 ) -> AngleScore:
     """Measure poses once; `sequences` of the whole set and `rows` are for the intervals, as `sum_blocks` has them."""
     errors_deg = np.concatenate(
@@ -83,11 +89,17 @@ def score_angles(
     # In float64: a float32 rotation is off by more than the smallest turns.
     turns = (hand_rotation(pose[:, TURNS].astype(np.float64)) for pose in (predicted, truth))
     rotation_deg, outside = rotation_errors_deg(*turns), angles_out_of_range(predicted[:, FINGERS], limits_rad)
+    beyond = {
+        name: make_blocks(angles_out_of_range(pose[:, FINGERS], inner_limits_rad), sequences, rows)
+        for name, pose in (("beyond", predicted), ("true_beyond", truth))
+        if inner_limits_rad is not None
+    }
     result = AngleResult(
         error_deg=dict(zip(ANGLES, _average_known(errors_deg), strict=True)),
         errors=make_blocks(errors_deg, sequences, rows),
         rotation=make_blocks(rotation_deg, sequences, rows),
         outside=make_blocks(outside, sequences, rows),
+        **beyond,
     )
     return AngleScore(errors_deg, rotation_deg, outside, result)
 
@@ -97,7 +109,8 @@ def parse_angles(saved: Mapping[str, Any] | None) -> AngleResult | None:
     if saved is None:
         return None
     means = {name: float("nan") if value is None else float(value) for name, value in saved["angle_error_deg"].items()}
-    blocks = {name: parse_blocks(saved["blocks"][name]) for name in ("errors", "rotation", "outside")}
+    # Those of percentiles are not in evaluations of older releases.
+    blocks = {name: parse_blocks(saved["blocks"][name]) for name in BLOCKS if name in {*BLOCKS[:3], *saved["blocks"]}}
     return AngleResult(means, **blocks)
 
 

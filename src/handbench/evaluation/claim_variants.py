@@ -6,7 +6,7 @@ import numpy as np
 
 from handbench.errors import BadInput
 from handbench.evaluation.angle_score import AngleResult
-from handbench.evaluation.blocks import Blocks, compare_blocks
+from handbench.evaluation.blocks import Blocks, compare_blocks, pool_blocks
 from handbench.evaluation.claim_loop import make_finding, mean_of
 from handbench.evaluation.claim_rivals import describe_training, explain_shorter, explain_unfinished
 from handbench.evaluation.claim_rules import (
@@ -39,7 +39,10 @@ TIMES_FEWER = 10
 
 
 def decide_dm1(evidence: Evidence) -> Finding:
-    """Joints: full not above direct joint, direct parameter above all; angles: full at most 0.75 of direct joint's."""
+    """Joints: full not above direct joint, direct parameter above all; angles: full at most 0.75 of direct joint's.
+
+    Direct joint's angles are fitted to its joints, as the paper's 14 or as all that it gives: the lower error counts.
+    """
     figure = "deepmodel_table_1"
     found = {name: evidence.find(name, "nyu") for name in NAMES}
     missing = evidence.explain_missing("nyu", results=tuple(NAMES))
@@ -49,11 +52,12 @@ def decide_dm1(evidence: Evidence) -> Finding:
     full, direct = found[FULL], found[DIRECT_JOINT]
     joints = compare_results(full, direct).difference
     others = [name for name in NAMES if name != DIRECT_PARAMETER]
-    angles = {name: [one.errors for one in angles_of(found[name])] for name in (FULL, DIRECT_JOINT)}
+    ours, fits = ([one.errors for one in angles_of(full)], fits_of(direct))
+    best = min(fits, key=lambda word: pool_blocks(fits[word]).mean)
     outcome = judge_all(
         [
             judge_likeness(joints, low=-np.inf, high=0.0, what="joint error, full less direct joint, in mm"),
-            _judge_angles(angles[FULL], angles[DIRECT_JOINT]),
+            _judge_angles(ours, fits[best], f"direct joint fitted to {best}"),
             *(
                 judge_difference(
                     compare_results(found[DIRECT_PARAMETER], found[name]),
@@ -64,6 +68,9 @@ def decide_dm1(evidence: Evidence) -> Finding:
             ),
         ]
     )
+    both = ", ".join(f"to {word} {pool_blocks(blocks).mean:.2f}" for word, blocks in fits.items())
+    told = f"direct joint's angles in degrees, fitted {both}: the lower counts"
+    outcome = Outcome(outcome.holds, f"{outcome.reason}; {told}")
     measured = "mm / degrees: " + ", ".join(f"{word} {_tell_row(found[name])}" for name, word in NAMES.items())
     return make_finding(outcome, joints, measured=measured, seeds=full, figure=figure)
 
@@ -90,19 +97,35 @@ def angles_of(results: Sequence[Result]) -> list[AngleResult]:
     return found
 
 
-def _judge_angles(ours: Sequence[Blocks], theirs: Sequence[Blocks]) -> Outcome:
+def fits_of(results: Sequence[Result]) -> dict[str, list[Blocks]]:
+    """Errors of the angles of every seed, by the joints that they are fitted to."""
+    of_all = [one.angles_of_all.errors for one in results if one.angles_of_all is not None]
+    if len(of_all) < len(results):
+        raise BadInput(
+            f"the results of {results[0].module} on {results[0].dataset}",
+            expected="angles fitted to all its joints with every seed",
+            found=f"{len(of_all)} of {len(results)}",
+            fix="predict and evaluate again",
+        )
+    return {"the scored joints": [one.errors for one in angles_of(results)], "all its joints": of_all}
+
+
+def _judge_angles(ours: Sequence[Blocks], theirs: Sequence[Blocks], rival: str) -> Outcome:
     """A size, told with the interval of the ratio."""
     # Refuses other frames, on which a ratio would mean nothing.
     compare_blocks(ours, theirs)
     ratio = BlockRatio(np.stack([one.sums for one in ours]), np.stack([one.sums for one in theirs]))
     interval = bootstrap_ratio(ratio)
-    told = f"angle error, full over direct joint (95 % interval {interval.low:.3g} to {interval.high:.3g})"
+    told = f"angle error, full over {rival} (95 % interval {interval.low:.3g} to {interval.high:.3g})"
     return judge_size(ratio.per_seed.tolist(), at_most=ANGLE_SHARE, what=told)
 
 
 def _tell_row(results: Sequence[Result]) -> str:
     degrees = [one.angles.errors.mean for one in results if one.angles is not None]
-    return f"{mean_of(results):.2f} / {np.mean(degrees):.2f}" if degrees else f"{mean_of(results):.2f} / not measured"
+    # Those fitted to all joints as well, where there are two fits.
+    of_all = [one.angles_of_all.errors.mean for one in results if one.angles_of_all is not None]
+    told = " or ".join(f"{np.mean(one):.2f}" for one in (degrees, of_all) if one)
+    return f"{mean_of(results):.2f} / {told or 'not measured'}"
 
 
 def decide_dm2(evidence: Evidence) -> Finding:
@@ -123,7 +146,18 @@ def decide_dm2(evidence: Evidence) -> Finding:
     )
     shares = (np.mean([one.mean for one in blocks]) for blocks in (theirs, ours))
     measured = "{:.2%} of frames without the physical loss, {:.2%} with it".format(*shares)
+    if told := _tell_beyond(full, without):
+        outcome = Outcome(outcome.holds, f"{outcome.reason}; {told}")
     return make_finding(outcome, comparison.difference, measured=measured, seeds=full, figure=figure)
+
+
+def _tell_beyond(full: Sequence[Result], without: Sequence[Result]) -> str:
+    """The shares by narrower bounds: told, without a say. Empty where the fit does not tell those bounds."""
+    found = [[one.beyond for one in angles_of(results)] for results in (without, full)]
+    if any(one is None for blocks in found for one in blocks):
+        return ""
+    shares = (np.mean([one.mean for one in blocks if one is not None]) for blocks in found)
+    return "by the 0.5 and 99.5 percentiles of the training's angles {:.2%} without, {:.2%} with it".format(*shares)
 
 
 def judge_fewer(left: int, before: int) -> Outcome:

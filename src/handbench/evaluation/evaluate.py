@@ -67,6 +67,8 @@ class Evaluation:
     """Where the pipeline's own predictions come from; None for anyone else's file."""
     angles: AngleScore | None = None
     """Of predictions that give angles, where the true ones are known."""
+    angles_of_all: AngleScore | None = None
+    """Of poses that were fitted to joints: the same fitted to all that were read, not the scored ones alone."""
     object_score: HandObjectScore | None = None
     """Of the pipeline's predictions of hand and object, every iteration."""
     skeleton: SkeletonScore | None = None
@@ -184,7 +186,7 @@ def evaluate(
         truth = find_ground_truth(prediction, dataset, ground_truth, ground_truth_layout, opened)
         predictions = read_any(prediction, truth, layout=layout, order=order, frames=frames)
     score = score_predictions(predictions, truth)
-    angles, told = _measure_angles(own, truth, predictions, poses)
+    angles, of_all, told = _measure_angles(own, truth, predictions, poses)
     held = own.score_object(truth, predictions.rows) if own and own.gives_object else None
     skeleton = measure_skeleton(own, truth, predictions, score.errors_mm, truth_file, bias)
     published, notes = _score_published(predictions, truth, opened)
@@ -205,8 +207,9 @@ def evaluate(
         sequences=take(truth.sequences, predictions.rows),
         rows=predictions.rows,
         view_bins=view_bins(score.errors_mm, truth.joints_mm[predictions.rows]) if dataset == "msra" else None,
-        run=_describe_run(own, truth, angles, held, skeleton, out, call) if own else None,
+        run=_describe_run(own, truth, (angles, of_all), held, skeleton, out, call) if own else None,
         angles=angles,
+        angles_of_all=of_all,
         object_score=held,
         skeleton=skeleton,
     )
@@ -215,13 +218,15 @@ def evaluate(
 def _describe_run(
     own: OwnPredictions,
     truth: GroundTruth,
-    angles: AngleScore | None,
+    angles: tuple[AngleScore | None, AngleScore | None],
     held: HandObjectScore | None,
     skeleton: SkeletonScore | None,
     out: Path | None,
     call: Path | None,
 ) -> dict[str, Any]:
-    measured = {"steps": _measure_steps(own, truth), "angles": angles.result.as_dict() if angles else None}
+    of_scored, of_all = angles
+    measured = {"steps": _measure_steps(own, truth), "angles": of_scored.result.as_dict() if of_scored else None}
+    measured |= {"angles_of_all": of_all.result.as_dict()} if of_all else {}
     of_object = {"hand_object": held.result.as_dict()} if held else {}
     of_skeleton = {"skeleton": skeleton.result.as_dict()} if skeleton else {}
     return own.describe(out, call) | measured | of_object | of_skeleton
@@ -229,18 +234,18 @@ def _describe_run(
 
 def _measure_angles(
     own: OwnPredictions | None, truth: GroundTruth, predictions: Predictions, poses: Path | None
-) -> tuple[AngleScore | None, tuple[str, ...]]:
-    """Errors of the angles where both sides know them, and what there is to say of it."""
+) -> tuple[AngleScore | None, AngleScore | None, tuple[str, ...]]:
+    """Errors of the angles where both sides know them, a second time where they are fitted; what there is to say."""
     if own is None or not own.gives_angles:
         if poses is None:
-            return None, ()
+            return None, None, ()
         where = own.path if own else "evaluate"
         raise BadInput(where, expected="predictions of angles with --poses", found="none", fix="leave --poses out")
     if poses is None:
-        return None, ("angles are not measured: that takes the poses that were fitted to the labels (--poses)",)
-    angles = own.score_angles(truth, predictions, poses)
+        return None, None, ("angles are not measured: that takes the poses that were fitted to the labels (--poses)",)
+    angles, *of_all = own.score_angles(truth, predictions, poses)
     without = f"{angles.unknown:,} frames have no fitted pose: their angles are left out"
-    return angles, (without,) if angles.unknown else ()
+    return angles, of_all[0] if of_all else None, (without,) if angles.unknown else ()
 
 
 def _measure_steps(own: OwnPredictions, truth: GroundTruth) -> list[dict[str, object]]:

@@ -61,16 +61,17 @@ def _error_bytes(evaluation: Evaluation) -> bytes:
 
     Of objects there is a row for every iteration.
     """
-    buffer, angles = io.BytesIO(), evaluation.angles
-    of_angles = (
-        {
-            "angle_errors_deg": angles.errors_deg.astype(np.float32),
-            "rotation_errors_deg": angles.rotation_deg.astype(np.float32),
-            "out_of_range": angles.outside == 1,
-        }
+    buffer = io.BytesIO()
+    of_angles = {
+        f"{name}{suffix}": values
+        for suffix, angles in (("", evaluation.angles), ("_of_all", evaluation.angles_of_all))
         if angles
-        else {}
-    )
+        for name, values in (
+            ("angle_errors_deg", angles.errors_deg.astype(np.float32)),
+            ("rotation_errors_deg", angles.rotation_deg.astype(np.float32)),
+            ("out_of_range", angles.outside == 1),
+        )
+    }
     held = evaluation.object_score
     of_object: dict[str, Any] = (
         {f"{name}_mm": mm.astype(np.float32) for name, mm in held.frames_mm.items()} if held else {}

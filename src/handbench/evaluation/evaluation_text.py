@@ -3,6 +3,7 @@
 import math
 
 from handbench.conventions import DATASETS
+from handbench.evaluation.angle_score import AngleResult
 from handbench.evaluation.evaluate import Evaluation
 from handbench.evaluation.score import NO_LABELS, Score
 from handbench.evaluation.skeleton_score import RE_EXPRESSED, REMOVED
@@ -36,13 +37,9 @@ def render_text(evaluation: Evaluation) -> str:
             rows.append((metric, *(f"{means[sequence]:.1f}" for sequence in sequences)))
         lines += ["", *_align(rows)]
     if evaluation.angles:
-        angles = evaluation.angles.result
-        interval = angles.errors.interval
-        lines += [
-            "",
-            f"angles: {angles.errors.mean:.2f} degrees {_brackets(interval.low, interval.high, '.2f')}, the hand's "
-            f"turn {angles.rotation.mean:.2f} degrees, {100 * angles.outside.mean:.1f} % of frames out of range",
-        ]
+        lines += ["", _tell_angles("angles", evaluation.angles.result)]
+    if evaluation.angles_of_all:
+        lines += [_tell_angles("fitted to all joints", evaluation.angles_of_all.result)]
     if evaluation.skeleton:
         errors = evaluation.skeleton.result.errors
         lines += ["", *(f"{SKELETON_WORDS[name]}: {one.mean:.2f} mm" for name, one in errors.items())]
@@ -55,6 +52,15 @@ def render_text(evaluation: Evaluation) -> str:
             f"({_judge(difference.low, difference.high)})",
         ]
     return "\n".join([*lines, *(f"note: {note}" for note in evaluation.notes)])
+
+
+def _tell_angles(words: str, angles: AngleResult) -> str:
+    interval, inner = angles.errors.interval, angles.beyond
+    beyond = f", {100 * inner.mean:.1f} % beyond the training's percentiles" if inner else ""
+    return (
+        f"{words}: {angles.errors.mean:.2f} degrees {_brackets(interval.low, interval.high, '.2f')}, the hand's "
+        f"turn {angles.rotation.mean:.2f} degrees, {100 * angles.outside.mean:.1f} % of frames out of range{beyond}"
+    )
 
 
 def _list_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:

@@ -5,8 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from handbench.errors import BadInput
 from handbench.fitting.pose_file import CARD, PUBLISHED
+from handbench.hand.skeleton import ANGLE_LIMITS_RAD
 from handbench.json_file import read_object
 from handbench.sealed import check_seal
 
@@ -14,6 +17,7 @@ HOLDS, FIX = "a fit as `handbench fit` left it", "fit again"
 
 OPTIMISERS = {"pso": "PSO", "lbfgs": "L-BFGS"}
 """Their keys on a card and their names; the paper's own comes first."""
+ALWAYS = ("mean_mm", "variance_mm2", "worst_mm", "frames", "seconds")
 NOT_TRACKED = "fits are files in the run's folder, which the tracking store does not hold"
 
 
@@ -29,6 +33,8 @@ class Left:
     """Of the worst frames, by their names, the worst first."""
     frames: int
     seconds: float
+    start_mm: float | None = None
+    """Of swarms: the mean at their starts, where the fit tells it."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,8 @@ class Fit:
     """By the key of the optimiser."""
     truth: Mapping[str, Any] = field(default_factory=dict)
     """On embedded data: how far the fitted angles are from the true ones."""
+    at_wall: int | None = None
+    """Bounds, of the 40 that training labels have set, that are the anatomical limits themselves; None of others."""
 
     @property
     def published(self) -> bool:
@@ -62,11 +70,17 @@ def _read_fit(path: Path) -> Fit:
     check_seal(path, card, holds=HOLDS, fix=FIX)
     try:
         left = {
-            key: Left(**{name: card[key][name] for name in Left.__dataclass_fields__})
+            key: Left(**{name: card[key][name] for name in ALWAYS}, start_mm=card[key].get("start_mm"))
             for key in OPTIMISERS
             if card.get(key)
         }
-    except (KeyError, TypeError) as error:
+        at_wall = _count_at_wall(card) if path.parent.name == "train" else None
+    except (KeyError, TypeError, ValueError) as error:
         found = f"a damaged or older one ({type(error).__name__}: {error})"
         raise BadInput(path, expected=HOLDS, found=found, fix=FIX) from None
-    return Fit(path.parent.parent.name, path.parent.name, left, card.get("truth") or {})
+    return Fit(path.parent.parent.name, path.parent.name, left, card.get("truth") or {}, at_wall)
+
+
+def _count_at_wall(card: Mapping[str, Any]) -> int:
+    """Fits are clamped to the anatomical limits, in single precision."""
+    return int((np.abs(np.array(card["limits_rad"], np.float64) - ANGLE_LIMITS_RAD) < 1e-6).sum())

@@ -17,7 +17,8 @@ from handbench.evaluation.hand_object_score import HandObjectScore, Parts, score
 from handbench.evaluation.predictions import GroundTruth, Predictions
 from handbench.evaluation.published import Record
 from handbench.evaluation.true_boxes import read_true_corners
-from handbench.provenance import read_call, read_commit, read_place
+from handbench.provenance import read_call, read_place, tell_commit
+from handbench.training.prediction_card import TRAINED_AT
 from handbench.training.prediction_file import (
     GIVES_OBJECT,
     pick_joints,
@@ -25,6 +26,7 @@ from handbench.training.prediction_file import (
     read_corners,
     read_joints,
     read_pose,
+    read_pose_of_all,
     read_steps,
 )
 from handbench.training.rendered_sets import RENDERED
@@ -129,12 +131,15 @@ class OwnPredictions:
     def gives_angles(self) -> bool:
         return bool(self.card.get("gives_angles"))
 
-    def score_angles(self, truth: GroundTruth, predictions: Predictions, poses: Path) -> AngleScore:
-        """The predicted angles against those of poses that were fitted to the labels, in the order of `predictions`."""
+    def score_angles(self, truth: GroundTruth, predictions: Predictions, poses: Path) -> list[AngleScore]:
+        """The predicted angles against those of poses that were fitted to the labels, in the order of `predictions`.
+
+        Of poses that were fitted to joints a second time: those of all joints that were read.
+        """
         # Fitting knows torch, which a command that reads two files need not wait for.
         from handbench.fitting.pose_file import load_poses
 
-        fitted, pose, row = load_poses(poses), read_pose(self.path), read_joints(self.path)[1]
+        fitted, row = load_poses(poses), read_joints(self.path)[1]
         ours, theirs = (
             f"{one['source']} {one['dataset']} {one['split']}"
             for one in (
@@ -144,7 +149,9 @@ class OwnPredictions:
         )
         if theirs != ours:
             raise BadInput(poses, expected=f"poses of {ours}", found=theirs, fix="name the fit of these frames")
-        if pose is None or not np.isfinite(pose).all():
+        pose, of_all = read_pose(self.path), read_pose_of_all(self.path)
+        given = [pose] if of_all is None else [pose, of_all]
+        if pose is None or not all(np.isfinite(one).all() for one in given):
             found = "no pose" if pose is None else "NaN or infinity"
             raise BadInput(self.path, expected="finite poses, as its card says", found=found, fix="predict again")
         order = np.argsort(row)
@@ -154,7 +161,8 @@ class OwnPredictions:
                 poses, expected=f"frames of {truth.path}", found="others", fix="fit the labels of this split"
             )
         limits_rad = np.array(self.card["limits_rad"], np.float64)
-        return score_angles(pose[order], true_pose, limits_rad, truth.sequences, predictions.rows)
+        told = limits_rad, truth.sequences, predictions.rows, fitted.inner_limits_rad
+        return [score_angles(one[order], true_pose, *told) for one in given]
 
     def describe(self, out: Path | None, call: Path | None) -> dict[str, Any]:
         """Where the predictions come from: what tables, stamps and the tracked run say of them."""
@@ -163,7 +171,8 @@ class OwnPredictions:
             RENDERED: self.card.get(RENDERED, {}),
             "scale": place.scale if place else "",
             "source": self.card["protocol"]["source"],
-            "commit": told.get("commit") or read_commit(),
+            "commit": tell_commit(call),
+            **({TRAINED_AT: self.card[TRAINED_AT]} if self.card.get(TRAINED_AT) else {}),
             "config_digest": told.get("config_digest"),
             "predictions_sha256": self.card["sha256_of_file"],
         }

@@ -43,6 +43,8 @@ class Probe:
     """Empty of a probe that left none."""
     rendered: Mapping[str, str] = field(default_factory=dict)
     """As of a Result."""
+    trained_at: tuple[str, ...] = ()
+    """As of a Result."""
 
     def read(self, *keys: str) -> Any:
         """The number behind these keys; one that an older probe lacks is a BadInput."""
@@ -213,6 +215,7 @@ def _parse_probe(content: Mapping[str, Any], folder: Path) -> Probe:
         sha256_of_pictures=content.get("sha256_of_pictures", ""),
         sha256_of_arrays=content.get("sha256_of_arrays", ""),
         rendered=content.get("rendered", {}),
+        trained_at=tuple(content.get("trained_at", ())),
         **{key: content[key] for key in kept},
     )
 

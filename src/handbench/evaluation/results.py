@@ -65,10 +65,14 @@ class Result:
     """Of a method that iterates: error sums of each block at the start and after every iteration."""
     angles: AngleResult | None = None
     """Of a method that gives angles, measured against poses fitted to the labels."""
+    angles_of_all: AngleResult | None = None
+    """Of a method whose angles are fitted to its scored joints: the same fitted to all joints that it gives."""
     hand_object: HandObjectResult | None = None
     """Of a method that gives a hand and the object it holds."""
     rendered: Mapping[str, str] = field(default_factory=dict)
     """Rendered sets that it has learned from, with the digest of each."""
+    trained_at: tuple[str, ...] = ()
+    """The commits of the code that trained it, as far as its checkpoint tells."""
     skeleton: SkeletonResult | None = None
     """Of refine: its errors without the skeleton's bias, and on the target's own hand."""
 
@@ -102,7 +106,7 @@ class Result:
     def _with_sums(self, sums_mm: Float64[np.ndarray, "some"], counts: Int64[np.ndarray, "some"]) -> "Result":
         mean_mm = float(sums_mm.sum() / counts.sum())
         nothing: dict[str, Any] = {"curves": {}, "joint_error_mm": {}, "steps_mm": None, "angles": None}
-        nothing |= {"hand_object": None, "skeleton": None}
+        nothing |= {"angles_of_all": None, "hand_object": None, "skeleton": None}
         return replace(self, mean_error_mm=mean_mm, block_sums_mm=sums_mm, block_counts=counts, **nothing)
 
     @property
@@ -194,8 +198,10 @@ def parse_result(evaluation: Mapping[str, Any], folder: Path | None) -> Result:
         converged=run.get("converged") is True,
         steps_mm=np.array([step["sum_mm"] for step in run["steps"]], np.float64) if run.get("steps") else None,
         angles=parse_angles(run.get("angles")),
+        angles_of_all=parse_angles(run.get("angles_of_all")),
         hand_object=parse_hand_object(run.get("hand_object")),
         rendered=run.get("rendered") or {},
+        trained_at=tuple(run.get("trained_at") or ()),
         skeleton=parse_skeleton(run.get("skeleton")),
     )
 

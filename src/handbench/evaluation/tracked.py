@@ -22,6 +22,7 @@ CARD_LENGTH = 4500
 """Some databases hold 5,000 characters of a tag: a longer text goes into several."""
 CURVE_KEYS = {name: f"curve_{name}" for name in CURVES}
 SUM_KEY, COUNT_KEY = "block_sum_mm", "block_count"
+ANGLE_KEYS = ("mean_error_deg", "rotation_error_deg", "out_of_range", "beyond_percentiles")
 FIGURES = ("accuracy.png", "accuracy.pdf", "joints.png", "joints.pdf")
 ARTIFACTS = ("table.txt", "curves.csv", *FIGURES, "evaluation.json")
 
@@ -63,7 +64,9 @@ def evaluation_to_rows(evaluation: Mapping[str, Any]) -> tuple[dict[str, str], d
     }
     single |= {name_joint(joint): value for joint, value in evaluation["joint_error_mm"].items()}
     angles = run.get("angles") or {}
-    single |= {key: angles.get(key) for key in ("mean_error_deg", "rotation_error_deg", "out_of_range")}
+    single |= {key: angles.get(key) for key in ANGLE_KEYS}
+    of_all = run.get("angles_of_all") or {}
+    single |= {f"{key}_of_all": of_all.get(key) for key in ANGLE_KEYS}
     curves, blocks = evaluation["curves"], evaluation["blocks"]
     rows = [(key, value, 0) for key, value in single.items()]
     for name, key in CURVE_KEYS.items():

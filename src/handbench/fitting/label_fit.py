@@ -34,6 +34,8 @@ RECORD_FORMAT = "handbench fitted record"
 RECORD_VERSION = 1
 WELL_EXPLAINED = 0.99
 """The share of the training frames whose angles set the bounds."""
+PERCENTILES = (0.5, 99.5)
+"""Of the same frames' angles: narrower bounds, beside which those of all of them are seen."""
 ARM_MM = 400.0
 """No label is further from its own wrist."""
 WORST = 5
@@ -50,9 +52,12 @@ class Left:
     seconds: float
     """Of one core: a busy machine makes the clock's say nothing."""
     evaluations: float
+    start_mm: Float[np.ndarray, "frames"] | None = None
+    """Of swarms: what their starts leave."""
 
     def describe(self) -> dict[str, Any]:
         worst = np.argsort(-self.left_mm, kind="stable")[:WORST]
+        start = {} if self.start_mm is None else {"start_mm": float(self.start_mm.mean())}
         return {
             "mean_mm": float(self.left_mm.mean()),
             "variance_mm2": float(self.left_mm.var()),
@@ -60,6 +65,7 @@ class Left:
             "frames": len(self.names),
             "seconds": round(self.seconds, 2),
             "evaluations_a_frame": round(self.evaluations, 1),
+            **start,
         }
 
 
@@ -95,11 +101,11 @@ def fit_labels(
         whose = take_hand(known, frames)
         seconds = time.process_time() - begun
         same = known if known and known.card["dataset"] == frames.dataset else None
-        limits_rad = same.limits_rad if same else ANGLE_LIMITS_RAD
+        limits_rad, inner_rad = (same.limits_rad, same.inner_limits_rad) if same else (ANGLE_LIMITS_RAD, None)
         cube_mm = float(same.card["cube_mm"] if same else frames.cube_mm.max())
         explained = explain(frames, whose, frames.cube_mm / cube_mm, limits_rad, swarm_frames, seed)
         if not same:
-            limits_rad = find_limits(explained.fit)
+            limits_rad, inner_rad = find_limits(explained.fit), find_inner_limits(explained.fit)
         card = {
             "dataset": frames.dataset,
             "split": frames.split,
@@ -112,7 +118,7 @@ def fit_labels(
             **describe_optimisers(explained.lbfgs, explained.pso, seed),
             "truth": {} if true_poses is None else compare_with_truth(explained, true_poses),
         }
-        save_poses(out, as_poses(explained, limits_rad, frames), card)
+        save_poses(out, as_poses(explained, limits_rad, inner_rad, frames), card)
     return tell(f"{frames.dataset} {frames.split}", card)
 
 
@@ -129,7 +135,7 @@ def fit_record(frames: LabelledFrames, out: Path, *, swarm_frames: int, seed: in
             explained = explain(part, whose, np.ones(len(part)), ANGLE_LIMITS_RAD, share, seed)
             numbers = describe_optimisers(explained.lbfgs, explained.pso, seed)
             words = {"dataset": part.dataset, "split": PUBLISHED, "segment": name, **part.origin, **numbers}
-            save_poses(out / name, as_poses(explained, ANGLE_LIMITS_RAD, part), words)
+            save_poses(out / name, as_poses(explained, ANGLE_LIMITS_RAD, None, part), words)
             parts.append(explained)
         card = {
             "format": RECORD_FORMAT,
@@ -190,7 +196,7 @@ def explain(
         swarm,
         places,
         Left(fit.left_mm, frames.names, followed - begun, fit.evaluations),
-        Left(swarm.left_mm, names, time.process_time() - followed, swarm.evaluations),
+        Left(swarm.left_mm, names, time.process_time() - followed, swarm.evaluations, swarm.start_mm),
     )
 
 
@@ -198,7 +204,7 @@ def resize(fit: Fit, scale: Float64[np.ndarray, "frames"]) -> Fit:
     """Back from labels that were larger."""
     pose = fit.pose.copy()
     pose[:, :3] *= scale[:, None]
-    return Fit(pose, fit.left_mm * scale, fit.evaluations)
+    return Fit(pose, fit.left_mm * scale, fit.evaluations, None if fit.start_mm is None else fit.start_mm * scale)
 
 
 def find_limits(fit: Fit) -> Float64[np.ndarray, "20 2"]:
@@ -207,15 +213,29 @@ def find_limits(fit: Fit) -> Float64[np.ndarray, "20 2"]:
     Not percentiles of the angles: bounds are to call no training pose impossible. The frames left out are those whose
     labels are odd or whose pose was not found, where angles run into the anatomical limits.
     """
-    well = fit.left_mm <= np.quantile(fit.left_mm, WELL_EXPLAINED)
-    angles = fit.pose[well, 6:]
+    angles = take_explained(fit)
     return np.stack([angles.min(axis=0), angles.max(axis=0)], axis=1)
 
 
-def as_poses(explained: Explained, limits_rad: Float[np.ndarray, "20 2"], frames: LabelledFrames) -> FittedPoses:
+def find_inner_limits(fit: Fit) -> Float64[np.ndarray, "20 2"]:
+    """PERCENTILES of each angle over the same frames: bounds that poses at a wall do not set."""
+    return np.percentile(take_explained(fit), PERCENTILES, axis=0).T
+
+
+def take_explained(fit: Fit) -> Float[np.ndarray, "explained 20"]:
+    """Finger angles of the frames that set the bounds."""
+    return fit.pose[fit.left_mm <= np.quantile(fit.left_mm, WELL_EXPLAINED), 6:]
+
+
+def as_poses(
+    explained: Explained,
+    limits_rad: Float[np.ndarray, "20 2"],
+    inner_rad: Float[np.ndarray, "20 2"] | None,
+    frames: LabelledFrames,
+) -> FittedPoses:
     fit = explained.fit
     pose, hand_scale, left_mm = (one.astype(np.float32) for one in (fit.pose, explained.hand_scale, fit.left_mm))
-    return FittedPoses(explained.hand, limits_rad, pose, frames.row, hand_scale, left_mm, {})
+    return FittedPoses(explained.hand, limits_rad, pose, frames.row, hand_scale, left_mm, {}, inner_rad)
 
 
 def describe_optimisers(lbfgs: Left, pso: Left, seed: int) -> dict[str, Any]:
@@ -225,11 +245,13 @@ def describe_optimisers(lbfgs: Left, pso: Left, seed: int) -> dict[str, Any]:
 
 def join(parts: Sequence[Left]) -> Left:
     frames = [len(part.names) for part in parts]
+    starts = [part.start_mm for part in parts if part.start_mm is not None]
     return Left(
         np.concatenate([part.left_mm for part in parts]),
         tuple(name for part in parts for name in part.names),
         sum(part.seconds for part in parts),
         float(np.average([part.evaluations for part in parts], weights=frames)),
+        np.concatenate(starts) if starts else None,
     )
 
 

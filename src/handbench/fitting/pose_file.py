@@ -34,6 +34,7 @@ CARD_LAYOUT: dict[str, tuple[str, tuple[int | str, ...]]] = {
     "keypoints_mm": ("f", ("joints", 3)),
     "limits_rad": ("f", (20, 2)),
 }
+INNER = "inner_limits_rad"
 PUBLISHED = "published"
 """Stands where a split does: the real labels of the published record, whatever data a run has."""
 
@@ -56,6 +57,8 @@ class FittedPoses:
     """Mean distance of the hand's joints from the labels."""
     card: dict[str, Any]
     """Dataset, split, source, optimisers and what they left; empty before it is saved."""
+    inner_limits_rad: Float[np.ndarray, "20 2"] | None = None
+    """Narrower bounds, the 0.5 and 99.5 percentiles of the training's angles; None where labels set no bounds."""
 
     def find(self, rows: Int[np.ndarray, "wanted"]) -> Float32[np.ndarray, "wanted 26"]:
         """The poses of frames by their place in the list, NaN where none was fitted."""
@@ -73,6 +76,7 @@ def save_poses(out: Path, poses: FittedPoses, card: dict[str, Any]) -> None:
     (out / CARD).unlink(missing_ok=True)
     write_arrays(out / FILE, {name: getattr(poses, name) for name in ARRAYS})
     shape, keypoints = poses.hand.shape, poses.hand.keypoints
+    inner = {} if poses.inner_limits_rad is None else {INNER: poses.inner_limits_rad.tolist()}
     content = {
         "format": FORMAT,
         "version": VERSION,
@@ -80,6 +84,7 @@ def save_poses(out: Path, poses: FittedPoses, card: dict[str, Any]) -> None:
         "hand": {name: getattr(shape, name).tolist() for name in SHAPE_FIELDS},
         "keypoints_mm": keypoints.offsets_mm.tolist(),
         "limits_rad": poses.limits_rad.tolist(),
+        **inner,
         "sha256_of_file": digest_file(out / FILE),
     }
     write_card(out, content)
@@ -94,15 +99,23 @@ def load_poses(folder: Path) -> FittedPoses:
     card = _read_card(folder)
     arrays = read_arrays(folder / FILE, names=ARRAYS, holds=HOLDS, fix=FIX)
     check_layout(folder / FILE, arrays, LAYOUT, holds=HOLDS, fix=FIX, finite=None)
-    numbers = {"keypoints_mm": card.get("keypoints_mm"), "limits_rad": card.get("limits_rad")}
+    told = [*CARD_LAYOUT, INNER] if INNER in card else [*CARD_LAYOUT]  # those of older releases have none
+    numbers = {name: card.get(name) for name in told}
     hand = card.get("hand")
     numbers |= {name: hand.get(name) for name in SHAPE_FIELDS} if isinstance(hand, dict) else {}
     known = {name: _as_array(folder / CARD, name, value) for name, value in numbers.items()}
-    layout = CARD_LAYOUT | {name: ("f", getattr(REFERENCE_SHAPE, name).shape) for name in SHAPE_FIELDS}
+    layout = CARD_LAYOUT | {INNER: CARD_LAYOUT["limits_rad"]} if INNER in known else CARD_LAYOUT
+    layout = layout | {name: ("f", getattr(REFERENCE_SHAPE, name).shape) for name in SHAPE_FIELDS}
     check_layout(folder / CARD, known, layout, holds=HOLDS, fix=FIX, finite=None)
     places = {name: known[name] for name in SHAPE_FIELDS}
     keypoints = _name_keypoints(folder / CARD, card, known["keypoints_mm"])
-    return FittedPoses(hand=Hand(HandShape(**places), keypoints), limits_rad=known["limits_rad"], card=card, **arrays)
+    return FittedPoses(
+        hand=Hand(HandShape(**places), keypoints),
+        limits_rad=known["limits_rad"],
+        card=card,
+        inner_limits_rad=known.get(INNER),
+        **arrays,
+    )
 
 
 def _as_array(path: Path, name: str, numbers: Any) -> Float[np.ndarray, "..."]:

@@ -9,7 +9,7 @@ precision keeps the micrometres that it would lose a metre from the camera.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -52,6 +52,8 @@ class Fit:
     """Mean distance of the joints."""
     evaluations: float
     """Mean number of poses tried for a frame."""
+    start_mm: Float[np.ndarray, "frames"] | None = None
+    """Of swarms: what the pose leaves that each of them starts around."""
 
 
 def bound_angles(limits_rad: Limits) -> Bounds:
@@ -97,15 +99,20 @@ def search_poses(hand: Hand, joints_mm: Joints, limits_rad: Limits, seed: int) -
     """Poses by particle swarms (the paper's way).
 
     A swarm starts around a rough pose of its own frame, a few rounds of `fit_pose`: so frames need not be neighbours,
-    and none inherits another's mistake. Around the frame before it needs ten frames in a row to end as low.
+    and none inherits another's mistake. Around the frame before it needs ten frames in a row to end as low. What the
+    start leaves by itself is told too: least squares have done much of the work by then.
     """
     middle_mm, labels_mm = centre_labels(joints_mm)
     bounds, generator = bound_angles(limits_rad), torch.Generator().manual_seed(seed)
-    found = []
+    found, starts = [], []
     for few in labels_mm.split(SWARM_AT_ONCE):
-        start = fit_pose(hand, few, ROUGH_ROUNDS)
-        found.append(search(JointEnergy(hand, few).measure_swarm, start, SPREAD, bounds, generator, SWARM).final)
-    return finish(hand, torch.cat(found), middle_mm, joints_mm, float(SWARM.particles * SWARM.generations))
+        rough = fit_pose(hand, few, ROUGH_ROUNDS)
+        trace = search(JointEnergy(hand, few).measure_swarm, rough, SPREAD, bounds, generator, SWARM)
+        found.append(trace.final)
+        starts.append(trace.start)
+    tried = float(SWARM.particles * SWARM.generations)
+    start, fit = (finish(hand, torch.cat(poses), middle_mm, joints_mm, tried) for poses in (starts, found))
+    return replace(fit, start_mm=start.left_mm)
 
 
 def centre_labels(joints_mm: Joints) -> tuple[Float[np.ndarray, "frames 3"], Float[Tensor, "frames joints 3"]]:

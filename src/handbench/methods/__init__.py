@@ -136,6 +136,8 @@ class Method:
     pose: Callable[[Trained, Tensor], Float[Tensor, "frames 26"]] | None = None
     """Depth (frames, 1, S, S) to pose parameters: the wrist in units of half the cube's edge around its centre, then
     radians in the order of skeleton.DOFS. None where a kind knows no hand."""
+    pose_of_all: Callable[[Trained, Tensor], Float[Tensor, "frames 26"]] | None = None
+    """Where `pose` is fitted to the joints that are told: the same of all joints that were learned."""
     pose_bones: Callable[[Trained, SeenHands], PosedHands] | None = None
     """In the place of `predict`: joints of any dataset, by way of the turns of bones."""
     probe_truth: Callable[[Trained, CropDataset, Truth], Numbers] | None = None

@@ -254,12 +254,21 @@ def read_pose(trained: Trained, depth: Images) -> Poses:
     return choose_turn(network.layer.cpu().to_wrist(pose))
 
 
-def fit_joints(trained: Trained, depth: Images) -> Poses:
-    """The pose whose joints lie nearest to those that were read directly (Sec. 4.1's post-processing).
+def fit_told(trained: Trained, depth: Images) -> Poses:
+    """As true poses are found: from the joints that are told (J = 14), by L-BFGS, within the training's bounds."""
+    return fit_joints(trained, depth, trained.joints)
 
-    As true poses are found: the joints that are told, of all that are learned (J = 14), L-BFGS, the training's bounds.
-    """
-    (joints,) = predict(trained, depth)
+
+def fit_learned(trained: Trained, depth: Images) -> Poses:
+    """From all joints that the network gives: they say more of fingers' last bones than the paper's 14 do."""
+    return fit_joints(trained, depth, None)
+
+
+def fit_joints(trained: Trained, depth: Images, first: int | None) -> Poses:
+    """The pose whose joints lie nearest to the first of those that were read directly (Sec. 4.1's post-processing)."""
+    network = trained.build()
+    assert isinstance(network, DeepModel)
+    joints = apply(NumbersOf(network), depth).unflatten(1, (-1, 3))[:, :first]
     layer = read_layer(trained.state, LAYER)
     half_mm = float(layer.cube_mm) / 2
     shape, keypoints = layer.hand
@@ -294,6 +303,6 @@ class NumbersOf(torch.nn.Module):
 
 METHODS = {
     "hand": Method(train_hand, build_model, predict, probe, read_pose),
-    "joint": Method(train_joint, build_model, predict, pose=fit_joints),
+    "joint": Method(train_joint, build_model, predict, pose=fit_told, pose_of_all=fit_learned),
     "parameter": Method(train_parameter, build_model, predict, pose=read_pose),
 }

@@ -6,7 +6,8 @@ from handbench.conventions import DATASETS
 from handbench.evaluation.evaluate import Evaluation
 from handbench.evaluation.tables import curve_frame, joint_frame
 from handbench.report.figures import draw_accuracy, draw_joint_bars
-from handbench.report.stamps import SEPARATOR, describe_cube, describe_split
+from handbench.report.stamps import SEPARATOR, describe_cube, describe_split, describe_state
+from handbench.training.prediction_card import TRAINED_AT
 
 RIVALS_IN_BARS = 3
 """Bars of more methods are too thin to read; the best published ones are shown."""
@@ -44,5 +45,6 @@ def stamp_evaluation(evaluation: Evaluation) -> str:
         words += [describe_split(run["split"], run["protocol"])]
         protocol = run["protocol"]
         words += [f"cube: {describe_cube(protocol['cube_mm'])}", f"patch: {protocol['size_px']} px"]
-        words += [f"{key}: {run[key]}" for key in ("centre", "source", "scale", "seed", "commit", "config_digest")]
+        words += [f"{key}: {run[key]}" for key in ("centre", "source", "scale", "seed")]
+        words += describe_state(run["commit"], run["config_digest"], run.get(TRAINED_AT, ()))
     return SEPARATOR.join(words)

@@ -32,15 +32,21 @@ def build_fit_table(name: str, title: str, sources: Sources) -> Item:
         Column("printed_mm", "mean, mm", PRINTED, decimals=2),
         Column("printed_mm2", "variance, mm2", PRINTED, decimals=2),
         Column("frames", "frames", group, decimals=0, otherwise="status"),
+        Column("start_mm", "start, mm", group, decimals=2),
         Column("mean_mm", "mean, mm", group, decimals=2),
         Column("variance_mm2", "variance, mm2", group, decimals=2),
         Column("worst_mm", "worst frame, mm", group, decimals=2),
         Column("worst_names", "worst frames", group),
         Column("speed", "frames a second", group, decimals=1),
+        Column("at_wall", "bounds at a wall, of 40", group, decimals=0),
     )
     notes = (
         "Of each frame the mean distance of the model's joints from the labels; mean, variance and the worst are over "
         "frames.",
+        "Start: a swarm of PSO starts around a pose that four rounds of damped least squares have brought so near; "
+        "L-BFGS follows a recording from frame to frame.",
+        "Bounds at a wall: of the least and greatest angles that training labels set, those that are the anatomical "
+        "limits which fits keep to.",
         "Published labels are the real ones, whatever data the run has.",
         *(_tell_truth(fit) for fit in fits if "mean_angle_error_deg" in fit.truth),
         *sources.caution,
@@ -56,11 +62,13 @@ def _describe(fit: Fit, key: str, sources: Sources) -> dict[str, object]:
         "printed_mm": printed[0],
         "printed_mm2": printed[1],
         "frames": left.frames if left else np.nan,
+        "start_mm": left.start_mm if left and left.start_mm is not None else np.nan,
         "mean_mm": left.mean_mm if left else np.nan,
         "variance_mm2": left.variance_mm2 if left else np.nan,
         "worst_mm": max(left.worst_mm.values()) if left else np.nan,
         "worst_names": ", ".join(left.worst_mm) if left else "",
         "speed": left.frames / left.seconds if left and left.seconds else np.nan,
+        "at_wall": fit.at_wall if fit.at_wall is not None and key == "lbfgs" else np.nan,
         "status": "not fitted",
     }
 

@@ -7,7 +7,7 @@ from handbench.conventions import DATASETS
 from handbench.evaluation.probes import Probe
 from handbench.report.run_card import join_words
 from handbench.report.sources import Sources
-from handbench.report.stamps import SEPARATOR, describe_protocol, tell_learned
+from handbench.report.stamps import SEPARATOR, describe_protocol, describe_state, tell_learned
 
 
 def stamp_probes(sources: Sources, probes: Sequence[Probe]) -> str:
@@ -20,8 +20,11 @@ def stamp_probes(sources: Sources, probes: Sequence[Probe]) -> str:
             f"data: {join_words(one.source for one in probes)}",
             f"scale: {join_words(one.scale for one in probes)}",
             f"seeds: {join_words(one.seed for one in probes)}",
-            f"commit: {sources.card.commit or 'unknown'}",
-            f"config: {sources.card.config_digest or 'unknown'}",
+            *describe_state(
+                sources.card.commit,
+                sources.card.config_digest,
+                [commit for one in probes for commit in one.trained_at],
+            ),
         )
     )
 

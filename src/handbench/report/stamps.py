@@ -23,7 +23,11 @@ def stamp_results(results: Sequence[Result]) -> str:
             f"data: {join_words(one.source for one in results)}",
             f"scale: {join_words(one.scale for one in results)}",
             f"seeds: {join_words(one.seed for one in results)}",
-            *_state(join_words(one.commit for one in results), join_words(one.config_digest for one in results)),
+            *describe_state(
+                join_words(one.commit for one in results),
+                join_words(one.config_digest for one in results),
+                [commit for one in results for commit in one.trained_at],
+            ),
         )
     )
 
@@ -43,7 +47,7 @@ def _stamp_record(dataset: str, card: RunCard) -> str:
             "data: real, published predictions",
             "scale: as published",
             "seeds: one each, as published",
-            *_state(card.commit, card.config_digest),
+            *describe_state(card.commit, card.config_digest),
         )
     )
 
@@ -58,7 +62,7 @@ def stamp_printed(dataset: str, card: RunCard) -> str:
             "data: real, as printed",
             "scale: as in the paper",
             "seeds: not stated",
-            *_state(card.commit, card.config_digest),
+            *describe_state(card.commit, card.config_digest),
         )
     )
 
@@ -72,7 +76,7 @@ def stamp_card(card: RunCard) -> str:
             f"data: {card.source}",
             f"scale: {card.scale}",
             f"seeds: {seeds}",
-            *_state(card.commit, card.config_digest),
+            *describe_state(card.commit, card.config_digest),
         )
     )
 
@@ -105,7 +109,7 @@ def stamp_rendered(manifests: Mapping[str, Mapping[str, Any]], card: RunCard) ->
             f"data: {join_words(manifest['source'] for manifest in manifests.values())}",
             f"scale: {card.scale}",
             f"seed of the data: {join_words(manifest['request']['seed'] for manifest in manifests.values())}",
-            *_state(card.commit, card.config_digest),
+            *describe_state(card.commit, card.config_digest),
         )
     )
 
@@ -137,7 +141,7 @@ def stamp_sheet(dataset: str, split: str, card: RunCard) -> str:
             f"data: {card.source}",
             f"scale: {card.scale}",
             f"seed of the data: {seed}",
-            *_state(card.commit, card.config_digest),
+            *describe_state(card.commit, card.config_digest),
         )
     )
 
@@ -166,5 +170,8 @@ def _describe_camera(camera: Camera) -> str:
     return f"camera: fx {camera.fx:g}, fy {camera.fy:g}, cx {camera.cx:g}, cy {camera.cy:g} px"
 
 
-def _state(commit: str | None, config_digest: str | None) -> tuple[str, str]:
-    return f"commit: {commit or 'unknown'}", f"config: {config_digest or 'unknown'}"
+def describe_state(commit: str | None, config_digest: str | None, trained_at: Iterable[str] = ()) -> tuple[str, str]:
+    """`trained_at`: the commits of what trained, named where they are not just that of the evaluation."""
+    others = join_words(trained_at)
+    trained = f", trained at {others}" if others not in ("", commit) else ""
+    return f"commit: {commit or 'unknown'}{trained}", f"config: {config_digest or 'unknown'}"

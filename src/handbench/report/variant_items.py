@@ -36,6 +36,15 @@ VARIANTS = {
     DIRECT_PARAMETER_PHYSICAL: "direct parameter with phy",
 }
 """Rows of Table 1 as the paper names them, then the variant of its footnote."""
+OF_ALL = f"{VARIANTS[DIRECT_JOINT]}, fitted to all its joints"
+ROWS = tuple(
+    (module, word, of_all)
+    for module, name in VARIANTS.items()
+    for word, of_all in ((name, False), *(((OF_ALL, True),) if module == DIRECT_JOINT else ()))
+)
+"""Of what tells angles: module, words, and whether they are those fitted to all joints."""
+LAST_JOINTS = tuple(name for name in ANGLES if name.endswith("_flexion_3"))
+"""Angles that move a fingertip by next to nothing."""
 FOOTNOTE = '"little difference"'
 """What the footnote says of direct parameter with the physical loss, without numbers."""
 NOTHING = Interval(float("nan"), float("nan"), float("nan"), 0)
@@ -44,7 +53,14 @@ TRUE_ANGLES = (
     "and the 20 angles of the fingers, of two ways to say one rotation the nearer; the hand's turn is the angle of the "
     "one rotation between both hands, which has no singular places."
 )
-FITTED_JOINTS = "Direct joint gives no angles: they are fitted to its joints, as in the paper."
+FITTED_JOINTS = (
+    "Direct joint gives no angles: they are fitted to its scored joints, as in the paper, and a second time to all "
+    "that it gives, which say more of fingers' last bones."
+)
+CLAMPED = (
+    "Fits keep to the training's bounds: that direct joint has no frame out of range is so by construction and says "
+    "nothing of its joints."
+)
 CURVES_ONLY = "The paper prints curves and bars without numbers."
 PARTS = ("the hand",) * 3 + tuple(finger for finger in FINGERS for _ in range(4))
 """Of each of ANGLES."""
@@ -54,7 +70,7 @@ def build_table_1(name: str, title: str, recomputed_mm: float, sources: Sources,
     """Joint and angle error of every variant; `recomputed_mm` is that of the published predictions, NaN without."""
     printed = {word: (joint_mm, angle_deg) for word, joint_mm, angle_deg in DEEPMODEL_TABLE_1}
     rows = []
-    for module, word in VARIANTS.items():
+    for module, word, of_all in ROWS:
         found, ours = sources.find_results(dataset="nyu", module=module), module == FULL
         joint_mm, angle_deg = printed.get(word, (np.nan, np.nan))
         missing = "not at hand" if ours and np.isnan(recomputed_mm) else "not published"
@@ -62,12 +78,13 @@ def build_table_1(name: str, title: str, recomputed_mm: float, sources: Sources,
             {
                 "method": word,
                 "module": module,
+                "fitted_to": "all its joints" if of_all else "the scored joints" if module == DIRECT_JOINT else "",
                 "printed_joint_mm": joint_mm,
                 "printed_angle_deg": angle_deg,
-                "printed_words": "" if word in printed else FOOTNOTE,
+                "printed_words": FOOTNOTE if module == DIRECT_PARAMETER_PHYSICAL else "",
                 "recomputed_joint_mm": recomputed_mm if ours else np.nan,
                 "recomputed_status": missing,
-                **_describe_variant(found),
+                **_describe_variant(found, of_all),
             }
         )
     results = list_results(sources, VARIANTS)
@@ -89,13 +106,15 @@ def _table_1_columns(sources: Sources) -> tuple[Column, ...]:
         Column("joint_low_mm", "joint, 95 % interval", group, decimals=2, high="joint_high_mm"),
         Column("run_angle_deg", "angle, degrees", group, decimals=2, otherwise="angle_status"),
         Column("angle_low_deg", "angle, 95 % interval", group, decimals=2, high="angle_high_deg"),
+        Column("run_others_deg", "angle less fingers' last, degrees", group, decimals=2),
+        Column("run_last_deg", "fingers' last, degrees", group, decimals=2),
         Column("run_turn_deg", "hand's turn, degrees", group, decimals=2),
     )
 
 
-def _describe_variant(results: Sequence[Result]) -> dict[str, object]:
+def _describe_variant(results: Sequence[Result], of_all: bool) -> dict[str, object]:
     """Means over seeds; angles are missing where one seed has none."""
-    angles = find_angles(results)
+    angles = find_angles(results, of_all)
     joint = pool_seeds(results).interval if results else NOTHING
     angle = pool_blocks([one.errors for one in angles]) if angles else NOTHING
     turn = pool_blocks([one.rotation for one in angles]) if angles else NOTHING
@@ -106,11 +125,18 @@ def _describe_variant(results: Sequence[Result]) -> dict[str, object]:
         "run_angle_deg": angle.mean,
         "angle_low_deg": angle.low,
         "angle_high_deg": angle.high,
+        "run_others_deg": _average(angles, [name for name in ANGLES if name not in LAST_JOINTS]),
+        "run_last_deg": _average(angles, LAST_JOINTS),
         "run_turn_deg": turn.mean,
         "run_seeds": " ".join(str(one.seed) for one in results),
         "run_status": "run" if results else NOT_RUN,
         "angle_status": _tell_status(results, angles),
     }
+
+
+def _average(angles: Sequence[AngleResult], names: Sequence[str]) -> float:
+    """Mean error of some angles over seeds, degrees; NaN without angles."""
+    return float(np.mean([one.error_deg[name] for one in angles for name in names])) if angles else float("nan")
 
 
 def _tell_status(results: Sequence[Result], measured: Sequence[object]) -> str:
@@ -134,7 +160,9 @@ def build_variant_curves(name: str, title: str, sources: Sources) -> Item:
 
 def build_angle_bars(name: str, title: str, sources: Sources) -> Item:
     """The error of each angle, a bar a variant (the lower half of Fig. 3)."""
-    found = {word: find_angles(sources.find_results(dataset="nyu", module=module)) for module, word in VARIANTS.items()}
+    found = {
+        word: find_angles(sources.find_results(dataset="nyu", module=module), of_all) for module, word, of_all in ROWS
+    }
     bars = [_frame_angles(word, angles) for word, angles in found.items() if angles]
     if not bars:
         return Absent(name, title, f"This run: {NOT_RUN}. {CURVES_ONLY}")
@@ -174,7 +202,7 @@ def build_impossible_table(name: str, title: str, sources: Sources) -> Item:
     if not results:
         told = ", ".join(f"{word} {percent} %" for word, percent in DEEPMODEL_SECTION_4_1.items())
         return Absent(name, title, f"This run: {NOT_RUN}. Printed: {told}.")
-    rows = [_describe_range(module, word, sources) for module, word in VARIANTS.items()]
+    rows = [_describe_range(module, word, of_all, sources) for module, word, of_all in ROWS]
     group = sources.this_run
     columns = (
         Column("method", "method"),
@@ -183,20 +211,35 @@ def build_impossible_table(name: str, title: str, sources: Sources) -> Item:
         Column("low_percent", "95 % interval, %", group, decimals=2, high="high_percent"),
         Column("outside", "frames of all seeds", group, decimals=0),
         Column("frames", "out of", group, decimals=0),
+        Column("beyond_percent", "beyond percentiles, %", group, decimals=2),
     )
     notes = (
         "A frame counts where at least one of the 20 angles of the fingers is below or above what the poses of the "
         "training set were seen to take.",
         "Where no frame is out of range there is no interval: drawing frames cannot tell how rare that is.",
         FITTED_JOINTS,
+        CLAMPED,
+        *_tell_percentiles(results),
         *sources.caution,
     )
     return Table(name, title, pd.DataFrame(rows), columns, stamp_results(results), notes)
 
 
-def _describe_range(module: str, word: str, sources: Sources) -> dict[str, object]:
+def _tell_percentiles(results: Sequence[Result]) -> tuple[str, ...]:
+    """What narrower bounds are, and how many true poses lie beyond them."""
+    true = [one.angles.true_beyond.mean for one in results if one.angles and one.angles.true_beyond]
+    if not true:
+        return ()
+    return (
+        "Beyond percentiles: the same by the 0.5 and 99.5 percentiles of each angle of the training's poses in place "
+        f"of the least and the greatest; so are {100 * np.mean(true):.2f} % of the test frames' true poses.",
+    )
+
+
+def _describe_range(module: str, word: str, of_all: bool, sources: Sources) -> dict[str, object]:
     found = sources.find_results(dataset="nyu", module=module)
-    blocks = [one.outside for one in find_angles(found)]
+    angles = find_angles(found, of_all)
+    blocks, beyond = [one.outside for one in angles], [one.beyond for one in angles if one.beyond]
     interval = pool_blocks(blocks) if blocks else NOTHING
     outside = sum(one.total for one in blocks)
     return {
@@ -208,6 +251,7 @@ def _describe_range(module: str, word: str, sources: Sources) -> dict[str, objec
         "high_percent": 100 * interval.high if outside else np.nan,
         "outside": outside if blocks else np.nan,
         "frames": sum(one.count for one in blocks) if blocks else np.nan,
+        "beyond_percent": 100 * pool_blocks(beyond).mean if beyond else np.nan,
         "status": _tell_status(found, blocks),
     }
 
@@ -217,9 +261,10 @@ def list_results(sources: Sources, modules: Iterable[str]) -> list[Result]:
     return [one for module in modules for one in sources.find_results(dataset="nyu", module=module)]
 
 
-def find_angles(results: Sequence[Result]) -> list[AngleResult]:
-    """Those of every seed; none where one seed has none."""
-    found = [one.angles for one in results if one.angles is not None]
+def find_angles(results: Sequence[Result], of_all: bool = False) -> list[AngleResult]:
+    """Those of every seed, or those fitted to all joints; none where one seed has none."""
+    given = [one.angles_of_all if of_all else one.angles for one in results]
+    found = [one for one in given if one is not None]
     return found if len(found) == len(results) else []
 
 

@@ -23,6 +23,8 @@ VERSION = 2
 CARD = "checkpoint.json"
 TENSORS = "checkpoint.safetensors"
 DIGEST = "sha256_of_tensors"
+COMMIT = "commit"
+"""Entry of a card: that of the code which trained it; None outside a checkout. Cards of older releases have none."""
 DESCRIBES = {"kind": str, "settings": dict, "joints": list, "size_px": int, "parts": list}
 """What a network is built from, and of which type each is."""
 _AGAIN = "delete the folder and train again"
@@ -46,6 +48,16 @@ class Checkpoint:
         if wrong := _find_fault(self.card):
             raise BadInput(self.folder / CARD, expected="the card of a network", found=wrong, fix=_AGAIN)
         return _as_trained(self.card, self.state)
+
+    @property
+    def commits(self) -> tuple[str, ...]:
+        """Those that it and its parts were trained at, each once, as far as the cards tell."""
+        return tuple(sorted(set(_list_commits(self.card))))
+
+
+def _list_commits(card: dict[str, Any]) -> list[str]:
+    own = [card[COMMIT]] if isinstance(card.get(COMMIT), str) else []
+    return [*own, *(commit for part in card["parts"] for commit in _list_commits(part))]
 
 
 def _as_trained(card: dict[str, Any], state: dict[str, Tensor]) -> Trained:

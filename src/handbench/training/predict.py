@@ -71,6 +71,8 @@ class _Part:
     steps_mm: Float32[ndarray, "steps frames joints 3"]
     pose_mm: Float32[ndarray, "frames 26"] | None = None
     """Of a kind that knows a hand, as a prediction has it."""
+    pose_of_all_mm: Float32[ndarray, "frames 26"] | None = None
+    """Of a kind that fits it to joints: from all of them."""
     hand_scale: Float32[ndarray, "frames"] | None = None
     quaternions: Float32[ndarray, "frames 16 4"] | None = None
     """Turns of bones, of a kind that gives them."""
@@ -90,15 +92,15 @@ def _predict_part(checkpoint: Checkpoint, store: Path) -> _Part:
     assert method.predict is not None, "checked before"
     with torch.no_grad():
         steps = method.predict(trained, tensors["depth"][chosen])
-        pose = method.pose(trained, tensors["depth"][chosen]) if method.pose else None
+        poses = [find(trained, tensors["depth"][chosen]) for find in (method.pose, method.pose_of_all) if find]
     centre_mm, cube_mm = tensors["centre_mm"][chosen].numpy(), tensors["cube_mm"][chosen].numpy()
     steps_mm = np.stack([unnormalise_joints(joints.numpy(), centre_mm, cube_mm) for joints in steps])
     part = _Part(crops.places[chosen.numpy()], steps_mm.astype(np.float32))
-    if pose is None:
+    if not poses:
         return part
-    pose_mm = unnormalise_pose(pose.numpy(), centre_mm, cube_mm).astype(np.float32)
+    pose_mm, *of_all = (unnormalise_pose(pose.numpy(), centre_mm, cube_mm).astype(np.float32) for pose in poses)
     scale = (cube_mm / checkpoint.card["poses"]["cube_mm"]).astype(np.float32)
-    return replace(part, pose_mm=pose_mm, hand_scale=scale)
+    return replace(part, pose_mm=pose_mm, pose_of_all_mm=of_all[0] if of_all else None, hand_scale=scale)
 
 
 def _pose_part(checkpoint: Checkpoint, crops: CropDataset) -> _Part:
@@ -124,15 +126,20 @@ def _save(out: Path, checkpoints: Sequence[Checkpoint], crops: CropDataset, part
     steps_mm = np.concatenate([part.steps_mm for part in parts], axis=1)[:, order]
     places = places[order]
     store, first = crops.store, checkpoints[0].card
-    besides = ("pose_mm", "hand_scale", "quaternions")
-    pose_mm, scale, quaternions = (_join([getattr(part, name) for part in parts], order) for name in besides)
-    told = first["poses"] if pose_mm is not None else {}
+    besides = {
+        "pose": "pose_mm",
+        "pose_of_all": "pose_of_all_mm",
+        "hand_scale": "hand_scale",
+        "quaternions": "quaternions",
+    }
+    given = {name: _join([getattr(part, place) for part in parts], order) for name, place in besides.items()}
+    told = first["poses"] if given["pose"] is not None else {}
     card = describe_predictions(checkpoints, crops, len(places)) | {"gives_angles": bool(told)}
     card |= {key: told[key] for key in OF_THE_HAND if told} | parts[0].told
     names = tuple(store.names[place] for place in places)
     before_mm = steps_mm[:-1] if len(steps_mm) > 1 else None
     row = np.asarray(store.row)[places]
-    save_predictions(out, steps_mm[-1], names, row, card, before_mm, pose_mm, scale, quaternions=quaternions)
+    save_predictions(out, steps_mm[-1], names, row, card, before_mm, **given)
     return len(places)
 
 

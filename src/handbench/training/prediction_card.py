@@ -7,6 +7,8 @@ from handbench.datasets.torch_dataset import CropDataset
 from handbench.training.checkpoint import Checkpoint
 from handbench.training.rendered_sets import RENDERED, merge_rendered
 
+TRAINED_AT = "trained_at"
+"""Entry of a card: the commits of the code that trained what predicts; empty where checkpoints do not tell."""
 OF_THE_CHECKPOINT = ("kind", "module", "paper", "settings", "seed")
 
 
@@ -24,5 +26,6 @@ def describe_predictions(checkpoints: Sequence[Checkpoint], crops: CropDataset, 
         "store": crops.store.path.as_posix(),
         RENDERED: merge_rendered({}, [one.card for one in checkpoints]),
         "converged": all(one.card["converged"] is True for one in checkpoints),
+        TRAINED_AT: sorted({commit for one in checkpoints for commit in one.commits}),
         "checkpoints": [{"path": one.folder.as_posix(), "sha256": one.card["sha256"]} for one in checkpoints],
     }

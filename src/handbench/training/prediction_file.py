@@ -23,6 +23,7 @@ LAYOUT: Layout = {
     "row": ("iu", ("frames",)),
     "before_mm": ("f", ("iterations", "frames", "joints", 3)),
     "pose": ("f", ("frames", 26)),
+    "pose_of_all": ("f", ("frames", 26)),
     "hand_scale": ("f", ("frames",)),
     "quaternions": ("f", ("frames", 16, 4)),
     "corners": ("f", ("frames", 8, 3)),
@@ -46,11 +47,13 @@ def save_predictions(
     corners: Float32[np.ndarray, "frames 8 3"] | None = None,
     corners_before: Float32[np.ndarray, "iterations frames 8 3"] | None = None,
     quaternions: Float32[np.ndarray, "frames 16 4"] | None = None,
+    pose_of_all: Float32[np.ndarray, "frames 26"] | None = None,
 ) -> None:
     """The joints first, the card last: a folder without a card holds no predictions.
 
     Of a method that iterates `before_mm` is what each iteration began with; `pose` is that of one that gives angles,
     `hand_scale` the size of the hand in each frame against the card's: a smaller cube is read as of a smaller person.
+    Where poses are fitted to joints, `pose` is that of the scored ones and `pose_of_all` that of all that were read.
     `corners` are those of the box around an object, in camera millimetres and the order of `geometry.box`;
     `quaternions` the turns of bones in camera axes, of a method that gives them, in the order of skeleton.BONES.
     """
@@ -59,6 +62,7 @@ def save_predictions(
     arrays = {"joints_mm": joints_mm, "names": np.array(names), "row": row}
     arrays |= {} if before_mm is None else {"before_mm": before_mm}
     arrays |= {} if pose is None else {"pose": pose}
+    arrays |= {} if pose_of_all is None else {"pose_of_all": pose_of_all}
     arrays |= {} if hand_scale is None else {"hand_scale": hand_scale}
     arrays |= {} if quaternions is None else {"quaternions": quaternions}
     arrays |= {} if corners is None else {"corners": corners}
@@ -109,6 +113,11 @@ def read_steps(prediction: Path) -> Float32[np.ndarray, "steps frames joints 3"]
 def read_pose(prediction: Path) -> Float32[np.ndarray, "frames 26"] | None:
     """Wrist in camera millimetres, then radians, in the order of skeleton.DOFS; None where no angles are given."""
     return _read(prediction, "pose").get("pose")
+
+
+def read_pose_of_all(prediction: Path) -> Float32[np.ndarray, "frames 26"] | None:
+    """The same fitted to all joints that were read; None where poses are fitted to none."""
+    return _read(prediction, "pose_of_all").get("pose_of_all")
 
 
 def read_quaternions(prediction: Path) -> Float32[np.ndarray, "frames 16 4"] | None:

@@ -19,9 +19,9 @@ from handbench.fitting.pose_file import FittedPoses, load_poses
 from handbench.loop import processes
 from handbench.methods import State, load_method
 from handbench.modules import KINDS, Settings, check_settings, explain_needs, explain_spread, method_file
-from handbench.provenance import read_call, read_commit
+from handbench.provenance import tell_commit
 from handbench.sealed import SEAL, seal
-from handbench.training.checkpoint import CARD, Checkpoint, load_checkpoint, save_checkpoint
+from handbench.training.checkpoint import CARD, COMMIT, Checkpoint, load_checkpoint, save_checkpoint
 from handbench.training.fit import Fit
 from handbench.training.launch import Place, find_place, stand_together
 from handbench.training.memory import keep_memory
@@ -61,12 +61,12 @@ def train(job: Job, store: Path, out: Path, *, call: Path | None = None, log_mod
     model with its signature beside it.
     """
     task, place = prepare(job, store), find_place(job.devices, job.nodes)
-    beside = partial(train_beside, job, store, out)
+    beside, commit = partial(train_beside, job, store, out), tell_commit(call)
     if place.rank:
         with stand_together(place, beside):
             task.learn(out)
         return f"{job.module}: node {place.node} has trained it with the others; the first one writes"
-    with hold_alone(out), _track(job, task.card, out, call) as tracked:
+    with hold_alone(out), _track(job, task.card, out, call, commit) as tracked:
         with stand_together(place, beside):
             state, fit = task.learn(out, tracked.log)
         _check_finite(state, job)
@@ -74,7 +74,8 @@ def train(job: Job, store: Path, out: Path, *, call: Path | None = None, log_mod
         # Of what is only put together, every part must have come to its end.
         converged = fit.converged if fit.shown else all(one.card["converged"] is True for one in held)
         remarks = [*fit.remarks, *_tell_mixed(task.card[RENDERED])]
-        save_checkpoint(out, state, task.card | {"converged": converged, "remarks": remarks}, parts=held)
+        made = {"converged": converged, "remarks": remarks, COMMIT: commit}
+        save_checkpoint(out, state, task.card | made, parts=held)
         tracked.log_file(out / CARD)
         fit.forget()
         if log_model:
@@ -260,7 +261,7 @@ def _check_finite(state: Mapping[str, torch.Tensor], job: Job) -> None:
         )
 
 
-def _track(job: Job, card: Mapping[str, Any], out: Path, call: Path | None) -> Any:
+def _track(job: Job, card: Mapping[str, Any], out: Path, call: Path | None, commit: str | None) -> Any:
     # The path and the call say the rest: tracking takes it from there.
     tags = {
         "stage": "train",
@@ -270,7 +271,7 @@ def _track(job: Job, card: Mapping[str, Any], out: Path, call: Path | None) -> A
         "seed": str(job.seed),
         "fold": job.fold or "",
         "source": card["source"],
-        "commit": read_call(call).get("commit") or read_commit() or "",
+        "commit": commit or "",
     }
     params = {"kind": job.kind, "seed": job.seed, "frames": card["frames"], "size_px": card["size_px"]}
     params |= {f"needs_{one['module']}": one["sha256"] for one in card["needs"]}
