@@ -18,6 +18,7 @@ from handbench.evaluation.predictions import GroundTruth, Predictions
 from handbench.evaluation.published import Record
 from handbench.evaluation.true_boxes import read_true_corners
 from handbench.provenance import read_call, read_commit, read_place
+from handbench.training.prediction_card import PARTS_CONVERGED
 from handbench.training.prediction_file import (
     GIVES_OBJECT,
     pick_joints,
@@ -161,6 +162,7 @@ class OwnPredictions:
         told, place = read_call(call), read_place(out or self.path.parent)
         return {key: self.card[key] for key in PASSED_ON} | {
             RENDERED: self.card.get(RENDERED, {}),
+            PARTS_CONVERGED: self.card.get(PARTS_CONVERGED, {}),
             "scale": place.scale if place else "",
             "source": self.card["protocol"]["source"],
             "commit": told.get("commit") or read_commit(),

@@ -7,6 +7,8 @@ from handbench.datasets.torch_dataset import CropDataset
 from handbench.training.checkpoint import Checkpoint
 from handbench.training.rendered_sets import RENDERED, merge_rendered
 
+PARTS_CONVERGED = "parts_converged"
+"""Where a card says of each part whether it was trained until its validation error had stopped falling."""
 OF_THE_CHECKPOINT = ("kind", "module", "paper", "settings", "seed")
 
 
@@ -24,5 +26,15 @@ def describe_predictions(checkpoints: Sequence[Checkpoint], crops: CropDataset, 
         "store": crops.store.path.as_posix(),
         RENDERED: merge_rendered({}, [one.card for one in checkpoints]),
         "converged": all(one.card["converged"] is True for one in checkpoints),
+        PARTS_CONVERGED: _tell_parts(checkpoints),
         "checkpoints": [{"path": one.folder.as_posix(), "sha256": one.card["sha256"]} for one in checkpoints],
     }
+
+
+def _tell_parts(checkpoints: Sequence[Checkpoint]) -> dict[str, bool]:
+    """Of what is put together, every part; of several folds each part counts with all of them."""
+    cards = [part for one in checkpoints for part in one.card["parts"]]
+    told: dict[str, bool] = {}
+    for card in cards:
+        told[card["module"]] = told.get(card["module"], True) and card["converged"] is True
+    return told
