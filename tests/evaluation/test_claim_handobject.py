@@ -20,7 +20,8 @@ SEQUENCES = FEEDBACK19_TABLE_2_SEQUENCES[:-1]
 EACH, VALUES = 6, 50
 """Blocks of a sequence and frames of a block."""
 TRAINED = {"settings": {"epochs": 10, "batch": 64}}
-PARTS = [f"handobject_{part}_{kind}" for part in ("hand", "object") for kind in ("predictor", "updater")]
+KINDS = ("localizer", "predictor", "updater")
+PARTS = [f"handobject_{part}_{kind}" for part in ("hand", "object") for kind in KINDS]
 MODULES: dict[str, Any] = {"handobject": {"needs": PARTS}} | dict.fromkeys(PARTS, TRAINED)
 SEEDS = range(3)
 
@@ -91,19 +92,33 @@ def test_gf4_asks_for_corners_below_tips() -> None:
 
 def test_gf4_says_why_it_decides_nothing() -> None:
     assert judge("GF4", []).reason == "no claims-embedded results of handobject on dexter"
+    # Predictions that do not tell it of their parts.
     early = make_loops(18.0, converged=False)
     assert judge("GF4", early).reason.startswith("handobject on dexter was not trained until its validation error")
-    shorter = MODULES | {"handobject_hand_predictor": {"settings": {"epochs": 9, "batch": 64}}}
-    verdict = judge("GF4", make_loops(18.0), modules=shorter)
-    assert (verdict.status, verdict.reason[:60]) == (
-        "not-run",
-        "the rival was trained by fewer updates: handobject_hand_pred",
-    )
+    for part in ("handobject_hand_predictor", "handobject_object_localizer"):
+        shorter = MODULES | {part: {"settings": {"epochs": 9, "batch": 64}}}
+        verdict = judge("GF4", make_loops(18.0), modules=shorter)
+        assert (verdict.status, verdict.reason[:70]) == (
+            "not-run",
+            f"the rival was trained by fewer updates: {part} 9 epochs"[:70],
+        )
     assert "not known" in judge("GF4", make_loops(18.0), modules={}).reason
     alone = [dataclasses.replace(one, hand_object=None) for one in make_loops(18.0)]
     assert "expected errors of hand and object" in judge("GF4", alone).reason
     once = [make_both("handobject", [make_step(20.0), make_step(19.0)])]
     assert "expected errors after 2 iterations" in judge("GF4", once).reason
+
+
+def test_gf4_asks_the_start_alone_to_be_at_its_end() -> None:
+    """The start is the rival; a loop whose updaters and synthesizer could still learn may win."""
+    ended = {name: not name.endswith("updater") for name in PARTS} | {"handobject_hand_synthesizer": False}
+    early = make_loops(18.0, 18.5, 17.5, converged=False, parts_converged=ended)
+    assert judge("GF4", early).status == "holds"
+    for part in ("handobject_object_localizer", "handobject_object_predictor"):
+        one_seed = make_loops(18.0, 18.5, 17.5, converged=False, parts_converged=ended)
+        one_seed[1] = dataclasses.replace(one_seed[1], parts_converged=ended | {part: False})
+        verdict = judge("GF4", one_seed)
+        assert (verdict.status, verdict.reason[:60]) == ("not-run", f"{part} was not trained until its validation"[:60])
 
 
 def test_a_sequence_of_few_blocks_is_inconclusive() -> None:
@@ -145,6 +160,15 @@ def test_gf5_a_rival_counts_when_it_was_trained_as_long() -> None:
     assert judge("GF5", loops).reason == "no claims-embedded results of handobject_single on dexter"
     short = make_single(27.0, settings={"epochs": 9, "batch": 64})
     assert judge("GF5", loops + short).reason.startswith("the rival was trained by fewer updates: handobject_single 9")
+    # Localizers in small batches make more updates in fewer epochs.
+    small = MODULES | {"handobject_object_localizer": {"settings": {"epochs": 8, "batch": 16}}}
+    verdict = judge("GF5", loops + make_single(27.0), modules=small)
+    assert (verdict.status, "handobject_object_localizer 8 epochs in batches of 16" in verdict.reason) == (
+        "not-run",
+        True,
+    )
+    even = make_single(27.0, 27.0, 27.0, settings={"epochs": 8, "batch": 16})
+    assert judge("GF5", make_loops(18.0, 18.0, 18.0) + even, modules=small).status == "holds"
     assert "was not trained until" in judge("GF5", loops + make_single(27.0, converged=False)).reason
     assert "expected the same seeds of both" in judge("GF5", loops + make_single(27.0, 27.0)).reason
 

@@ -34,7 +34,7 @@ def make_run(tmp_path: Path, *, seeds: tuple[int, ...] = (0,), shift_mm: float =
         joints_mm = np.array(opened.joints_mm) + np.array([shift_mm + seed, 0, 0], np.float32)
         card = {"kind": "nearest_neighbour", "module": module, "paper": "crossing", "settings": {"components": 3}}
         card |= {"seed": seed, "dataset": "icvl", "split": "test", "folds": [], "centre": "joint", "frames": FRAMES}
-        card |= {"converged": True}
+        card |= {"converged": True, "parts_converged": {"start": True, "updater": False}}
         card |= {"protocol": opened.card["protocol"], "store": store.as_posix(), "checkpoints": []}
         out = run / "predict" / "icvl" / module / f"seed{seed}"
         save_predictions(out, joints_mm, opened.names, np.asarray(opened.row), card)
@@ -80,6 +80,7 @@ def test_results_are_read_pooled_and_compared(tmp_path: Path) -> None:
     assert (mine.interval.low, mine.interval.high) == pytest.approx((4.0, 4.0), abs=1e-3)
     assert mine.per_seed == pytest.approx((3, 4, 5), abs=1e-3)
     assert mine.seeds == (0, 1, 2)
+    assert results[0].parts_converged == {"start": True, "updater": False}
     assert mine.within(3) == pytest.approx(1 / 3, abs=0.34), "the first seed alone, up to a rounding"
     assert mine.within(6) == 1.0
     assert other.joint_error_mm["palm"] == pytest.approx(5.0, abs=1e-3)

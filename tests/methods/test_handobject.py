@@ -211,7 +211,11 @@ def test_cards_name_the_rendered_set_and_what_was_held(held: Held, tmp_path: Pat
     assert (high_mm >= [60, 110, 35]).all()
     said = predict([held.folder / "loop"], held.tested, tmp_path, truth=held.truth)
     assert said.endswith(f"learned from rendered frames, set train ({manifest['sha256'][:12]})")
-    assert json.loads((tmp_path / "predictions.json").read_text())["rendered"] == card["rendered"]
+    told = json.loads((tmp_path / "predictions.json").read_text())
+    assert told["rendered"] == card["rendered"]
+    assert told["parts_converged"] == {part["module"]: part["converged"] for part in card["parts"]}
+    assert {"handobject_hand_localizer", "handobject_object_updater"} < told["parts_converged"].keys()
+    assert not all(told["parts_converged"].values()), "an epoch or two are no end"
 
 
 def test_parts_of_two_renderings_do_not_come_together(held: Held, tmp_path: Path) -> None:

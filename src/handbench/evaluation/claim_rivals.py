@@ -50,6 +50,15 @@ def explain_unfinished(found: Sequence[Result] | Sequence[Probe]) -> str:
     return f"{', '.join(unsure)} was not trained until its validation error stopped falling"
 
 
+def explain_unfinished_parts(found: Sequence[Result], parts: Sequence[str]) -> str:
+    """Which of these parts of a method were stopped so; of predictions that do not tell, whether any part was."""
+    parted = [one for one in found if one.parts_converged]
+    if len(parted) < len(found):
+        return explain_unfinished(found)
+    unsure = [name for name in parts if not all(one.parts_converged.get(name) for one in parted)]
+    return f"{', '.join(unsure)} was not trained until its validation error stopped falling" if unsure else ""
+
+
 def explain_shorter(rival: Training | None, method: Training | None) -> str:
     """Why a rival had less training than the method, or that it is not known; empty where it had as much."""
     if rival is None or method is None:

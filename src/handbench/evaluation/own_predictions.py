@@ -18,7 +18,7 @@ from handbench.evaluation.predictions import GroundTruth, Predictions
 from handbench.evaluation.published import Record
 from handbench.evaluation.true_boxes import read_true_corners
 from handbench.provenance import read_call, read_place, tell_commit
-from handbench.training.prediction_card import TRAINED_AT
+from handbench.training.prediction_card import PARTS_CONVERGED, TRAINED_AT
 from handbench.training.prediction_file import (
     GIVES_OBJECT,
     pick_joints,
@@ -169,6 +169,7 @@ class OwnPredictions:
         told, place = read_call(call), read_place(out or self.path.parent)
         return {key: self.card[key] for key in PASSED_ON} | {
             RENDERED: self.card.get(RENDERED, {}),
+            PARTS_CONVERGED: self.card.get(PARTS_CONVERGED, {}),
             "scale": place.scale if place else "",
             "source": self.card["protocol"]["source"],
             "commit": tell_commit(call),

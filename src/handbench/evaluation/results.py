@@ -61,6 +61,8 @@ class Result:
     """Of the file of every frame's error beside it."""
     converged: bool = False
     """Whether training went on until its validation error had stopped falling; a rival counts only then."""
+    parts_converged: Mapping[str, bool] = field(default_factory=dict)
+    """The same of every part of what is put together; empty where predictions are older than this note."""
     steps_mm: Float64[np.ndarray, "steps blocks"] | None = None
     """Of a method that iterates: error sums of each block at the start and after every iteration."""
     angles: AngleResult | None = None
@@ -196,6 +198,7 @@ def parse_result(evaluation: Mapping[str, Any], folder: Path | None) -> Result:
         folder=folder,
         sha256_of_errors=evaluation.get(SHA256_OF_ERRORS, ""),
         converged=run.get("converged") is True,
+        parts_converged=run.get("parts_converged") or {},
         steps_mm=np.array([step["sum_mm"] for step in run["steps"]], np.float64) if run.get("steps") else None,
         angles=parse_angles(run.get("angles")),
         angles_of_all=parse_angles(run.get("angles_of_all")),

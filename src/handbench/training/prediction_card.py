@@ -9,6 +9,8 @@ from handbench.training.rendered_sets import RENDERED, merge_rendered
 
 TRAINED_AT = "trained_at"
 """Entry of a card: the commits of the code that trained what predicts; empty where checkpoints do not tell."""
+PARTS_CONVERGED = "parts_converged"
+"""Where a card says of each part whether it was trained until its validation error had stopped falling."""
 OF_THE_CHECKPOINT = ("kind", "module", "paper", "settings", "seed")
 
 
@@ -27,5 +29,15 @@ def describe_predictions(checkpoints: Sequence[Checkpoint], crops: CropDataset, 
         RENDERED: merge_rendered({}, [one.card for one in checkpoints]),
         "converged": all(one.card["converged"] is True for one in checkpoints),
         TRAINED_AT: sorted({commit for one in checkpoints for commit in one.commits}),
+        PARTS_CONVERGED: _tell_parts(checkpoints),
         "checkpoints": [{"path": one.folder.as_posix(), "sha256": one.card["sha256"]} for one in checkpoints],
     }
+
+
+def _tell_parts(checkpoints: Sequence[Checkpoint]) -> dict[str, bool]:
+    """Of what is put together, every part; of several folds each part counts with all of them."""
+    cards = [part for one in checkpoints for part in one.card["parts"]]
+    told: dict[str, bool] = {}
+    for card in cards:
+        told[card["module"]] = told.get(card["module"], True) and card["converged"] is True
+    return told
