@@ -24,6 +24,7 @@ PREDICTORS = {
     "feedback15_deepprior": ("DeepPrior (feedback15's Init 2)", 13.0),
     "feedback19_predictor": ("DeepPrior++ (feedback19)", 8.0),
     "feedback19_predictor_localized": ("DeepPrior++ on localized crops (feedback19)", 7.0),
+    "nn_search": ("NN search (PCA 512)", 19.0),
 }
 LOOPS = {
     "feedback15": ("Feedback (feedback15)", (16.0, 11.5, 10.0)),

@@ -149,7 +149,13 @@ def test_one_loop_in_rows_of_subjects_and_of_data_sets(sources: Sources) -> None
     assert isinstance(items["feedback15_subjects"], Absent), "the fixture's frames show neither subject"
     sets = items["feedback15_datasets"]
     assert isinstance(sets, Table)
-    assert sets.frame["method"].tolist() == ["NYU Hand Pose"]
+    assert set(sets.frame["dataset"]) == {"NYU Hand Pose"}
+    baselines = ["Simple predictor", "DeepPrior", "DeepPrior++", "Nearest neighbour"]
+    assert sets.frame["method"].tolist() == ["Feedback (feedback15)", *baselines]
+    # The fixture's coordinates stray by 16, 16, 13, 8 and 19 parts of one and the same error.
+    starts_mm = sets.frame["after_0_mm"]
+    assert (starts_mm / starts_mm[0]).tolist() == pytest.approx([1, 1, 13 / 16, 0.5, 19 / 16], rel=1e-4)
+    assert sets.frame["after_2_mm"].notna().tolist() == [True, *[False] * 4]
     assert sets.frame["change_percent"][0] == pytest.approx(100 * (10 / 16 - 1), rel=1e-3)
 
     def split(one: Result) -> Result:
@@ -165,6 +171,18 @@ def test_one_loop_in_rows_of_subjects_and_of_data_sets(sources: Sources) -> None
     assert [*rows.index] == ["all frames", "subject seen in training", "unseen subject"]
     low, high = sorted(rows["after_2_mm"][1:])
     assert low < rows["after_2_mm"].iloc[0] < high
+
+
+def test_every_baseline_is_a_row_of_the_papers_tables(sources: Sources) -> None:
+    items = list_items(sources)
+    for name, simple in (("feedback15_figure_8a_means", "Initialization"), ("feedback19_table_1", "Simple predictor")):
+        table = items[name]
+        assert isinstance(table, Table)
+        rows = table.frame.set_index("method")["run_mm"]
+        shares = (rows[[simple, "DeepPrior", "DeepPrior++", "Nearest neighbour"]] / rows[simple]).tolist()
+        assert shares == pytest.approx([1, 13 / 16, 0.5, 19 / 16], rel=1e-4), name
+        assert table.frame["method"].is_unique
+        assert table.frame["status"].tolist()[-1] == "not printed here: a baseline of this project"
 
 
 def test_updates_and_their_histograms_pool_the_seeds(sources: Sources, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from handbench.evaluation.bootstrap import Interval, bootstrap_blocks
 from handbench.evaluation.claim_loop import ITERATIONS, SUBJECTS, mean_of, stop_at
 from handbench.evaluation.probes import Probe, describe_device, list_batches, name_device
 from handbench.evaluation.results import Result, compare_results
+from handbench.report.baselines import BASELINES
 from handbench.report.comparisons import PRINTED, build_run_curves
 from handbench.report.items import Absent, Column, Figure, Item, Table
 from handbench.report.loop_figures import draw_iterations
@@ -77,15 +78,34 @@ def build_subjects(name: str, title: str, module: str, sources: Sources) -> Item
 
 
 def build_datasets(name: str, title: str, module: str, sources: Sources, *, printed: str) -> Item:
-    """One loop in rows: on each data set that it was run on. Frames differ, so that no row is set against another."""
+    """The loop and the baselines on each data set that the loop was run on; frames differ from one to the next."""
     found = {dataset: loop for dataset in LOOP_DATASETS if (loop := find_loop(sources, module, dataset))}
     results = [one for group in found.values() for one in group]
     if not results:
         return Absent(name, title, f"This run: {NOT_RUN}. {printed}")
-    rows = [_describe_loop(DATASETS[dataset].title, group, group) for dataset, group in found.items()]
-    columns = tuple(column for column in _loop_columns(sources, of="data set") if column.key != "less_first_mm")
-    frames = "; ".join(f"{DATASETS[dataset].title}: {tell_results(group)}" for dataset, group in found.items())
-    return Table(name, title, pd.DataFrame(rows), columns, stamp_results(results), (frames, printed, *sources.caution))
+    rows, rivals, frames = [], [], []
+    for dataset, loop in found.items():
+        beside = {label: sources.find_results(dataset=dataset, module=one) for label, one in BASELINES.items()}
+        rivals += [one for group in beside.values() for one in group]
+        words = DATASETS[dataset].title
+        rows.append({"dataset": words, **_describe_loop(loop[0].method, loop, loop)})
+        rows += [{"dataset": words, **_describe_baseline(label, group)} for label, group in beside.items()]
+        frames.append(f"{words}: {tell_results(loop)}")
+    columns = [column for column in _loop_columns(sources, of="method") if column.key != "less_first_mm"]
+    stamp = stamp_results([*results, *rivals])
+    notes = ("; ".join(frames), "A baseline's error stands under start: it takes no steps.", printed, *sources.caution)
+    return Table(name, title, pd.DataFrame(rows), (Column("dataset", "data set"), *columns), stamp, notes)
+
+
+def _describe_baseline(label: str, results: Sequence[Result]) -> dict[str, object]:
+    interval = _pool_blocks(results) if results else None
+    return {
+        "method": label,
+        "after_0_mm": mean_of(results) if results else np.nan,
+        "low_mm": interval.low if interval else np.nan,
+        "high_mm": interval.high if interval else np.nan,
+        "status": "run" if results else NOT_RUN,
+    }
 
 
 def build_variants(name: str, title: str, modules: Mapping[str, str], sources: Sources, *, printed: str) -> Item:

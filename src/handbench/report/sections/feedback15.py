@@ -5,6 +5,7 @@ from handbench.evaluation.claim_feedback15 import SEARCH_FIGURES
 from handbench.evaluation.claim_synthesizer import END_TO_END, OF_LABEL_NOISE, SYNTHESIZER
 from handbench.evaluation.paper_numbers import FEEDBACK15_FIGURE_8A, NOT_PUBLISHED, Printed
 from handbench.evaluation.tables import compare_with_print
+from handbench.report.baselines import add_baselines
 from handbench.report.comparisons import build_comparison, build_curves, build_run_bars, read_figure
 from handbench.report.image_items import build_image_comparison, build_image_errors, build_label_noise
 from handbench.report.items import Item, Section
@@ -122,16 +123,17 @@ def _show_synthesizer(sources: Sources) -> tuple[Item, ...]:
 
 def _show_comparison(sources: Sources) -> tuple[Item, ...]:
     data, stamp = read_figure(tables.feedback15_figure_8a, sources), sources.stamp("nyu")
+    rows, means, modules = add_baselines(FEEDBACK15_FIGURE_8A, None if data is None else data.means, MODULES)
     return (
         build_curves("feedback15_figure_8a", "feedback15, Fig. 8a: accuracy on NYU", data, stamp),
         build_comparison(
             "feedback15_figure_8a_means",
             "Mean errors that section 4.4 gives to the curves of Fig. 8a",
-            FEEDBACK15_FIGURE_8A,
-            None if data is None else data.means,
+            rows,
+            means,
             sources,
             dataset="nyu",
-            modules=MODULES,
+            modules=modules,
             stamp=stamp,
         ),
     )
@@ -181,7 +183,7 @@ def _show_starts(sources: Sources) -> tuple[Item, ...]:
         ),
         build_datasets(
             "feedback15_datasets",
-            "The loop on other data sets",
+            "The loop and its baselines on each data set",
             "feedback15",
             sources,
             printed="The paper prints numbers for NYU alone.",

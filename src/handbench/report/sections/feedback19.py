@@ -18,6 +18,7 @@ from handbench.evaluation.paper_numbers import (
     Printed,
 )
 from handbench.evaluation.tables import ROUNDING_MM, compare_with_print
+from handbench.report.baselines import add_baselines
 from handbench.report.comparisons import build_comparison, build_run_bars
 from handbench.report.image_items import build_image_comparison, build_image_errors
 from handbench.report.items import Item, Section, Table
@@ -31,6 +32,7 @@ from handbench.report.update_items import build_histograms
 
 MODULES = {
     "Crossing Nets": "crossing",
+    "DeepPrior++": PREDICTOR,
     "Feedback": "feedback15",
     "DeepModel": "deepmodel",
     "Generalized Feedback (ours)": "feedback19",
@@ -156,14 +158,15 @@ def _show_loop(sources: Sources) -> tuple[Item, ...]:
 
 def _build_table_1(sources: Sources) -> Table:
     measured = tables.feedback19_table_1(sources.record) if sources.record else None
+    rows, frame, modules = add_baselines(FEEDBACK19_TABLE_1, measured, MODULES)
     return build_comparison(
         "feedback19_table_1",
         "Table 1: mean 3D error on NYU",
-        FEEDBACK19_TABLE_1,
-        measured,
+        rows,
+        frame,
         sources,
         dataset="nyu",
-        modules=MODULES,
+        modules=modules,
         stamp=sources.stamp("nyu"),
         notes=() if measured is None else _tell_differences(measured),
     )
