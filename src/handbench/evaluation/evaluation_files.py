@@ -62,7 +62,7 @@ def _error_bytes(evaluation: Evaluation) -> bytes:
     Of objects there is a row for every iteration.
     """
     buffer = io.BytesIO()
-    of_angles = {
+    of_angles: dict[str, Any] = {
         f"{name}{suffix}": values
         for suffix, angles in (("", evaluation.angles), ("_of_all", evaluation.angles_of_all))
         if angles

@@ -150,7 +150,7 @@ class OwnPredictions:
         if theirs != ours:
             raise BadInput(poses, expected=f"poses of {ours}", found=theirs, fix="name the fit of these frames")
         pose, of_all = read_pose(self.path), read_pose_of_all(self.path)
-        given = [pose] if of_all is None else [pose, of_all]
+        given = [one for one in (pose, of_all) if one is not None]
         if pose is None or not all(np.isfinite(one).all() for one in given):
             found = "no pose" if pose is None else "NaN or infinity"
             raise BadInput(self.path, expected="finite poses, as its card says", found=found, fix="predict again")
