@@ -11,6 +11,7 @@ from handbench.conventions import MSRA
 from handbench.datasets.crops import build_crops
 from handbench.datasets.store import open_store
 from handbench.errors import BadInput
+from handbench.evaluation.evaluate import evaluate
 from handbench.training.checkpoint import load_checkpoint, save_checkpoint
 from handbench.training.predict import predict
 from handbench.training.prediction_file import read_card, read_joints
@@ -58,6 +59,29 @@ def test_the_same_seed_gives_the_same_bytes(stores: Path, tmp_path: Path) -> Non
         train(JOB, stores / "icvl-train", tmp_path / name)
     for file in ("checkpoint.safetensors", "checkpoint.json"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_the_commit_of_a_training_goes_with_its_predictions_and_into_evaluations(stores: Path, tmp_path: Path) -> None:
+    """A later call evaluates at another commit; cards of older releases say nothing of theirs."""
+    calls = {name: tmp_path / name / "call.json" for name in ("then", "now")}
+    for name, call in calls.items():
+        call.parent.mkdir()
+        call.write_text(json.dumps({"commit": name}))
+    train(JOB, stores / "icvl-train", tmp_path / "model", call=calls["then"])
+    older = load_checkpoint(tmp_path / "model")
+    kept = {key: value for key, value in older.card.items() if key not in ("commit", "parts", "sha256")}
+    save_checkpoint(tmp_path / "older", older.state, kept)
+    save_checkpoint(tmp_path / "whole", {}, kept, parts=[older])
+    assert load_checkpoint(tmp_path / "whole").commits == ("then",)
+    for model, told in (("model", ["then"]), ("older", [])):
+        out = tmp_path / "out" / model
+        predict([tmp_path / model], stores / "icvl-test", out)
+        card = read_card(out / "predictions.npz")
+        assert card is not None
+        assert card["trained_at"] == told
+        run = evaluate(out / "predictions.npz", "icvl", "search", call=calls["now"]).run
+        assert run is not None
+        assert (run["commit"], run.get("trained_at", [])) == ("now", told)
 
 
 def test_each_subject_is_predicted_by_the_fold_that_never_saw_it(stores: Path, tmp_path: Path) -> None:
