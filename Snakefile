@@ -33,6 +33,7 @@ localrules:
     crops,
     sheets,
     evaluations,
+    claims_handobject,
 
 
 rule all:
@@ -77,6 +78,13 @@ for paper in PAPERS:
             all_probes([paper]),
             published_fits([paper]),
         localrule: True
+
+
+# The half of feedback19 that is about hand and object together, without the one about hands alone.
+rule claims_handobject:
+    input:
+        all_evaluations(["feedback19"], part="handobject"),
+        all_probes(["feedback19"], part="handobject"),
 
 
 onstart:

@@ -180,6 +180,7 @@ def write_probes(run: Path) -> None:
         for word, mean_mm in off_mm.items():
             distances = np.random.default_rng(seed).gamma(4, mean_mm / 4, len(sequences))
             numbers = {"frames": len(sequences), "sequences": sequences, "frame_localized_mm": distances.tolist()}
+            numbers["not_moved"] = 7 * seed if word.endswith("spheres") else 0
             write_probe(run, f"handobject_{word}", seed, numbers)
         timed = {"localizer": 1.2, "predictor": 1.8, "synthesizer": 4.1, "updater": 2.2, "loop": 16.0}
         faster = {part: time_ms / 3 for part, time_ms in timed.items()}

@@ -138,6 +138,7 @@ def test_table_2_has_every_printed_number_and_ours_below(sources: Sources) -> No
     assert "the four choices that half turns of the box exchange" in notes
     assert "Annotations: shipped." in notes
     assert "not comparable" in notes
+    assert "grasps of the generator that made these sequences" in notes
 
 
 def test_table_2_says_which_annotations_it_is_of(sources: Sources) -> None:
@@ -213,6 +214,39 @@ def test_intervals_by_sequence_are_those_of_its_blocks(sources: Sources) -> None
     assert (row["low_Rotate"], row["high_Rotate"]) == pytest.approx((ours.low, ours.high))
 
 
+def test_a_sequence_without_corners_leaves_its_average_open(sources: Sources) -> None:
+    """No frame of Pinch shows all three corners: no average of corners, no nan, and no word that says otherwise."""
+
+    def hide(one: HandObjectResult) -> HandObjectResult:
+        pinch = np.array([name == "Pinch" for name in one.sequences], bool)
+        steps = []
+        for step in one.steps:
+            blocks = step["corners"]
+            hidden = Blocks(np.where(pinch, 0.0, blocks.sums), np.where(pinch, 0, blocks.counts))
+            steps.append({**step, "corners": hidden})
+        return dataclasses.replace(one, steps=tuple(steps))
+
+    results = tuple(
+        dataclasses.replace(one, hand_object=hide(one.hand_object)) if one.hand_object else one
+        for one in sources.results
+    )
+    items = list_items(dataclasses.replace(sources, results=results))
+    for name in ("table_2", "section_4_4", "section_4_5", "table_2_sequences"):
+        table = items[name]
+        assert isinstance(table, Table)
+        cells = format_cells(table).to_numpy().ravel().tolist()
+        assert not any("nan" in str(cell) or cell == "run" for cell in cells), name
+        assert ("not measured on every sequence" in cells) is (name != "table_2_sequences")
+    ours = items["table_2"]
+    assert isinstance(ours, Table)
+    row = ours.frame.set_index(["origin", "method", "metric"]).loc[("this run, embedded", "feedback", "corners")]
+    assert (row["seeds_mm"], row["seeds_Pinch"], row["seeds_Rigid"] != "") == ("", "", True)
+    iterations = items["hand_object_iterations"]
+    assert isinstance(iterations, Figure)
+    assert "nan" not in iterations.describe
+    assert "Corners: not measured on every sequence." in iterations.notes
+
+
 def test_localizers_are_told_by_sequence(sources: Sources) -> None:
     frame = find_table(sources, "spheres_sequences").frame.set_index(["part", "sequence"])
     assert len(frame) == 2 * 6
@@ -247,6 +281,8 @@ def test_localizers_and_time_are_those_of_the_probes(sources: Sources) -> None:
     assert frame["printed_mm"].tolist() == [1.0, 40.0]
     assert frame.loc["object", "worse_mm"] == pytest.approx(27.0, abs=2)
     assert frame.loc["hand", "worse_mm"] == pytest.approx(1.2, abs=0.4)
+    assert frame.loc["object", ["cuboids_kept", "spheres_kept"]].tolist() == [0, 7 * sum(SEEDS)]
+    assert "caps what such a localizer can lose" in " ".join(find_table(sources, "spheres").notes)
     cells = format_cells(find_table(sources, "hand_object_runtime"))
     assert cells.iloc[-1].tolist() == ["frames a second", "over 40", "62.50", "187.50"]
     assert cells.iloc[3].tolist() == ["both updaters, ms", "\N{EN DASH}", "2.20", "0.73"]

@@ -319,20 +319,23 @@ def settings_of(module):
     return [f"{name}={json.dumps(value)}" for name, value in settings.modules[module].settings.model_dump().items()]
 
 
-def all_evaluations(papers=PAPERS):
-    """Every module that gives joints, on each of its datasets in use, with every seed."""
+def all_evaluations(papers=PAPERS, part=""):
+    """Every module that gives joints, on each of its datasets in use, with every seed.
+
+    A `part` is how the names of its modules begin.
+    """
     return [
         f"{RUN}/evaluate/{dataset}/{name}/seed{seed}/evaluation.json"
-        for name, dataset, seed in all_trainings(papers)
+        for name, dataset, seed in all_trainings(papers, part)
         if KINDS[settings.modules[name].kind].predicts and can_be_told(name)
     ]
 
 
-def all_probes(papers=PAPERS):
+def all_probes(papers=PAPERS, part=""):
     """Every module of which there is more to know."""
     return [
         f"{RUN}/probe/{dataset}/{name}/seed{seed}/probe.json"
-        for name, dataset, seed in all_trainings(papers)
+        for name, dataset, seed in all_trainings(papers, part)
         if KINDS[settings.modules[name].kind].probes and is_one_network(name, dataset) and can_be_told(name)
     ]
 
@@ -359,13 +362,13 @@ def can_be_told(module):
     return bool(getattr(settings.modules[module].settings, "boxes_mm", None))
 
 
-def all_trainings(papers=PAPERS):
-    """Module, dataset and seed of everything that the config trains for these papers."""
+def all_trainings(papers=PAPERS, part=""):
+    """Module, dataset and seed of everything that the config trains for these papers, or for a part of theirs."""
     return [
         (name, dataset, seed)
         for name, module in settings.modules.items()
         for dataset in settings.use
-        if dataset in module.datasets and module.paper in papers
+        if dataset in module.datasets and module.paper in papers and name.startswith(part)
         for seed in settings.seeds
     ]
 

@@ -44,6 +44,12 @@ NUMBERS = (
 )
 LESS_FIRST = ("less_first_mm", "less_first_low_mm", "less_first_high_mm")
 MEANS = "mean error, mm"
+UNMEASURED = "not measured on every sequence"
+"""In the place of an average where a sequence has no frame with the labels: all three corners, or any tip."""
+SAME_GRASPS = (
+    "The fully synthetic frames that networks learn from have grasps of the generator that made these sequences, and "
+    "boxes of nearly their two sizes, held by other hands and seen from other sides: recordings are harder than that."
+)
 NEAREST = {
     True: "Which three of a predicted box's corners are the labelled ones: corners of the labelled face; of the four "
     "choices that half turns of the box exchange the nearest in each frame, for every method alike. The rows `by the "
@@ -96,7 +102,7 @@ def _list_measured(
         return [row | {"run_status": NOT_RUN}] if asked else []
     if metric not in hold(results[0]).metrics:
         return []
-    return [row | describe_average(measure(results, metric, STAGES[method][1])) | {"run_status": "run"}]
+    return [row | describe_average(measure(results, metric, STAGES[method][1])) | {"run_status": UNMEASURED}]
 
 
 def _start_row(method: str, metric: str, origin: str) -> dict[str, object]:
@@ -119,7 +125,8 @@ def describe_average(seeds: Sequence[Measured]) -> dict[str, object]:
 
 
 def list_seeds(means_mm: Sequence[float]) -> str:
-    return ", ".join(f"{one:.1f}" for one in means_mm)
+    """Nothing of what was not measured: all seeds lack the same labels."""
+    return "" if np.isnan(means_mm).any() else ", ".join(f"{one:.1f}" for one in means_mm)
 
 
 def _tell_table_2(results: Sequence[Result], sources: Sources) -> tuple[str, ...]:
@@ -137,6 +144,7 @@ def _tell_table_2(results: Sequence[Result], sources: Sources) -> tuple[str, ...
         f"Annotations: {annotations}. {tell_results(results)} The interval draws blocks of at least 50 neighbouring "
         "frames with all their seeds; a sequence counts as much as another, however long it is.",
         *sources.caution,
+        *([SAME_GRASPS] if sources.card.source == "embedded" else []),
     )
 
 
@@ -180,7 +188,7 @@ def _describe_variant(
         return row | {"run_status": NOT_RUN}
     ours = measure(results, metric, step)
     paired = group is not first and [one.seed for one in results] == [one.seed for one in first[0]]
-    row |= describe_average(ours) | {"run_status": "run"}
+    row |= describe_average(ours) | {"run_status": UNMEASURED}
     if paired:
         less = compare_average(ours, measure(first[0], metric, first[1])).difference
         row |= dict(zip(LESS_FIRST, (less.mean, less.low, less.high), strict=True))
@@ -195,14 +203,23 @@ def build_held_iterations(name: str, title: str, modules: Sequence[str], sources
     results = next(filter(None, (find_held(sources, module, DATASET) for module in modules)), ())
     if not results:
         return Absent(name, title, f"This run: {NOT_RUN}. {printed}")
-    errors = pd.DataFrame(_list_iterations(results))
+    rows = _list_iterations(results)
+    if not rows:
+        return Absent(name, title, f"This run: {UNMEASURED}. {printed}")
+    errors = pd.DataFrame(rows)
     words = ", ".join(
         f"{method} {one['error_mm'].iloc[0]:.2f} to {one['error_mm'].iloc[-1]:.2f} mm"
         for method, one in errors.groupby("method", sort=False)
     )
     stamp = stamp_results(results)
     draw = partial(_draw_iterations, errors, title, stamp)
-    notes = (f"Averages of the sequences. {tell_results(results)} Bars are 95 % intervals.", printed, *sources.caution)
+    left_out = [metric for metric in METRICS if metric not in set(errors["method"])]
+    notes = (
+        f"Averages of the sequences. {tell_results(results)} Bars are 95 % intervals.",
+        *([f"{join_words(left_out).capitalize()}: {UNMEASURED}."] if left_out else []),
+        printed,
+        *sources.caution,
+    )
     return Figure(name, title, f"Mean errors by iteration: {words}", draw, stamp, notes)
 
 
@@ -211,6 +228,8 @@ def _list_iterations(results: Sequence[Result]) -> list[dict[str, object]]:
     for metric in METRICS:
         for step in range(len(hold(results[0]).steps)):
             interval = pool_average(measure(results, metric, step))
+            if np.isnan(interval.mean):
+                continue
             row: dict[str, object] = {"method": metric, "iteration": step, "error_mm": interval.mean}
             rows.append({**row, "low_mm": interval.low, "high_mm": interval.high})
     return rows
