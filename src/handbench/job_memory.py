@@ -34,7 +34,9 @@ def count_training_frames(config: Config, module: str, dataset: str) -> int:
     asked = config.modules[module]
     kind = KINDS[asked.kind]
     if kind.learns_hands or kind.renders:
-        return count_rendered_frames(config, HANDS.name if kind.learns_hands else str(asked.learns))
+        return count_rendered_frames(
+            config, HANDS.name if kind.learns_hands else str(getattr(asked, "learns", "train"))
+        )
     frames = count_frames(config, dataset, "train")
     left_out = "train" not in DATASETS[dataset].splits
     return round(frames * (1 - 1 / len(MSRA_SUBJECTS))) if left_out else frames

@@ -89,8 +89,8 @@ def _read(path: Path) -> object:
 
 
 def _read_end(calls: Path) -> str:
-    """How the last call ended. One whose jobs track nothing, as that of a report alone, is not told of: it counts as well
-    ended, which its exit status says.
+    """How the last call ended. One whose jobs track nothing, as that of a report alone, is not told of: it counts as
+    well ended, which its exit status says.
     """
     last = json.loads(calls.with_name("call.json").read_text())["call"]
     told = [end["status"] for end in map(json.loads, calls.read_text().splitlines()) if end["call"] == last]
