@@ -21,7 +21,7 @@ ORDER = (
         "modules",
     )
     + ("module_entries", "argument_words", "own_arguments", "model_arguments")
-    + ("config_errors", "config", "provenance"),
+    + ("config_errors", "config", "job_memory", "provenance"),
     ("geometry",),
     ("hand",),
     ("rendering",),

@@ -80,12 +80,21 @@ def _read(path: Path) -> object:
     if path.name == "tracking.sent.json":
         return list(json.loads(path.read_text()).values())[-1]["done"]
     if path.name == "calls.jsonl":
-        return json.loads(path.read_text().splitlines()[-1])["status"]
+        return _read_end(path)
     if path.name in TIMED:
         return _drop(json.loads(path.read_text()), TIME_FIELDS)
     if "report" in path.parts and path.suffix in TEXTS:
         return list(_read_report_text(path))
     return path.read_bytes()
+
+
+def _read_end(calls: Path) -> str:
+    """How the last call ended. One whose jobs track nothing, as that of a report alone, is not told of: it counts as
+    well ended, which its exit status says.
+    """
+    last = json.loads(calls.with_name("call.json").read_text())["call"]
+    told = [end["status"] for end in map(json.loads, calls.read_text().splitlines()) if end["call"] == last]
+    return told[-1] if told else "FINISHED"
 
 
 def _read_last_run(log: Path) -> object:

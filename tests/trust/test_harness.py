@@ -54,6 +54,7 @@ def test_rules_that_were_never_killed_are_told() -> None:
 
 RESULTS = {
     "smoke-embedded/call.json": json.dumps({"call": "a", "started": "now", "scale": "smoke"}),
+    "smoke-embedded/calls.jsonl": '{"call": "killed", "status": "FAILED"}\n{"call": "a", "status": "FINISHED"}\n',
     "smoke-embedded/crop/nyu/com/test/depth.npy": "bytes",
     "smoke-embedded/fit/nyu/test/fit.json": json.dumps({"lbfgs": {"seconds": 1.5, "mean_mm": 2.0}, "sha256": "x"}),
     "smoke-embedded/train/nyu/a/seed0/tracking.jsonl": "\n".join(
@@ -84,13 +85,14 @@ def change(name: str, old: str, new: str) -> dict[str, str]:
     return {name: RESULTS[name].replace(old, new)}
 
 
-CALL, FIT, TRACKED, LOG, TABLE = (list(RESULTS)[place] for place in (0, 2, 3, 4, 5))
+CALL, CALLS, _, FIT, TRACKED, LOG, TABLE = list(RESULTS)[:7]
 
 
 @pytest.mark.parametrize(
     "changed",
     [
         change(CALL, "now", "later"),
+        change(CALLS, '"a"', '"of jobs that are tracked"'),
         change(FIT, "1.5", "2.5"),
         change(TRACKED, '"uuid": "1"', '"uuid": "2"'),
         change(LOG, "1", "2"),
@@ -98,7 +100,16 @@ CALL, FIT, TRACKED, LOG, TABLE = (list(RESULTS)[place] for place in (0, 2, 3, 4,
         {"slurm/rule_train/8.log": "of a job that failed"},
         {TRACKED: '{"event": "start", "uuid": "0", "name": "killed"}\n{"event": "met\n' + RESULTS[TRACKED]},
     ],
-    ids=["call", "duration", "run's number", "log", "stamp", "Slurm's log", "a killed run before"],
+    ids=[
+        "call",
+        "a call of the report alone",
+        "duration",
+        "run's number",
+        "log",
+        "stamp",
+        "Slurm's log",
+        "a killed run before",
+    ],
 )
 def test_time_and_processes_are_no_difference(tmp_path: Path, changed: dict[str, str]) -> None:
     assert find_differences(write_results(tmp_path / "a"), write_results(tmp_path / "b", **changed)) == []
@@ -108,6 +119,7 @@ def test_time_and_processes_are_no_difference(tmp_path: Path, changed: dict[str,
     "changed",
     [
         change(CALL, '"smoke"', '"demo"'),
+        change(CALLS, "FINISHED", "FAILED"),
         change("smoke-embedded/crop/nyu/com/test/depth.npy", "bytes", "bytez"),
         change(FIT, "2.0", "2.1"),
         change(TRACKED, '"loss", 1.0, 0', '"loss", 1.5, 0'),
