@@ -31,8 +31,8 @@ from handbench.report.sources import Sources
 from handbench.report.table_files import format_cells
 from handbench.sealed import seal
 
-FIGURES = ("figure_3", "figure_3_angles", "figure_4", "figure_4_icvl", "hands", "hands_icvl", "figure_5_run")
-FIGURES += ("figure_6_run", "figure_7_run", "figure_7_bars_run")
+FIGURES = ("figure_3", "figure_3_angles", "figure_4", "figure_4_icvl", "hands", "hands_icvl", "figure_5")
+FIGURES += ("figure_6", "figure_7", "figure_7_bars")
 TABLES = ("table_1", "section_4_1", "fits", "speed", "figure_5_means", "figure_7_means")
 
 
@@ -209,7 +209,7 @@ def test_predictions_without_poses_have_no_hand_to_draw(run: Path, sources: Sour
     assert isinstance(items["deepmodel_figure_4"], Figure)
 
 
-def test_this_run_joins_published_methods_only_on_the_whole_real_test_set(sources: Sources) -> None:
+def test_this_run_stands_beside_published_methods_and_says_what_it_saw(sources: Sources, tmp_path: Path) -> None:
     published = FigureData(
         pd.DataFrame({"method": "DeepPrior", "threshold_mm": THRESHOLDS_MM, "fraction": THRESHOLDS_MM / 80}),
         joint_frame_of_means("icvl", {"DeepPrior": dict.fromkeys((*DATASETS["icvl"].joints.names, "mean"), 11.0)}),
@@ -217,15 +217,26 @@ def test_this_run_joins_published_methods_only_on_the_whole_real_test_set(source
     )
 
     def join(results: tuple[Result, ...], source: str) -> list[str]:
-        card = replace(sources.card, source=source)
-        joined = add_run(published, "icvl", "deepmodel", replace(sources, card=card, results=results))
+        changed = replace(sources, card=replace(sources.card, source=source), results=results)
+        joined = add_run(published, "icvl", changed.pool(dataset="icvl"), changed)
+        assert joined is not None
         assert set(joined.joints["method"]) == set(joined.means["method"]) == set(joined.curves["method"])
+        assert joined.own == tuple(joined.means["method"][1:])
         return joined.curves["method"].unique().tolist()
 
     ours = sources.find_results(dataset="icvl", module="deepmodel")
     whole = tuple(replace(one, frames=1596) for one in ours)
-    assert join(whole, "real") == ["DeepPrior", "DeepModel (full), this run"]
-    assert join(whole, "embedded") == join(ours, "real") == join((), "real") == ["DeepPrior"]
+    assert join(whole, "real") == ["DeepPrior", "DeepModel (full), this run, real data"]
+    assert join(whole, "embedded") == ["DeepPrior", "DeepModel (full), this run, embedded data"]
+    assert join(ours, "real") == ["DeepPrior", "DeepModel (full), this run, real data, 60 frames"]
+    assert join((), "real") == ["DeepPrior"]
+    assert add_run(None, "icvl", (), sources) is None
+    figure = list_items(sources)["deepmodel_figure_7"]
+    assert isinstance(figure, Figure), "without the record it is this run's alone"
+    assert any("not comparable" in note for note in figure.notes)
+    assert any("published predictions are not at hand" in note for note in figure.notes)
+    drawn = pd.read_csv(figure.draw(tmp_path / "figure")[2])
+    assert drawn["method"].unique().tolist() == ["DeepModel (full), this run, embedded data"]
 
 
 def test_a_damaged_fit_is_one_line(run: Path, tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ class FigureData:
     """method, joint, error_mm: mean of each joint, in the order the bars stand."""
     means: pd.DataFrame
     """As `compare_with_print`: the legend's numbers, printed and recomputed."""
+    own: tuple[str, ...] = ()
+    """Methods of a run of this project that were set beside them."""
 
     @property
     def not_drawn(self) -> tuple[str, ...]:

@@ -67,11 +67,11 @@ def build_comparison(
 
 
 def build_curves(name: str, title: str, data: FigureData | None, stamp: str, notes: Sequence[str] = ()) -> Item:
-    """Accuracy curves of published methods, and which of the printed ones cannot be drawn."""
+    """Accuracy curves of published methods, and which of the printed ones cannot be drawn; a run's own are dashed."""
     if data is None:
         return Absent(name, title, HOW_TO_GET)
     means = _mean_of_each(data)
-    draw = partial(_draw_curves, data.curves, means, title, stamp)
+    draw = partial(_draw_curves, data.curves, means, title, stamp, apart=data.own)
     return Figure(name, title, _describe(means), draw, stamp, (*notes, *_not_drawn(data)))
 
 
@@ -130,17 +130,35 @@ def build_run_curves(
     return Figure(name, title, _describe(means), draw, stamp, tuple(notes))
 
 
-def add_run(data: FigureData, dataset: str, module: str, sources: Sources) -> FigureData:
-    """The same with this run's module beside the published methods, where both were measured on the same labels."""
-    pooled = sources.pool(dataset=dataset, module=module)
-    if not pooled or sources.card.source != "real" or pooled[0].results[0].frames != DATASETS[dataset].frames["test"]:
+def add_run(data: FigureData | None, dataset: str, pooled: Sequence[Pooled], sources: Sources) -> FigureData | None:
+    """The same with this run's modules beside the published methods, each named after the frames that it saw."""
+    if not pooled:
         return data
-    one, method = pooled[0], f"{pooled[0].results[0].method}, this run"
-    curve = pd.DataFrame({"method": method, "threshold_mm": THRESHOLDS_MM, "fraction": one.curves["frames"]})
-    joints = joint_frame_of_means(dataset, {method: one.joint_error_mm | {MEAN: one.interval.mean}})
-    mean = pd.DataFrame([{"method": method, "recomputed_mm": one.interval.mean, "frames": one.results[0].frames}])
-    added = zip((data.curves, data.joints, data.means), (curve, joints, mean), strict=True)
-    return FigureData(*(pd.concat([published, own], ignore_index=True) for published, own in added))
+    named = {f"{one.results[0].method}, {_name_frames(one, dataset, sources)}": one for one in pooled}
+    curves = [
+        pd.DataFrame({"method": method, "threshold_mm": THRESHOLDS_MM, "fraction": one.curves["frames"]})
+        for method, one in named.items()
+    ]
+    joints = joint_frame_of_means(
+        dataset, {method: one.joint_error_mm | {MEAN: one.interval.mean} for method, one in named.items()}
+    )
+    means = pd.DataFrame(
+        [
+            {"method": method, "recomputed_mm": one.interval.mean, "frames": one.results[0].frames}
+            for method, one in named.items()
+        ]
+    )
+    if data is None:
+        return FigureData(pd.concat(curves, ignore_index=True), joints, means, tuple(named))
+    added = zip((data.curves, data.joints, data.means), (pd.concat(curves), joints, means), strict=True)
+    return FigureData(*(pd.concat([published, own], ignore_index=True) for published, own in added), tuple(named))
+
+
+def _name_frames(pooled: Pooled, dataset: str, sources: Sources) -> str:
+    """Published methods were measured on the whole test set of the real data."""
+    frames = pooled.results[0].frames
+    part = sources.card.source == "real" and frames != DATASETS[dataset].frames["test"]
+    return f"{sources.this_run}{f', {frames:,} frames' if part else ''}"
 
 
 def rename_methods(data: FigureData, names: Mapping[str, str]) -> FigureData:
@@ -148,7 +166,7 @@ def rename_methods(data: FigureData, names: Mapping[str, str]) -> FigureData:
     curves, joints, means = (
         frame.assign(method=frame["method"].replace(dict(names))) for frame in (data.curves, data.joints, data.means)
     )
-    return FigureData(curves, joints, means)
+    return FigureData(curves, joints, means, tuple(names.get(one, one) for one in data.own))
 
 
 def read_figure(build: Callable[[Record], FigureData], sources: Sources) -> FigureData | None:
@@ -188,9 +206,9 @@ def _describe(means: Mapping[str, float]) -> str:
 
 
 def _draw_curves(
-    curves: pd.DataFrame, means: Mapping[str, float], title: str, stamp: str, out: Path
+    curves: pd.DataFrame, means: Mapping[str, float], title: str, stamp: str, out: Path, apart: Sequence[str] = ()
 ) -> tuple[Path, ...]:
-    return draw_accuracy(curves, means, out, title=title, stamp=stamp)
+    return draw_accuracy(curves, means, out, title=title, stamp=stamp, apart=apart)
 
 
 def _draw_bars(joints: pd.DataFrame, title: str, stamp: str, out: Path) -> tuple[Path, ...]:

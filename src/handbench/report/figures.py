@@ -6,7 +6,7 @@ give the same bytes: no date, no software version and no random name goes into a
 
 import io
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,17 +74,21 @@ def draw_accuracy(
     stamp: str,
     ylabel: str = FRAMES_WITHIN,
     highlight: str | None = None,
+    apart: Collection[str] = (),
 ) -> tuple[Path, ...]:
     """Accuracy curves (method, threshold_mm, fraction), the mean error of each method in the legend.
 
-    Methods keep their order in `curves`; `highlight` names one that is drawn thicker and above the others. Written are
-    `out` with .png, .pdf and .csv.
+    Methods keep their order in `curves`; `highlight` names one that is drawn thicker and above the others. Those of
+    `apart` were measured on other frames: they alone are dashed. Written are `out` with .png, .pdf and .csv.
     """
     methods = _methods(curves)
     with _open_figure(4.3 if len(methods) <= LEGEND_INSIDE else 4.6) as figure:
         axes = figure.add_subplot()
         drawn = curves.assign(percent=100 * curves["fraction"])
-        _draw_lines(axes, drawn, ("threshold_mm", "percent"), methods, mark_every=10, highlight=highlight)
+        names = ("threshold_mm", "percent")
+        _draw_lines(
+            axes, drawn, names, methods, mark_every=10, highlight=highlight, dashes=_choose_dashes(methods, apart)
+        )
         axes.set(xlim=(0, 80), ylim=(0, 100))
         axes.set_xticks(range(0, 81, 10))
         axes.set_yticks(range(0, 101, 20))
@@ -207,6 +211,15 @@ def _colours(number: int) -> list[tuple[float, float, float]]:
     return [usable[place % len(usable)] for place in range(number)]
 
 
+def _choose_dashes(methods: Sequence[str], apart: Collection[str]) -> dict[str, Any]:
+    """A pattern a method; where some stand apart, whole lines for the others, which their marks then tell apart."""
+    if not apart:
+        return {method: DASHES[place % len(DASHES)] for place, method in enumerate(methods)}
+    broken = [method for method in methods if method in apart]
+    patterns = DASHES[1:]
+    return dict.fromkeys(methods, "") | {method: patterns[place % len(patterns)] for place, method in enumerate(broken)}
+
+
 def _draw_lines(
     axes: "Axes",
     frame: pd.DataFrame,
@@ -215,6 +228,7 @@ def _draw_lines(
     *,
     mark_every: int,
     highlight: str | None,
+    dashes: Mapping[str, Any],
 ) -> None:
     import seaborn as sns
 
@@ -231,7 +245,7 @@ def _draw_lines(
         hue_order=shown,
         style_order=shown,
         palette=dict(zip(methods, _colours(len(methods)), strict=True)),
-        dashes={methods[place]: DASHES[place % len(DASHES)] for place in styles},
+        dashes=dict(dashes),
         markers={methods[place]: MARKERS[place % len(MARKERS)] for place in styles},
         estimator=None,
         errorbar=None,

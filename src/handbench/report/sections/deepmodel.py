@@ -12,15 +12,13 @@ from handbench.report.comparisons import (
     build_bars,
     build_comparison,
     build_curves,
-    build_run_bars,
-    build_run_curves,
     read_figure,
     rename_methods,
 )
 from handbench.report.fit_items import build_fit_table
 from handbench.report.hand_pictures import build_meshes, build_skeletons
 from handbench.report.items import Absent, Item, Section, Table
-from handbench.report.sources import NOT_RUN, Sources
+from handbench.report.sources import HOW_TO_GET, NOT_RUN, Sources
 from handbench.report.speed_table import PrintedSpeed, build_speed
 from handbench.report.stamps import SEPARATOR, stamp_results
 from handbench.report.variant_items import (
@@ -34,6 +32,7 @@ from handbench.report.variant_items import (
 OURS = "DeepModel (ours)"
 MODULES = {"DeepPrior": "feedback15_deepprior", "Feedback": "feedback15", OURS: FULL}
 """Rows of the figures and the modules of this project that stand for them."""
+DASHED = "This run's curves are dashed, and its bars the last."
 PRINTED_SPEED = PrintedSpeed("GTX 960", 8.0, 125.0)
 TIMED = "the network and its hand model layer, of which the paper's ran on the GPU and on the CPU"
 
@@ -41,10 +40,7 @@ TIMED = "the network and its hand model layer, of which the paper's ran on the G
 def build_section(sources: Sources) -> Section:
     nyu = read_figure(tables.deepmodel_figures_5_6, sources)
     icvl = read_figure(tables.deepmodel_figure_7, sources)
-    covered = () if icvl is None else _tell_coverage(icvl)
     stamp_nyu, stamp_icvl = sources.stamp("nyu"), sources.stamp("icvl")
-    on_nyu = _join_run(nyu, "nyu", stamp_nyu, sources)
-    on_icvl = _join_run(None if icvl is None else _name_partial(icvl), "icvl", stamp_icvl, sources)
     return Section(
         paper="deepmodel",
         title="Model-based Deep Hand Pose Estimation",
@@ -54,25 +50,13 @@ def build_section(sources: Sources) -> Section:
             *_show_variants(sources, nyu, stamp_nyu),
             build_fit_table("deepmodel_fits", "Section 4: the hand model fitted to labels", sources),
             *_show_pictures(sources),
-            build_curves("deepmodel_figure_5", "deepmodel, Fig. 5: accuracy on NYU", *on_nyu),
-            build_bars("deepmodel_figure_6", "deepmodel, Fig. 6: error of each joint on NYU", *on_nyu),
-            *_show_run("nyu", ("5", "6"), sources),
+            *_show_beside("nyu", ("5", "6"), nyu, sources),
             _compare_means("nyu", "5", nyu, sources, stamp_nyu),
-            build_curves("deepmodel_figure_7", "deepmodel, Fig. 7: accuracy on ICVL", *on_icvl, covered),
-            build_bars("deepmodel_figure_7_bars", "deepmodel, Fig. 7: error of each joint on ICVL", *on_icvl, covered),
-            *_show_run("icvl", ("7", "7_bars"), sources),
+            *_show_beside("icvl", ("7", "7_bars"), icvl, sources),
             _compare_means("icvl", "7", icvl, sources, stamp_icvl),
             build_speed("deepmodel_speed", "Section 4: frames a second", FULL, PRINTED_SPEED, TIMED, sources),
         ),
     )
-
-
-def _join_run(data: FigureData | None, dataset: str, stamp: str, sources: Sources) -> tuple[FigureData | None, str]:
-    """A figure of published methods with this run's beside them, where that may be, and what to say below it."""
-    joined = None if data is None else add_run(data, dataset, FULL, sources)
-    if joined is data:
-        return data, stamp
-    return joined, f"{stamp}{SEPARATOR}this run: {stamp_results(sources.find_results(dataset=dataset, module=FULL))}"
 
 
 def _show_variants(sources: Sources, nyu: FigureData | None, stamp: str) -> tuple[Item, ...]:
@@ -102,23 +86,33 @@ def _show_pictures(sources: Sources) -> tuple[Item, ...]:
     return tuple(items)
 
 
-def _show_run(dataset: str, numbers: tuple[str, str], sources: Sources) -> tuple[Item, ...]:
-    """This run's methods of Figs. 5 to 7 among themselves: on embedded data nobody else's were measured."""
-    title, modules = DATASETS[dataset].title, tuple(MODULES.values())
-    pooled = [one for module in modules for one in sources.pool(dataset=dataset, module=module)]
-    name = f"deepmodel_figure_{numbers[0]}_run"
-    curves_title = f"deepmodel, Fig. {numbers[0]}, this run: accuracy on {title}"
-    bars_title = f"deepmodel, Fig. {numbers[1].partition('_')[0]}, this run: error of each joint on {title}"
-    curves: Item = Absent(name, curves_title, f"This run: {NOT_RUN}. {CURVES_ONLY}")
-    if pooled:
-        missing = [module for module in modules if not sources.find_results(dataset=dataset, module=module)]
-        told = (f"Not drawn, as this run has not made them: {', '.join(missing)}.",) if missing else ()
-        stamp = stamp_results([one for group in pooled for one in group.results])
-        curves = build_run_curves(name, curves_title, pooled, (), stamp, (CURVES_ONLY, *told, *sources.caution))
-    bars = build_run_bars(
-        f"deepmodel_figure_{numbers[1]}_run", bars_title, modules, sources, dataset=dataset, printed=CURVES_ONLY
+def _show_beside(dataset: str, numbers: tuple[str, str], data: FigureData | None, sources: Sources) -> tuple[Item, ...]:
+    """Curves and bars of Figs. 5 to 7: the published methods, and this run's dashed beside them."""
+    names = [f"deepmodel_figure_{number}" for number in numbers]
+    words, (first, second) = DATASETS[dataset].title, (number.partition("_")[0] for number in numbers)
+    titles = (
+        f"deepmodel, Fig. {first}: accuracy on {words}",
+        f"deepmodel, Fig. {second}: error of each joint on {words}",
     )
-    return curves, bars
+    pooled = [one for module in MODULES.values() for one in sources.pool(dataset=dataset, module=module)]
+    joined = add_run(None if data is None else _name_partial(data), dataset, pooled, sources)
+    if joined is None:
+        return tuple(
+            Absent(name, title, f"This run: {NOT_RUN}. {HOW_TO_GET}") for name, title in zip(names, titles, strict=True)
+        )
+    stamp = "" if data is None else sources.stamp(dataset)
+    if pooled:
+        ours = stamp_results([one for group in pooled for one in group.results])
+        stamp = f"{stamp}{SEPARATOR}this run: {ours}" if stamp else ours
+    missing = [module for module in MODULES.values() if not sources.find_results(dataset=dataset, module=module)]
+    notes = (
+        CURVES_ONLY,
+        *(_tell_coverage(data) if data is not None else (HOW_TO_GET,)),
+        *((f"Not drawn, as this run has not made them: {', '.join(missing)}.",) if missing else ()),
+        *((DASHED, *sources.caution) if pooled else ()),
+    )
+    build = zip((build_curves, build_bars), names, titles, strict=True)
+    return tuple(make(name, title, joined, stamp, notes) for make, name, title in build)
 
 
 def _compare_means(dataset: str, number: str, data: FigureData | None, sources: Sources, stamp: str) -> Table:
