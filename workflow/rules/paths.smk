@@ -329,12 +329,26 @@ def all_evaluations(papers=PAPERS):
 
 
 def all_probes(papers=PAPERS):
-    """Every module of which there is more to know. MSRA, with a network for each subject, is not probed."""
+    """Every module of which there is more to know."""
     return [
         f"{RUN}/probe/{dataset}/{name}/seed{seed}/probe.json"
         for name, dataset, seed in all_trainings(papers)
-        if KINDS[settings.modules[name].kind].probes and dataset != "msra" and can_be_told(name)
+        if KINDS[settings.modules[name].kind].probes and is_one_network(name, dataset) and can_be_told(name)
     ]
+
+
+def is_one_network(module, dataset):
+    """MSRA, with a network for each subject, is probed where one subject alone is left out and a figure asks for it:
+    those of feedback15."""
+    asked = settings.modules[module]
+    return dataset != "msra" or (asked.paper == "feedback15" and len(asked.folds or MSRA_SUBJECTS) == 1)
+
+
+def fold_probed(wildcards):
+    """The one subject left out of a network of MSRA that is probed."""
+    if wildcards.dataset != "msra":
+        return ""
+    return f"{os.sep}fold-{(settings.modules[wildcards.module].folds or MSRA_SUBJECTS)[0]}"
 
 
 def can_be_told(module):

@@ -1,7 +1,9 @@
 # What a network does beside its joints: the images it draws, its updates around the truth, its time; with pictures.
 rule probe:
     input:
-        checkpoint=lambda wildcards: trained(wildcards.dataset, wildcards.module, wildcards.seed),
+        checkpoint=lambda wildcards: trained(
+            wildcards.dataset, wildcards.module, wildcards.seed, fold_probed(wildcards)
+        ),
         store=lambda wildcards: store_of(wildcards.dataset, wildcards.module, "test"),
         learned=lambda wildcards: store_of(wildcards.dataset, wildcards.module, "train"),
     output:
