@@ -246,6 +246,35 @@ def test_speed_by_hand() -> None:
     assert "expected milliseconds.64.loop among its numbers" in decide_updates("FB10", {"milliseconds": {}}).reason
 
 
+def test_speed_tells_of_patch_and_maps() -> None:
+    probes = [make_probe("feedback15", make_updates())]
+    loop = dataclasses.replace(make_steps("feedback15", level(20.0), level(18.0)), protocol={"size_px": 64})
+    modules = {**MODULES, "s": {"settings": {"filters": 16}}}
+    reason = decide([loop], "FB10", probes=probes, modules=modules).reason
+    assert reason.endswith(
+        "; timed with patches of 64 pixels and 16 maps in the synthesizer, the paper's has patches of 128 and 32 maps"
+    )
+    assert "timed with patches of 64 pixels, the" in decide([loop], "FB10", probes=probes).reason
+
+
+def test_gf2_tells_in_what_deepprior_plus_is_less() -> None:
+    loops = [make_steps("feedback19", level(20.0), level(18.5), level(17.0), seed=seed) for seed in range(3)]
+
+    def tell(**changed: object) -> str:
+        settings = {"epochs": 12, "batch": 64, "residual_modules": changed.pop("modules", 1)}
+        rivals = [make_predictor("feedback19_predictor", seed=seed, settings=settings, **changed) for seed in range(3)]
+        verdict = decide([*loops, *rivals], "GF2")
+        assert verdict.status == "holds"
+        return verdict.reason
+
+    assert tell().endswith(
+        "; DeepPrior++ is run with 1 of 5 residual modules a stage and crops around the centre of mass where the "
+        "paper's are localized"
+    )
+    assert tell(centre="localized").endswith("; DeepPrior++ is run with 1 of 5 residual modules a stage")
+    assert "DeepPrior++" not in tell(centre="localized", modules=5)
+
+
 def test_smoke_and_other_runs_decide_nothing() -> None:
     probes = [make_probe("feedback15", make_updates(), scale="smoke")]
     assert decide([], "FB5", scale="smoke", probes=probes).reason.startswith("smoke runs only try the wiring")

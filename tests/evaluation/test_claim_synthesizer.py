@@ -52,8 +52,9 @@ def test_layer_by_layer_by_hand() -> None:
     assert (verdict.status, verdict.value, verdict.seeds) == ("holds", -1.0, (0, 1))
     assert verdict.measured == "8.00 mm layer by layer, 9.00 mm end to end"
     assert verdict.reason.endswith(
-        "cost: feedback15_synthesizer 27 epochs in batches of 64, feedback15_synthesizer_end_to_end 27 epochs in "
-        "batches of 64"
+        "trained: feedback15_synthesizer 27 epochs in batches of 64, feedback15_synthesizer_end_to_end 27 epochs in "
+        "batches of 64; equal cost means equal updates only: 8 epochs layer by layer draw the whole image and the "
+        "others smaller ones, which takes less time, 27 end to end"
     )
     assert decide([], "FB7", probes=make_trainings(9.0, 8.0)).reason.startswith("direction: layer-wise less end-to-end")
     unsure = decide([], "FB7", probes=make_trainings(8.0, 8.2, spread_mm=3.0))

@@ -36,6 +36,8 @@ LOOPS = {
     "feedback19_joint": ("Generalized Feedback, joint", (8.0, 7.4, 7.1)),
     "feedback19_joint_random": ("Generalized Feedback, random start", (22.0, 21.0, 20.0)),
 }
+ON_BOTH = ("feedback15", "feedback15_predictor", "nn_search")
+"""What is run on ICVL as on NYU."""
 SEQUENCES = ["abcdef"[6 * k // FRAMES] for k in range(FRAMES)]
 """Of a probe's frames."""
 SEARCHES = {
@@ -50,22 +52,27 @@ SEARCHES = {
 
 
 def write_loop_run(run: Path) -> Path:
-    """Every module that the sections of the feedback papers know, on 120 frames of NYU and probes on ICVL."""
-    convention = DATASETS["nyu"]
-    raw = run / "synthesize" / "nyu" / "raw"
-    raw.mkdir(parents=True)
-    (raw.parent / "truth.npz").touch()
-    path = run / "crop" / "nyu" / "com" / "test"
-    build_crops(make_listing(convention, raw), centre="com", size_px=48, out=path)
+    """Every module that the sections of the feedback papers know, on 120 frames of NYU; the first loop on ICVL too."""
+    store, other = write_store(run, "nyu"), write_store(run, "icvl")
     write_call(run)
-    store = open_store(path)
     steady = [(name, title, (spread_mm,), 1) for name, (title, spread_mm) in PREDICTORS.items()]
     loops = [(name, title, steps_mm, 1) for name, (title, steps_mm) in LOOPS.items()]
     for seed in SEEDS:
         for name, title, steps_mm, stride in (*steady, *loops, *((n, *rest) for n, rest in SEARCHES.items())):
             write_steps(run, store, name, title, steps_mm, seed, stride)
+            if name in ON_BOTH:
+                write_steps(run, other, name, title, steps_mm, seed, stride)
         write_probes(run, seed)
     return run
+
+
+def write_store(run: Path, dataset: str) -> CropStore:
+    raw = run / "synthesize" / dataset / "raw"
+    raw.mkdir(parents=True)
+    (raw.parent / "truth.npz").touch()
+    path = run / "crop" / dataset / "com" / "test"
+    build_crops(make_listing(DATASETS[dataset], raw), centre="com", size_px=48, out=path)
+    return open_store(path)
 
 
 def write_call(run: Path) -> None:
@@ -95,16 +102,17 @@ def write_steps(
     error = rng.normal(0, 1, truth_mm.shape) * rng.gamma(4, 0.25, (len(rows), 1, 1))
     predicted = np.stack([truth_mm + spread_mm / 1.6 * error for spread_mm in steps_mm]).astype(np.float32)
     protocol = store.card["protocol"]
+    dataset = protocol["dataset"]
     paper = module.partition("_")[0]
     card = {"paper": paper, "module": module, "kind": "any", "seed": seed, "split": "test", "centre": "com"}
     card |= {"settings": {"epochs": 12, "batch": 64}, "store": str(store.path), "protocol": protocol, "title": title}
-    card |= {"dataset": "nyu", "folds": [], "frames": len(rows), "checkpoints": [], "converged": True}
-    folder = run / "predict" / "nyu" / module / f"seed{seed}"
+    card |= {"dataset": dataset, "folds": [], "frames": len(rows), "checkpoints": [], "converged": True}
+    folder = run / "predict" / dataset / module / f"seed{seed}"
     names = [store.names[row] for row in rows]
     before = predicted[:-1] if len(predicted) > 1 else None
     save_predictions(folder, predicted[-1], tuple(names), np.asarray(store.row)[rows], card, before)
-    out = run / "evaluate" / "nyu" / module / f"seed{seed}"
-    save_evaluation(evaluate(folder / FILE, "nyu", title, out=out, call=run / "call.json"), out)
+    out = run / "evaluate" / dataset / module / f"seed{seed}"
+    save_evaluation(evaluate(folder / FILE, dataset, title, out=out, call=run / "call.json"), out)
 
 
 def write_probes(run: Path, seed: int) -> None:
@@ -122,6 +130,7 @@ def write_probes(run: Path, seed: int) -> None:
     write_probe(run, "feedback19_localizer", seed, make_distances(rng), {"epochs": 20, "batch": 64})
     updates = make_updates(rng)
     write_probe(run, "feedback15", seed, updates)
+    write_probe(run, "feedback15", seed, make_updates(rng), dataset="icvl")
     write_probe(run, "feedback15_beside_lbfgsb", seed, updates)
     write_probe(run, "feedback19", seed, updates)
     write_probe(run, "feedback19_joint", seed, updates | {"synthesizer": make_images(rng, 12.0, 0.4)})

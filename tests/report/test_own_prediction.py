@@ -111,12 +111,44 @@ def test_pictures_lie_beside_the_joints(tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
 
 
-def test_one_bad_file_writes_nothing(tmp_path):
-    save_hand(tmp_path / "frames/a.png")
-    assert cv2.imwrite(str(tmp_path / "frames/b.png"), np.zeros((240, 320), np.uint16))
-    with pytest.raises(BadInput, match=r"b\.png: .*found an empty frame"):
+def test_bad_files_are_named_and_the_others_written(tmp_path, capsys):
+    """The frames keep the names that they have among all: the second a is a-2, whether the first can be used or not."""
+    empty = np.zeros((240, 320), np.uint16)
+    save_hand(tmp_path / "frames/b.png")
+    save_hand(tmp_path / "frames/d.png", left=60)
+    save_hand(tmp_path / "more/a.png", left=200)
+    for name in ("a", "c"):
+        assert cv2.imwrite(str(tmp_path / f"frames/{name}.png"), empty)
+    with pytest.raises(BadInput) as refused:
+        predict_frames([tmp_path / "frames", tmp_path / "more"], make_model(), CAMERA, tmp_path / "out")
+    assert str(refused.value) == (
+        "predict: expected a hand in each of 5 files, found 2 without, named above; the others are written: "
+        f"tenths: 3 frames, 2 iterations, in {tmp_path / 'out'}"
+    )
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"left out: {tmp_path / 'frames/a.png'}: expected")
+    assert "found an empty frame" in first
+    assert second.startswith(f"left out: {tmp_path / 'frames/c.png'}: expected")
+    rows = read_rows(tmp_path / "out")[32::48]
+    assert [row["frame"] for row in rows] == ["b", "d", "a-2"]
+    # Two tenths of 100 mm right of squares whose middles lie at -1, -141 and 139 mm.
+    assert [float(row["x_mm"]) for row in rows] == pytest.approx([19, -121, 159], abs=0.05)
+    content = json.loads((tmp_path / "out/joints.json").read_text())
+    assert len(content["frames"]) == 3
+    names = {path.name.partition("-iteration")[0] for path in (tmp_path / "out").glob("*.png")}
+    assert names == {"b", "d", "a-2"}
+
+
+def test_of_bad_files_alone_nothing_is_written(tmp_path, capsys):
+    for name in "ab":
+        (tmp_path / "frames").mkdir(exist_ok=True)
+        assert cv2.imwrite(str(tmp_path / f"frames/{name}.png"), np.zeros((240, 320), np.uint16))
+    with pytest.raises(BadInput, match=r"expected a hand in each of 2 files, found none in any; .*nothing is written"):
         predict_frames([tmp_path / "frames"], make_model(), CAMERA, tmp_path / "out")
+    assert len(capsys.readouterr().err.splitlines()) == 2
     assert not (tmp_path / "out").exists()
+    with pytest.raises(BadInput, match=r"b\.png: .*found an empty frame"):
+        predict_frames([tmp_path / "frames/b.png"], make_model(), CAMERA, tmp_path / "out")
 
 
 def test_no_hand_in_reach(tmp_path):

@@ -86,6 +86,19 @@ def test_one_clear_line(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_bad_frame_among_good_ones_is_a_line_and_a_status(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(place / name) for name in ("nothing.png", "hand.png")]
+    words = ["predict", "--model", str(place / "model"), *files, "--no-pictures", "--out", str(tmp_path)]
+    assert main(words) == 1
+    [line, summary] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"left out: {place / 'nothing.png'}: expected")
+    assert summary.startswith("handbench: predict: expected a hand in each of 2 files, found 1 without, named above;")
+    with (tmp_path / "joints.csv").open(newline="") as file:
+        assert {row["frame"] for row in csv.DictReader(file)} == {"hand"}
+
+
 def test_the_line_of_the_readme(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """--camera takes every word behind it: with the image there, the line says where it belongs."""
     model = ["predict", "--model", str(place / "model")]

@@ -342,9 +342,9 @@ def all_probes(papers=PAPERS, part=""):
 
 def is_one_network(module, dataset):
     """MSRA, with a network for each subject, is probed where one subject alone is left out and a figure asks for it:
-    Fig. 5 of crossing."""
+    Fig. 5 of crossing, those of feedback15."""
     asked = settings.modules[module]
-    return dataset != "msra" or (asked.paper == "crossing" and len(asked.folds or MSRA_SUBJECTS) == 1)
+    return dataset != "msra" or (asked.paper in ("crossing", "feedback15") and len(asked.folds or MSRA_SUBJECTS) == 1)
 
 
 def fold_probed(wildcards):

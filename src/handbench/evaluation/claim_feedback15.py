@@ -43,6 +43,10 @@ IMPROVED_PERCENT = 90.0
 MOVED_SHARE = 1 / 3
 ROUNDED_MM = 0.002
 PRINTED_FPS = 400.0
+PRINTED_SIZE_PX, PRINTED_MAPS = 128, 32
+"""The patch and the synthesizer's first maps, as printed."""
+DRAWS = 1
+"""Where the synthesizer stands among what a loop needs."""
 
 
 def decide_fb1(evidence: Evidence) -> Finding:
@@ -193,7 +197,21 @@ def decide_fb8(evidence: Evidence) -> Finding:
 
 def decide_fb10(evidence: Evidence) -> Finding:
     """Frames a second of the whole loop in the batches that are fastest, wherever the probe ran."""
-    return decide_speed(evidence, LOOP, "nyu", PRINTED_FPS, figure="feedback15_section_4_7")
+    finding = decide_speed(evidence, LOOP, "nyu", PRINTED_FPS, figure="feedback15_section_4_7")
+    if finding.status == "not-run":
+        return finding
+    return replace(finding, reason="; ".join((finding.reason, *_tell_size(evidence))))
+
+
+def _tell_size(evidence: Evidence) -> tuple[str, ...]:
+    """What was timed: patches and maps cost more than anything else; nothing where the run does not tell."""
+    found, needs = evidence.find(LOOP, "nyu"), evidence.modules.get(LOOP, {}).get("needs", ())
+    words = [f"patches of {found[0].protocol['size_px']} pixels"] if found and "size_px" in found[0].protocol else []
+    drawing = evidence.modules.get(needs[DRAWS], {}).get("settings", {}) if len(needs) > DRAWS else {}
+    if "filters" in drawing:
+        words.append(f"{drawing['filters']} maps in the synthesizer")
+    printed = f"the paper's has patches of {PRINTED_SIZE_PX} and {PRINTED_MAPS} maps"
+    return (f"timed with {' and '.join(words)}, {printed}",) if words else ()
 
 
 DECIDERS = {

@@ -1,6 +1,7 @@
 """Claims of feedback19: a decider a claim; see `claim_list` for what each asks."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,6 +22,9 @@ JOINT = "feedback19_joint"
 """The loop whose three networks were fine-tuned together."""
 THREE = "feedback19_three"
 """The same networks, one iteration more than the papers make."""
+MODULES_SETTING, PUBLISHED_MODULES = "residual_modules", 5
+"""Of each stage of DeepPrior++, as the authors' published program has them."""
+LOCALIZED, CENTRES = "localized", {"com": "the centre of mass"}
 GAIN_PERCENT = 5.0
 LITTLE_SHARE = 0.02
 ALIKE_SHARE = 0.05
@@ -64,7 +68,22 @@ def average_distance_mm(probes: Sequence[Probe], centre: str) -> float:
 
 def decide_gf2(evidence: Evidence) -> Finding:
     """The loop's pose after two iterations against that of DeepPrior++."""
-    return judge_gain(evidence, LOOP, PREDICTOR, at_least=GAIN_PERCENT, figure="feedback19_section_5_3")
+    finding = judge_gain(evidence, LOOP, PREDICTOR, at_least=GAIN_PERCENT, figure="feedback19_section_5_3")
+    if finding.status == "not-run":
+        return finding
+    return replace(finding, reason="; ".join((finding.reason, *tell_predictor(evidence.find(PREDICTOR, "nyu")))))
+
+
+def tell_predictor(results: Sequence[Result]) -> tuple[str, ...]:
+    """In what DeepPrior++ as it was run here is less than the published one; nothing where it is not."""
+    if not results:
+        return ()
+    one = results[0]
+    modules = one.settings.get(MODULES_SETTING, PUBLISHED_MODULES)
+    less = [f"{modules} of {PUBLISHED_MODULES} residual modules a stage"] if modules < PUBLISHED_MODULES else []
+    if one.centre != LOCALIZED:
+        less.append(f"crops around {CENTRES.get(one.centre, one.centre)} where the paper's are localized")
+    return (f"DeepPrior++ is run with {' and '.join(less)}",) if less else ()
 
 
 def decide_gf3(evidence: Evidence) -> Finding:

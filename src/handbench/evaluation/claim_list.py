@@ -72,7 +72,7 @@ _FEEDBACK15 = (
         "feedback15",
         "training the synthesizer layer by layer beats training it end to end",
         '"lesser errors"',
-        "lower test error at the same cost",
+        "lower test error after as many updates",
         "3.3",
     ),
     Claim(

@@ -81,9 +81,18 @@ def decide_fb7(evidence: Evidence) -> Finding:
         return Finding("not-run", short, figure=figure)
     comparison = compare_images(ours, theirs)
     outcome = judge_difference(comparison, expect="lower", what="layer-wise less end-to-end, mm over the hand")
-    told = Outcome(outcome.holds, f"{outcome.reason}; cost: {cost}, {rival_cost}")
+    told = Outcome(outcome.holds, f"{outcome.reason}; trained: {cost}, {rival_cost}; {_tell_time(ours, theirs)}")
     measured = f"{average_hand_mm(ours):.2f} mm layer by layer, {average_hand_mm(theirs):.2f} mm end to end"
     return make_finding(told, comparison.difference, measured=measured, seeds=ours, figure=figure)
+
+
+def _tell_time(ours: Sequence[Probe], theirs: Sequence[Probe]) -> str:
+    """Epochs are counted, not what they take: the early stages draw small images."""
+    whole, rival_whole = (found[0].settings["epochs"] for found in (ours, theirs))
+    return (
+        f"equal cost means equal updates only: {whole} epochs layer by layer draw the whole image and the others "
+        f"smaller ones, which takes less time, {rival_whole} end to end"
+    )
 
 
 def decide_fb9(evidence: Evidence) -> Finding:

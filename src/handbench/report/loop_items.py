@@ -36,9 +36,11 @@ SUBJECTS_PRINTED = "The paper does not tell the subjects apart."
 LOOP_DATASETS = ("nyu", "icvl", "msra")
 
 
-def build_iterations(name: str, title: str, modules: Sequence[str], sources: Sources, *, printed: str) -> Item:
+def build_iterations(
+    name: str, title: str, modules: Sequence[str], sources: Sources, *, printed: str, dataset: str = "nyu"
+) -> Item:
     """The error at the start and after each iteration, of every loop that was run."""
-    found = [loop for module in modules if (loop := find_loop(sources, module))]
+    found = [loop for module in modules if (loop := find_loop(sources, module, dataset))]
     if not found:
         return Absent(name, title, f"This run: {NOT_RUN}. {printed}")
     errors = pd.concat([frame_iterations(loop) for loop in found], ignore_index=True)

@@ -1,5 +1,6 @@
 """From a person's own depth files to joints and pictures: what `handbench predict` does with frames of no dataset."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -102,32 +103,52 @@ def predict_frames(
     Of a model that knows a hand also `angles.csv`, of one of hand and object `objects.csv`.
 
     `source` is what has to be known of the files: the camera of whole frames, in which the nearest hand within `reach`
-    is found; or, of ready crops, the cube that they hold. Every file is read before anything is written: one that
-    cannot be used is an error, not a frame less.
+    is found; or, of ready crops, the cube that they hold. A file that cannot be used is named in a line on standard
+    error; of the others everything is written, and BadInput says at the end how many were left out.
     """
     model.check_source(source)
     if any(path.is_dir() and path.resolve() == out.resolve() for path in paths):
         raise BadInput(out, expected="--out beside the frames", found="their folder", fix="choose another --out")
     files = list_own_files(paths)
     owns = _find_joints(files, model, source, reach)
+    left_out = len(files) - len(owns)
     _write_joints(out, owns, model)
     for own in owns if pictures else ():
         # Read again: thousands of whole frames would not fit into memory beside one another.
         write_overlays(read_file(own.file, model, source), own, model.joints, model.name, out)
     frames, after = len(owns), len(owns[0].steps_mm) - 1
-    return f"{model.name}: {frames} frame{'s' * (frames != 1)}, {after} iteration{'s' * (after != 1)}, in {out}"
+    told = f"{model.name}: {frames} frame{'s' * (frames != 1)}, {after} iteration{'s' * (after != 1)}, in {out}"
+    if left_out:
+        raise BadInput(
+            "predict",
+            expected=f"a hand in each of {len(files)} files",
+            found=f"{left_out} without, named above",
+            fix=f"the others are written: {told}",
+        )
+    return told
 
 
 def _find_joints(
     files: Sequence[Path], model: OwnModel, source: Intrinsics | Centre, reach: Reach
 ) -> Sequence[OwnJoints]:
-    """All frames at once."""
+    """All frames that can be used, at once."""
+    used: list[tuple[str, Path]] = []
     crops: list[Crop] = []
     cameras = []
-    for file in files:
-        frame = read_file(file, model, source)
-        crops.append(model.find_hand(frame, source, reach))
+    for name, file in zip(name_frames(files), files, strict=True):
+        try:
+            frame = read_file(file, model, source)
+            crops.append(model.find_hand(frame, source, reach))
+        except BadInput as refusal:
+            if len(files) == 1:
+                raise
+            print(f"left out: {refusal}", file=sys.stderr, flush=True)
+            continue
+        used.append((name, file))
         cameras.append(frame.camera)
+    if not used:
+        fix = "mend what the lines above name; nothing is written"
+        raise BadInput("predict", expected=f"a hand in each of {len(files)} files", found="none in any", fix=fix)
     # One pair of focal lengths and one principal point: images may differ in size alone.
     told = model.answer(crops, cameras[0])
     return [
@@ -141,7 +162,7 @@ def _find_joints(
             1.0 if told.hand_scale is None else float(told.hand_scale[place]),
             None if told.corners is None else told.corners[:, place],
         )
-        for place, (name, file) in enumerate(zip(name_frames(files), files, strict=True))
+        for place, (name, file) in enumerate(used)
     ]
 
 

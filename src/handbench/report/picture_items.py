@@ -26,14 +26,14 @@ from handbench.report.sources import Sources
 from handbench.report.stamped_csv import write_csv
 
 
-def build_samples(name: str, title: str, module: str, sources: Sources) -> Item:
+def build_samples(name: str, title: str, module: str, sources: Sources, *, dataset: str = "nyu") -> Item:
     """Images that a synthesizer draws of true poses beside the camera's (Fig. 2 of both papers)."""
-    return _build(name, title, (module,), sources, lay_out_samples)
+    return _build(name, title, (module,), sources, lay_out_samples, dataset=dataset)
 
 
-def build_impossible(name: str, title: str, module: str, sources: Sources) -> Item:
+def build_impossible(name: str, title: str, module: str, sources: Sources, *, dataset: str = "nyu") -> Item:
     """Images that it draws of impossible poses (Fig. 3 of both papers)."""
-    return _build(name, title, (module,), sources, lay_out_impossible)
+    return _build(name, title, (module,), sources, lay_out_impossible, dataset=dataset)
 
 
 def build_noise_pictures(name: str, title: str, modules: Mapping[str, str], sources: Sources) -> Item:
@@ -50,9 +50,9 @@ def build_search_pictures(name: str, title: str, search: Search, sources: Source
     return _build(name, title, (search.module, search.beside), sources, partial(lay_out_search, even=even))
 
 
-def build_loop_pictures(name: str, title: str, module: str, sources: Sources) -> Item:
+def build_loop_pictures(name: str, title: str, module: str, sources: Sources, *, dataset: str = "nyu") -> Item:
     """Poses before and after the loop (Fig. 11 of 2015)."""
-    return _build(name, title, (module,), sources, lay_out_loop)
+    return _build(name, title, (module,), sources, lay_out_loop, dataset=dataset)
 
 
 def _build(

@@ -20,9 +20,9 @@ TRUTH, AS_PREDICTED = "the truth itself", "as the predictor's error"
 LAST_BIN = "Errors beyond 79 mm are counted in the last bin."
 
 
-def build_updates(name: str, title: str, module: str, sources: Sources, *, printed: str) -> Item:
+def build_updates(name: str, title: str, module: str, sources: Sources, *, printed: str, dataset: str = "nyu") -> Item:
     """Error after an update against that before, and histograms at the predictor's own error (Fig. 12 of 2015)."""
-    probes = sources.find_probes(module)
+    probes = sources.find_probes(module, dataset)
     if not probes:
         return Absent(name, title, f"{sources.not_probed} {printed}")
     updates, bins = frame_updates(probes), frame_histograms(probes)
@@ -38,9 +38,11 @@ def build_updates(name: str, title: str, module: str, sources: Sources, *, print
     return Figure(name, title, _describe(updates), draw, stamp, notes)
 
 
-def build_histograms(name: str, title: str, module: str, sources: Sources, *, printed: str) -> Item:
+def build_histograms(
+    name: str, title: str, module: str, sources: Sources, *, printed: str, dataset: str = "nyu"
+) -> Item:
     """Histograms of errors before and after an update, a panel a size of noise (Fig. 13 of 2019)."""
-    probes = sources.find_probes(module)
+    probes = sources.find_probes(module, dataset)
     if not probes:
         return Absent(name, title, f"{sources.not_probed} {printed}")
     updates, bins = frame_updates(probes), frame_histograms(probes)

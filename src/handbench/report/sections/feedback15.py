@@ -1,12 +1,13 @@
 """The section of feedback15: its synthesizer, its curves on NYU, its updates and its speed, print beside this run."""
 
 from handbench.evaluation import tables
-from handbench.evaluation.claim_feedback15 import SEARCH_FIGURES
+from handbench.evaluation.claim_feedback15 import LOOP, PREDICTOR, SEARCH_FIGURES
 from handbench.evaluation.claim_synthesizer import END_TO_END, OF_LABEL_NOISE, SYNTHESIZER
 from handbench.evaluation.paper_numbers import FEEDBACK15_FIGURE_8A, NOT_PUBLISHED, Printed
 from handbench.evaluation.tables import compare_with_print
-from handbench.report.baselines import add_baselines
-from handbench.report.comparisons import build_comparison, build_curves, build_run_bars, read_figure
+from handbench.report.baselines import BASELINES, add_baselines
+from handbench.report.beside_print import build_curves_beside
+from handbench.report.comparisons import build_comparison, build_run_bars, read_figure
 from handbench.report.image_items import build_image_comparison, build_image_errors, build_label_noise
 from handbench.report.items import Item, Section
 from handbench.report.loop_items import (
@@ -18,6 +19,7 @@ from handbench.report.loop_items import (
     build_two_starts,
     build_variants,
 )
+from handbench.report.loop_sets import Again, build_sets
 from handbench.report.picture_items import (
     build_impossible,
     build_loop_pictures,
@@ -26,7 +28,7 @@ from handbench.report.picture_items import (
     build_search_pictures,
 )
 from handbench.report.search_items import OF_2015, build_search_curves, build_search_paths, build_search_table
-from handbench.report.sources import Sources
+from handbench.report.sources import HOW_TO_GET, Sources
 from handbench.report.stamps import stamp_printed
 from handbench.report.update_items import build_updates
 
@@ -36,6 +38,8 @@ MODULES = {
     "Initialization": "feedback15_predictor",
 }
 """Rows of Fig. 8a and the modules of this project that stand for them."""
+CURVES_8A = (LOOP, *BASELINES.values())
+"""This run's curves of Fig. 8a."""
 FIGURE_8B = (
     Printed("Init 1, the simple predictor", 27.0, None, NOT_PUBLISHED),
     Printed("Init 1 with feedback", 16.5, None, NOT_PUBLISHED),
@@ -61,6 +65,8 @@ LABELS = dict(
 )
 RUNTIME = Runtime("GTX 780 Ti", {"predictor": 0.07, "synthesizer": 0.8, "iteration": 1.2}, "over 400")
 """Section 4.7; the updater's own time and that of the whole are not printed."""
+ARROWS = "The paper prints arrows without numbers."
+ONLY_NYU = "The paper prints this of NYU alone."
 CURVES_ONLY = "The paper prints curves without numbers."
 
 
@@ -86,11 +92,50 @@ def build_section(sources: Sources) -> Section:
                 "feedback15, Fig. 12: updates around the truth",
                 "feedback15",
                 sources,
-                printed="The paper prints arrows without numbers.",
+                printed=ARROWS,
             ),
+            *build_sets("feedback15", LOOP, _list_figures(sources), sources),
             build_runtime("feedback15_section_4_7", "Section 4.7: runtime", "feedback15", sources, RUNTIME),
         ),
     )
+
+
+def _list_figures(sources: Sources) -> dict[str, Again]:
+    """Those that are drawn of every data set."""
+    return {
+        "feedback15_figure_2": (
+            "feedback15, Fig. 2 on {}: images drawn of different poses",
+            lambda name, title, dataset: build_samples(name, title, SYNTHESIZER, sources, dataset=dataset),
+        ),
+        "feedback15_figure_3": (
+            "feedback15, Fig. 3 on {}: images drawn of impossible poses",
+            lambda name, title, dataset: build_impossible(name, title, SYNTHESIZER, sources, dataset=dataset),
+        ),
+        "feedback15_figure_8a": (
+            "feedback15, as Fig. 8a: accuracy on {}",
+            lambda name, title, dataset: build_curves_beside(
+                name, title, None, dataset, CURVES_8A, sources, without=ONLY_NYU
+            ),
+        ),
+        "feedback15_joints": (
+            "feedback15: error of each joint on {}",
+            lambda name, title, dataset: build_run_bars(name, title, (PREDICTOR, LOOP), sources, dataset=dataset),
+        ),
+        "feedback15_iterations": (
+            "feedback15: error by iteration on {}",
+            lambda name, title, dataset: build_iterations(
+                name, title, tuple(VARIANTS), sources, printed=ONLY_NYU, dataset=dataset
+            ),
+        ),
+        "feedback15_figure_11": (
+            "feedback15, Fig. 11 on {}: poses before and after the loop",
+            lambda name, title, dataset: build_loop_pictures(name, title, LOOP, sources, dataset=dataset),
+        ),
+        "feedback15_figure_12": (
+            "feedback15, Fig. 12 on {}: updates around the truth",
+            lambda name, title, dataset: build_updates(name, title, LOOP, sources, printed=ARROWS, dataset=dataset),
+        ),
+    }
 
 
 def _show_synthesizer(sources: Sources) -> tuple[Item, ...]:
@@ -125,7 +170,15 @@ def _show_comparison(sources: Sources) -> tuple[Item, ...]:
     data, stamp = read_figure(tables.feedback15_figure_8a, sources), sources.stamp("nyu")
     rows, means, modules = add_baselines(FEEDBACK15_FIGURE_8A, None if data is None else data.means, MODULES)
     return (
-        build_curves("feedback15_figure_8a", "feedback15, Fig. 8a: accuracy on NYU", data, stamp),
+        build_curves_beside(
+            "feedback15_figure_8a",
+            "feedback15, Fig. 8a: accuracy on NYU",
+            data,
+            "nyu",
+            CURVES_8A,
+            sources,
+            without=HOW_TO_GET,
+        ),
         build_comparison(
             "feedback15_figure_8a_means",
             "Mean errors that section 4.4 gives to the curves of Fig. 8a",

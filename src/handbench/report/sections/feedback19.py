@@ -11,6 +11,7 @@ from handbench.evaluation.claim_feedback19 import (
     PREDICTOR,
     SYNTHESIZER,
     THREE,
+    tell_predictor,
 )
 from handbench.evaluation.paper_numbers import (
     FEEDBACK19_TABLE_1,
@@ -24,6 +25,7 @@ from handbench.report.image_items import build_image_comparison, build_image_err
 from handbench.report.items import Item, Section, Table
 from handbench.report.localizer_items import build_centres
 from handbench.report.loop_items import Runtime, build_iterations, build_runtime, build_variants
+from handbench.report.loop_sets import Again, build_sets
 from handbench.report.picture_items import build_impossible, build_loop_pictures, build_samples, build_search_pictures
 from handbench.report.search_items import OF_2019, build_search_table
 from handbench.report.sections.handobject import build_hand_object
@@ -45,6 +47,7 @@ SECTION_5_3 = (
 MODULES_5_3 = {"DeepPrior++ (initialization)": PREDICTOR, "feedback": LOOP}
 RUNTIME = Runtime("GTX 980 Ti", {"localizer": 0.8, "predictor": 20.0, "synthesizer": 0.8, "iteration": 1.2}, "over 40")
 """Section 6.3."""
+ONLY_NYU, HISTOGRAMS = "The paper prints this of NYU alone.", "The paper prints histograms without numbers."
 RANDOM = "feedback19_joint_random"
 """The loop whose networks were trained together from random ones."""
 APART, TOGETHER, FROM_RANDOM = "trained apart", "fine-tuned together", "together from random networks"
@@ -90,8 +93,9 @@ def build_section(sources: Sources) -> Section:
                 "feedback19, Fig. 13: errors before and after updates from noisy poses",
                 LOOP,
                 sources,
-                printed="The paper prints histograms without numbers.",
+                printed=HISTOGRAMS,
             ),
+            *build_sets("feedback19", LOOP, _list_figures(sources), sources),
             build_runtime(
                 "feedback19_runtime",
                 "Section 6.3: runtime of the loop for hands",
@@ -103,6 +107,40 @@ def build_section(sources: Sources) -> Section:
             *build_hand_object(sources),
         ),
     )
+
+
+def _list_figures(sources: Sources) -> dict[str, Again]:
+    """Those that are drawn of every data set."""
+    return {
+        "feedback19_figure_2": (
+            "feedback19, Fig. 2 on {}: images drawn of different poses",
+            lambda name, title, dataset: build_samples(name, title, SYNTHESIZER, sources, dataset=dataset),
+        ),
+        "feedback19_figure_3": (
+            "feedback19, Fig. 3 on {}: images drawn of impossible poses",
+            lambda name, title, dataset: build_impossible(name, title, SYNTHESIZER, sources, dataset=dataset),
+        ),
+        "feedback19_joints": (
+            "feedback19: error of each joint on {}",
+            lambda name, title, dataset: build_run_bars(name, title, (PREDICTOR, LOOP), sources, dataset=dataset),
+        ),
+        "feedback19_iterations": (
+            "feedback19: error by iteration on {}",
+            lambda name, title, dataset: build_iterations(
+                name, title, (LOOP, THREE, JOINT), sources, printed=ONLY_NYU, dataset=dataset
+            ),
+        ),
+        "feedback19_figure_12": (
+            "feedback19, Fig. 12 on {}: poses before and after the loop",
+            lambda name, title, dataset: build_loop_pictures(name, title, LOOP, sources, dataset=dataset),
+        ),
+        "feedback19_figure_13": (
+            "feedback19, Fig. 13 on {}: errors before and after updates from noisy poses",
+            lambda name, title, dataset: build_histograms(
+                name, title, LOOP, sources, printed=HISTOGRAMS, dataset=dataset
+            ),
+        ),
+    }
 
 
 def _show_training(sources: Sources) -> tuple[Item, ...]:
@@ -168,7 +206,13 @@ def _build_table_1(sources: Sources) -> Table:
         dataset="nyu",
         modules=modules,
         stamp=sources.stamp("nyu"),
-        notes=() if measured is None else _tell_differences(measured),
+        notes=(*(() if measured is None else _tell_differences(measured)), *_tell_predictor(sources)),
+    )
+
+
+def _tell_predictor(sources: Sources) -> tuple[str, ...]:
+    return tuple(
+        f"This run: {words}." for words in tell_predictor(sources.find_results(dataset="nyu", module=PREDICTOR))
     )
 
 
