@@ -37,7 +37,7 @@ def test_the_default_is_ten_thousand_embedded_frames() -> None:
     config = load_config([DEFAULT])
     assert (config.scale, config.source) == ("demo", "embedded")
     assert config.run_folder == Path("results/demo-embedded")
-    assert sum(sum(config.datasets[name].frames.values()) for name in config.use) == 10030
+    assert sum(sum(config.datasets[name].frames.values()) for name in config.use) == 10330
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.stem)

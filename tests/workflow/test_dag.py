@@ -161,6 +161,18 @@ def test_hand_and_object_learn_from_rendered_frames_and_are_tested_on_others(che
     assert "--centre com-400 --size 128" in cut
 
 
+@pytest.mark.parametrize(("overlays", "seeds"), [(["claims"], 3), (["paper", "paper_short"], 1)])
+def test_the_half_about_hand_and_object_stands_alone(checkout: Checkout, overlays: list[str], seeds: int) -> None:
+    """Without what feedback19 trains for hands alone; rendered sets, and each module of that half."""
+    files = [f"config/{overlay}.yaml" for overlay in overlays]
+    jobs = checkout.planned("claims_handobject", "--configfile", *files)
+    expected = {"train": 23, "predict": 5, "evaluate": 5, "probe": 9}
+    assert {rule: count for rule, count in jobs.items() if rule in expected} == {
+        rule: seeds * count for rule, count in expected.items()
+    }
+    assert (jobs["synthesize"], jobs["render"], jobs["crop"]) == (3, 3, 4)
+
+
 def test_real_frames_with_boxes_in_the_settings_are_predicted(checkout: Checkout) -> None:
     (checkout.root / "mine.yaml").write_text(
         "source: real\nuse: [dexter]\nmodules: {handobject: {settings: {boxes_mm: {Rigid: [60.0, 110.0, 35.0]}}}}\n"

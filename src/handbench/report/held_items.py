@@ -48,7 +48,7 @@ UNMEASURED = "not measured on every sequence"
 """In the place of an average where a sequence has no frame with the labels: all three corners, or any tip."""
 SAME_GRASPS = (
     "The fully synthetic frames that networks learn from have grasps of the generator that made these sequences, and "
-    "boxes of nearly their two sizes, held by other hands and seen from other sides: recordings are harder than that."
+    "their two boxes among others, held by other hands and seen from other sides: recordings are harder than that."
 )
 NEAREST = {
     True: "Which three of a predicted box's corners are the labelled ones: corners of the labelled face; of the four "
