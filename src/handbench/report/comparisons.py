@@ -150,8 +150,12 @@ def add_run(data: FigureData | None, dataset: str, pooled: Sequence[Pooled], sou
     )
     if data is None:
         return FigureData(pd.concat(curves, ignore_index=True), joints, means, tuple(named))
-    added = zip((data.curves, data.joints, data.means), (pd.concat(curves), joints, means), strict=True)
-    return FigureData(*(pd.concat([published, own], ignore_index=True) for published, own in added), tuple(named))
+    return FigureData(
+        pd.concat([data.curves, *curves], ignore_index=True),
+        pd.concat([data.joints, joints], ignore_index=True),
+        pd.concat([data.means, means], ignore_index=True),
+        tuple(named),
+    )
 
 
 def _name_frames(pooled: Pooled, dataset: str, sources: Sources) -> str:
