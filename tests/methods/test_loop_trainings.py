@@ -1,6 +1,7 @@
 """The chain of a feedback loop on a few frames: trained part by part, resumed after a kill, put together, probed."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from handbench.conventions import MSRA
 from handbench.datasets.crops import build_crops
 from handbench.datasets.torch_dataset import open_crops
 from handbench.errors import BadInput
@@ -277,3 +279,27 @@ def test_what_gives_no_joints_is_not_exported(place: Path, tmp_path: Path, modul
 
     with pytest.raises(BadInput, match=r"expected one of nearest_neighbour, .*, found feedback15\.\w+; export"):
         export(place / module, tmp_path / "loop.onnx")
+
+
+def test_a_loop_of_msra_is_probed_on_the_subject_that_it_never_saw(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handbench.loop.timing.TIMED_S", 0.01)
+    rng = np.random.default_rng(7)
+    joints_mm = (rng.normal(0, 30, (48, 21, 3)) + np.array([0, 0, 400])).astype(np.float32)
+    listing = make_listing(48, convention=MSRA, split="all", joints_mm=joints_mm)
+    build_crops(listing, centre="com", size_px=16, out=tmp_path / "all")
+    needs: tuple[Path, ...] = ()
+    for part in PARTS:
+        job = make_job(part, "feedback15", needs if part == "updater" else (), epochs=1)
+        train(replace(job, fold="P0"), tmp_path / "all", tmp_path / part)
+        needs = (*needs, tmp_path / part)
+    loop = Job("feedback_loop", "feedback15", "feedback15", {"iterations": 2}, seed=0, fold="P0", needs=needs)
+    train(loop, tmp_path / "all", tmp_path / "loop")
+    for module in ("loop", "synthesizer"):
+        probe(tmp_path / module, tmp_path / "all", tmp_path / "all", tmp_path / "probe" / module)
+        told = read_probe(tmp_path / "probe" / module / "probe.json")
+        assert (told["dataset"], told["numbers"]["frames"]) == ("msra", 16)
+        pictures = read_pictures(tmp_path / "probe" / module / "pictures.npz", told["sha256_of_pictures"])
+        subjects = open_crops(store=tmp_path / "all", split="all").subjects
+        assert {subjects[row] for row in pictures.rows} == {"P0"}

@@ -98,6 +98,20 @@ def test_a_dozen_methods_are_told_apart(tmp_path):
     assert len(set(HATCHES)) == len(HATCHES) >= 11
 
 
+def test_long_names_beside_the_axes_leave_them_their_width(tmp_path, monkeypatch):
+    curves, widths, save = make_curves(6), [], figures._save
+    curves["method"] += ", this run, embedded data, and more words than a line beside the axes holds"
+
+    def measure(figure, out):
+        written = save(figure, out)
+        widths.append(figure.axes[0].get_position().width)
+        return written
+
+    monkeypatch.setattr(figures, "_save", measure)
+    draw_accuracy(curves, {}, tmp_path / "long", title="Long", stamp=STAMP)
+    assert widths[0] > 0.4
+
+
 def test_matplotlib_is_left_as_it_was(tmp_path):
     before, backend = dict(mpl.rcParams), mpl.get_backend()
     draw_all(tmp_path)

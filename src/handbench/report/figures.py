@@ -37,6 +37,8 @@ LEGEND_CHARACTERS = 100
 """Characters of a legend in a line across the figure."""
 LEGEND_INSIDE = 5
 """A longer legend stands beside the axes, where it covers nothing."""
+BESIDE_CHARACTERS = 34
+"""Of a line there: longer names would leave the axes no width."""
 RC: dict[Any, Any] = {
     "axes.edgecolor": FAINT_INK,
     "axes.labelcolor": INK,
@@ -309,6 +311,8 @@ def _name_axes(axes: "Axes", x: str, y: str) -> None:
 
 def _write_legend(axes: "Axes", labels: Sequence[str]) -> None:
     inside = len(labels) <= LEGEND_INSIDE
+    if not inside:
+        labels = [textwrap.fill(label, BESIDE_CHARACTERS) for label in labels]
     place = {"loc": "best"} if inside else {"loc": "upper left", "bbox_to_anchor": (1.01, 1)}
     if not axes.lines:
         return
