@@ -33,6 +33,10 @@ from handbench.evaluation.results import compare_results
 LOOP, PREDICTOR = "feedback15", "feedback15_predictor"
 BETTER_LOOP, BETTER_PREDICTOR = "feedback15_init2", "feedback15_deepprior"
 POOLING_LOOP = "feedback15_pooling"
+PRINTED_SIZE_PX, PRINTED_MAPS = 128, 32
+"""The patch and the synthesizer's first maps, as printed."""
+DRAWS = 1
+"""Where the synthesizer stands among what a loop needs."""
 SEARCHES = {"L-BFGS-B": "feedback15_lbfgsb", "PSO": "feedback15_pso"}
 """Image-based optimisation by each optimiser."""
 LOOP_BESIDE = {"L-BFGS-B": "feedback15_beside_lbfgsb", "PSO": "feedback15_beside_pso"}
@@ -43,10 +47,6 @@ IMPROVED_PERCENT = 90.0
 MOVED_SHARE = 1 / 3
 ROUNDED_MM = 0.002
 PRINTED_FPS = 400.0
-PRINTED_SIZE_PX, PRINTED_MAPS = 128, 32
-"""The patch and the synthesizer's first maps, as printed."""
-DRAWS = 1
-"""Where the synthesizer stands among what a loop needs."""
 
 
 def decide_fb1(evidence: Evidence) -> Finding:
