@@ -258,7 +258,7 @@ def test_at_paper_scale_refine_has_the_sizes_that_are_printed(short: bool) -> No
     base, *refined = (config.modules[name].settings.model_dump() for name in ("refine_base", "refine", "refine_depth"))
     assert (base["batch"], base["learning_rate"], base["dropout"], base["precision"]) == (200, 1e-3, 0.25, "float32")
     assert base["channels"] == [96, 256, 384, 384, 256]
-    assert base["epochs"] == (8 if short else 30)
+    assert base["epochs"] == (10 if short else 30)
     for one in refined:
         assert (one["epochs"], one["batch"], one["learning_rate"], one["precision"]) == (10, 1000, 1e-5, "float32")
     assert [(one["collision_weight"] > 0, one["physical_weight"] > 0) for one in refined] == [

@@ -24,6 +24,7 @@ KINDS = {
     "feedback15": "feedback_loop",
     "deepmodel": "deepmodel.hand",
     "crossing": "crossing.estimator",
+    "refine_base": "refine.base",
 }
 
 
@@ -48,7 +49,8 @@ def test_their_cards_are_complete(name: str) -> None:
     assert card["inputs"] in (REPOSITORY / name / "card.md").read_text()
     assert card["data"]["source"] == "embedded"
     assert card["data"]["licence"].startswith("MIT")
-    assert card["real_frame"]["found_mm"] > 0
+    if name != "refine_base":  # it is what `handbench refine` starts from
+        assert card["real_frame"]["found_mm"] > 0
     for precision in ("float32", "float16"):
         low, high = card["error"][precision]["interval_mm"]
         assert low < card["error"][precision]["mean_mm"] < high

@@ -15,6 +15,7 @@ sys.path.insert(0, SOURCES)
 
 from handbench.config import check_config
 from handbench.errors import BadInput
+from handbench.evaluation.trainings import read_trainings, select_trainings, tell_remarks
 from handbench.provenance import write_call
 from handbench.settings_file import read_yaml
 from handbench.training.one_run import LOCAL, SCHEDULER, hold_folder, put_right
@@ -81,3 +82,13 @@ def handbench(*words):
     """A command of the main process that may fail: what watches the pipeline never stops it."""
     environment = {**os.environ, "PYTHONPATH": SOURCES, "MLFLOW_DISABLE_TELEMETRY": "true"}
     subprocess.run([sys.executable, "-m", "handbench", *words], env=environment, stdout=subprocess.DEVNULL, check=False)
+
+
+def tell_what_trainings_remarked():
+    """At the end of a call, on the terminal: what has gone wrong in a training is no secret of its log."""
+    try:
+        lines = tell_remarks(select_trainings(read_trainings(Path(RUN)), settings.model_dump()))
+    except BadInput as error:
+        lines = [str(error)]
+    for line in lines:
+        print(line, file=sys.stderr)

@@ -1,16 +1,3 @@
-from handbench.evaluation.trainings import read_trainings, select_trainings, tell_remarks
-
-
-def tell_what_trainings_remarked():
-    """At the end of a call, on the terminal: what has gone wrong in a training is no secret of its log."""
-    try:
-        lines = tell_remarks(select_trainings(read_trainings(Path(RUN)), settings.model_dump()))
-    except BadInput as error:
-        lines = [str(error)]
-    for line in lines:
-        print(line, file=sys.stderr)
-
-
 # What people read: the papers' tables and curves, this run beside print, the claims, the frames.
 rule report:
     input:

@@ -268,7 +268,7 @@ _REFINE = (
         "optimising the point cloud alone fits the shape of the hand",
         "Fig. 4: the loss nearly vanishes",
         "fitted to single images of the smallest hand, in true poses, the loss falls by over 80 % on those and by over "
-        "30 % on 12 other poses of that hand; the points come nearer the true surface",
+        "30 % on as many other poses of that hand; the points come nearer the true surface",
         "4.3",
     ),
     Claim(

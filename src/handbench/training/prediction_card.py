@@ -5,12 +5,9 @@ from typing import Any
 
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.training.checkpoint import Checkpoint
+from handbench.training.prediction_file import PARTS_CONVERGED, TRAINED_AT
 from handbench.training.rendered_sets import RENDERED, merge_rendered
 
-TRAINED_AT = "trained_at"
-"""Entry of a card: the commits of the code that trained what predicts; empty where checkpoints do not tell."""
-PARTS_CONVERGED = "parts_converged"
-"""Where a card says of each part whether it was trained until its validation error had stopped falling."""
 OF_THE_CHECKPOINT = ("kind", "module", "paper", "settings", "seed")
 
 
