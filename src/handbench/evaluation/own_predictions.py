@@ -18,9 +18,9 @@ from handbench.evaluation.predictions import GroundTruth, Predictions
 from handbench.evaluation.published import Record
 from handbench.evaluation.true_boxes import read_true_corners
 from handbench.provenance import read_call, read_place, tell_commit
-from handbench.training.prediction_card import TRAINED_AT
 from handbench.training.prediction_file import (
     GIVES_OBJECT,
+    TRAINED_AT,
     pick_joints,
     read_card,
     read_corners,

@@ -7,7 +7,7 @@ from handbench.evaluation.evaluate import Evaluation
 from handbench.evaluation.tables import curve_frame, joint_frame
 from handbench.report.figures import draw_accuracy, draw_joint_bars
 from handbench.report.stamps import SEPARATOR, describe_cube, describe_split, describe_state
-from handbench.training.prediction_card import TRAINED_AT
+from handbench.training.prediction_file import TRAINED_AT
 
 RIVALS_IN_BARS = 3
 """Bars of more methods are too thin to read; the best published ones are shown."""

@@ -5,10 +5,9 @@ from typing import Any
 
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.training.checkpoint import Checkpoint
+from handbench.training.prediction_file import TRAINED_AT
 from handbench.training.rendered_sets import RENDERED, merge_rendered
 
-TRAINED_AT = "trained_at"
-"""Entry of a card: the commits of the code that trained what predicts; empty where checkpoints do not tell."""
 OF_THE_CHECKPOINT = ("kind", "module", "paper", "settings", "seed")
 
 

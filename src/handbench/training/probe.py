@@ -18,7 +18,7 @@ from handbench.training.latent_pictures import WITH_LATENTS, take_latent_picture
 from handbench.training.picture_file import Pictures
 from handbench.training.pictures import take_pictures
 from handbench.training.predict import check_store, check_unseen
-from handbench.training.prediction_card import TRAINED_AT
+from handbench.training.prediction_file import TRAINED_AT
 from handbench.training.probe_file import divide_numbers, save_probe
 from handbench.training.rendered_sets import RENDERED
 from handbench.training.tested_frames import prepare_frames
