@@ -16,7 +16,7 @@ from handbench.cli import main
 from handbench.datasets.embedded_files import plan_recordings
 from handbench.datasets.recordings import sample_poses
 from handbench.fitting import label_fit
-from handbench.fitting.label_fit import Left, find_limits, fit_labels, fit_record, join
+from handbench.fitting.label_fit import Left, find_inner_limits, find_limits, fit_labels, fit_record, join
 from handbench.fitting.labelled_frames import NYU_SEGMENTS, LabelledFrames, read_record, read_store
 from handbench.fitting.pose_file import load_poses
 from handbench.fitting.pose_fit import Fit, SwarmSettings
@@ -193,6 +193,9 @@ def test_bounds_leave_out_frames_that_were_not_explained() -> None:
     pose[50, 6:], left_mm[50] = 2.0, 9.0
     limits_rad = find_limits(Fit(pose, left_mm, 1.0))
     np.testing.assert_allclose(limits_rad, np.repeat([[-0.2, 0.3]], 20, axis=0))
+    # Half a percent of half a radian further in, but for the frame that is left out.
+    inner_rad = find_inner_limits(Fit(pose, left_mm, 1.0))
+    np.testing.assert_allclose(inner_rad, np.repeat([[-0.1975, 0.2975]], 20, axis=0), atol=1e-4)
 
 
 def test_numbers_of_segments_add_up() -> None:
@@ -206,6 +209,8 @@ def test_numbers_of_segments_add_up() -> None:
         "seconds": 3.0,
         "evaluations_a_frame": 20.0,
     }
+    starts = [replace(part, start_mm=part.left_mm + 2) for part in parts]
+    assert join(starts).describe() == told | {"start_mm": 5.0}
 
 
 def test_a_record_has_a_hand_for_each_segment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

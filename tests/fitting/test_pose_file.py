@@ -1,6 +1,7 @@
 """Fitted poses on disk: what comes back, and what is refused."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from handbench.errors import BadInput
 from handbench.fitting.pose_file import CARD, FILE, FittedPoses, load_poses, save_poses
 from handbench.hand.keypoints import Hand, scored_keypoints
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE, vary_shape
+from handbench.sealed import seal
 
 ROWS = np.array([4, 0, 9])
 
@@ -38,6 +40,15 @@ def test_what_was_saved_comes_back(poses: FittedPoses, tmp_path: Path) -> None:
     assert np.array_equal(back.limits_rad, ANGLE_LIMITS_RAD)
     assert np.allclose(back.hand.keypoints.local_mm(back.hand.shape), poses.hand.keypoints.local_mm(poses.hand.shape))
     assert back.card["split"] == "train"
+    assert back.inner_limits_rad is None
+    inner = ANGLE_LIMITS_RAD * 0.9
+    save_poses(tmp_path, replace(poses, inner_limits_rad=inner), {"dataset": "nyu", "split": "train"})
+    assert np.array_equal(load_poses(tmp_path).inner_limits_rad, inner)
+    card = json.loads((tmp_path / CARD).read_text())
+    del card["sha256"]
+    (tmp_path / CARD).write_text(json.dumps(seal(card | {"inner_limits_rad": inner[:9].tolist()})))
+    with pytest.raises(BadInput, match=r"with inner_limits_rad of shape \(20, 2\)"):
+        load_poses(tmp_path)
 
 
 def test_poses_are_found_by_their_place_in_the_list(poses: FittedPoses) -> None:

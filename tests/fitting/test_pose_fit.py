@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 
 from handbench.datasets.embedded_files import plan_recordings
 from handbench.datasets.recordings import sample_poses
-from handbench.fitting.pose_fit import cut_chunks, follow_recordings, search_poses
+from handbench.fitting.inverse_kinematics import fit_pose
+from handbench.fitting.pose_fit import ROUGH_ROUNDS, cut_chunks, follow_recordings, measure_left_mm, search_poses
 from handbench.hand.angle_errors import angle_errors_deg
 from handbench.hand.keypoints import Hand, keypoint_positions
 from handbench.hand.kinematics import hand_rotation, unify_turn
@@ -73,6 +75,12 @@ def test_swarms_find_known_poses_whatever_the_order(hand: Hand, joints_mm: np.nd
     some = joints_mm[::5]
     fit = search_poses(hand, some, ANGLE_LIMITS_RAD, 0)
     assert fit.left_mm.mean() < 1.5
+    # A swarm ends no higher than the rough pose that it starts around, in squares of distances.
+    middle_mm = torch.from_numpy((some - some.mean(axis=1)[:, None]).astype(np.float32))
+    rough = fit_pose(hand, middle_mm, ROUGH_ROUNDS).numpy().astype(np.float64)
+    assert fit.start_mm is not None
+    np.testing.assert_allclose(fit.start_mm, measure_left_mm(hand, rough, middle_mm.numpy()), atol=1e-3)
+    assert fit.left_mm.mean() < fit.start_mm.mean()
     turned = search_poses(hand, some[::-1].copy(), ANGLE_LIMITS_RAD, 0)
     np.testing.assert_allclose(turned.left_mm[::-1], fit.left_mm, atol=0.05)
     assert search_poses(hand, some, ANGLE_LIMITS_RAD, 1).left_mm.tolist() != fit.left_mm.tolist()

@@ -88,7 +88,7 @@ def test_two_processes_reach_the_losses_of_one(place: Path, two: Path) -> None:
         assert both == pytest.approx(alone, rel=1e-4)
     states = [load_checkpoint(folder).state for folder in (place / "one", two)]
     for name, value in states[0].items():
-        # RMSprop's first steps have their full length however small the gradient: where that is rounding, so is their sign.
+        # RMSprop's first steps have full length however small the gradient: where that is rounding, so is the step.
         same = torch.isclose(states[1][name], value, atol=2e-4, rtol=1e-3)
         assert float(same.float().mean()) > 0.995, name
     assert load_checkpoint(two).card["devices"] == 2

@@ -31,10 +31,10 @@ LAYOUT: Layout = {
 }
 GIVES_OBJECT = "gives_object"
 """The entry of a card that tells of corners; beside it `joints` names what is predicted of the hand."""
-POSITIONS = "paper_positions"
-"""In a card: the names of the joints that a paper scores in the place of the usual ones. Also the error's name."""
 TRAINED_AT = "trained_at"
 """Entry of a card: the commits of the code that trained what predicts; empty where checkpoints do not tell."""
+POSITIONS = "paper_positions"
+"""In a card: the names of the joints that a paper scores in the place of the usual ones. Also the error's name."""
 PARTS_CONVERGED = "parts_converged"
 """Where a card says of each part whether it was trained until its validation error had stopped falling."""
 
