@@ -8,11 +8,8 @@ import yaml
 from handbench.config import Config, check_config, lay_over, load_config, schema
 from handbench.conventions import SYNTHESIZED, TRAINABLE
 from handbench.errors import BadInput
-from handbench.evaluation.claim_rivals import Training, describe_training, explain_shorter
 from handbench.module_entries import LOCALIZED
-from handbench.training.fit import has_stopped_falling
 
-LEAST_EPOCHS = 10
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT = ROOT / "config.yaml"
 OVERLAYS = sorted((ROOT / "config").glob("*.yaml"))
@@ -48,58 +45,6 @@ def test_every_overlay_is_valid_over_what_it_is_laid_over(overlay: Path) -> None
     word = overlay.stem.partition("_")[0]
     if word in ("smoke", "claims", "paper", "real"):  # others add a method or a dataset to whatever scale is run
         assert word == (config.source if word == "real" else config.scale)
-
-
-@pytest.mark.parametrize("overlay", ["claims", "paper"])
-def test_what_is_compared_on_msra_leaves_out_the_same_subjects(overlay: str) -> None:
-    """Results on other frames cannot be compared, and the claim would say so after hours."""
-    modules = load_config([DEFAULT, ROOT / "config" / f"{overlay}.yaml"]).modules
-    folds = {name: tuple(module.folds or ()) for name, module in modules.items() if "msra" in module.datasets}
-    assert {"nn_search", "crossing", "crossing_posterior_2", "feedback15"} <= folds.keys()
-    assert len(set(folds.values())) == 1, folds
-
-
-def test_at_claims_scale_no_rival_is_trained_for_less() -> None:
-    """Or its claims would say not-run after hours: a rival with fewer updates does not count."""
-    modules = load_config([DEFAULT, ROOT / "config" / "claims.yaml"]).modules
-
-    def length(name: str) -> Training | None:
-        return describe_training(name, modules[name].settings.model_dump())
-
-    for rivals, method in (
-        (("feedback15_predictor", "feedback15_deepprior", "feedback15_updater_pooling"), "feedback15_updater"),
-        (("feedback15_synthesizer_end_to_end", "feedback15_synthesizer_noise20"), "feedback15_synthesizer"),
-        (("feedback19_predictor",), "feedback19_updater"),
-        (("feedback19_joint_random",), "feedback19_joint"),
-        (("deepmodel_direct_joint", "deepmodel_direct_parameter", "deepmodel_without_physical"), "deepmodel"),
-        (("handobject_single",), "handobject_hand_localizer"),
-        (("handobject_single",), "handobject_hand_updater"),
-        (("handobject_hand_predictor", "handobject_object_predictor"), "handobject_hand_updater"),
-        (("handobject_rotation",), "handobject_object_predictor"),
-        (("crossing_posterior_2", "crossing_pretrained_2"), "crossing_2"),
-        (("crossing_posterior_5", "crossing_pretrained_5"), "crossing_5"),
-        (("crossing_posterior", "crossing_pretrained"), "crossing"),
-        (("crossing_without_smoothness", "crossing_without_gan"), "crossing"),
-    ):
-        for rival in rivals:
-            assert explain_shorter(length(rival), length(method)) == ""
-
-
-@pytest.mark.parametrize("overlays", [("claims",), ("paper",), ("paper", "paper_short")], ids="-".join)
-def test_every_training_is_long_enough_to_see_its_end(overlays: tuple[str, ...]) -> None:
-    """Or claims that ask for it would say not-run after hours; a synthesizer's end shows in whole images alone."""
-    modules = load_config([DEFAULT, *(ROOT / "config" / f"{name}.yaml" for name in overlays)]).modules
-    epochs = {name: module.settings.model_dump().get("epochs") for name, module in modules.items() if module.datasets}
-    assert has_stopped_falling([1.0] * LEAST_EPOCHS)
-    short = {name: count for name, count in epochs.items() if count is not None and count < LEAST_EPOCHS}
-    assert short == {}
-
-
-def test_paper_scale_has_the_frames_of_the_real_releases() -> None:
-    config = load_config([DEFAULT, ROOT / "config" / "paper.yaml"])
-    assert {name: dataset.frames for name, dataset in config.datasets.items()} == {
-        name: SYNTHESIZED[name].frames for name in config.datasets
-    }
 
 
 def test_real_lies_over_any_scale() -> None:
@@ -248,26 +193,6 @@ def test_a_wrong_module_is_one_line(values: dict, patch: dict, said: str) -> Non
     with pytest.raises(BadInput, match=said) as caught:
         check_config(values)
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("short", [False, True])
-def test_at_paper_scale_refine_has_the_sizes_that_are_printed(short: bool) -> None:
-    """Section 4.1, whatever the demo has; the short form shortens the base alone."""
-    overlays = [ROOT / "config" / name for name in ("paper.yaml", "paper_short.yaml")[: 2 if short else 1]]
-    config = load_config([DEFAULT, *overlays])
-    base, *refined = (config.modules[name].settings.model_dump() for name in ("refine_base", "refine", "refine_depth"))
-    assert (base["batch"], base["learning_rate"], base["dropout"], base["precision"]) == (200, 1e-3, 0.25, "float32")
-    assert base["channels"] == [96, 256, 384, 384, 256]
-    assert base["epochs"] == (10 if short else 30)
-    for one in refined:
-        assert (one["epochs"], one["batch"], one["learning_rate"], one["precision"]) == (10, 1000, 1e-5, "float32")
-    assert [(one["collision_weight"] > 0, one["physical_weight"] > 0) for one in refined] == [
-        (True, True),
-        (False, False),
-    ]
-    assert config.render.sets["hands"].full == 200_000
-    for name in ("refine_base", "refine", "refine_depth"):
-        assert config.modules[name].datasets == ["nyu", "icvl", "wristband"]
 
 
 def test_what_learned_from_rendered_hands_sees_boxes_alone(values: dict) -> None:

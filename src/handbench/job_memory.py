@@ -5,6 +5,7 @@ The numbers beside a frame lie above what benchmarks/growth.json has measured, w
 
 from handbench.config import Config
 from handbench.conventions import DATASETS, HANDOBJECT, HANDS, MSRA_SUBJECTS
+from handbench.module_entries import RenderedModule
 from handbench.modules import KINDS
 
 DRAWING_LEAST_MB, NETWORK_LEAST_MB = 3000, 8000
@@ -32,11 +33,10 @@ def count_rendered_frames(config: Config, word: str) -> int:
 def count_training_frames(config: Config, module: str, dataset: str) -> int:
     """That a module learns from."""
     asked = config.modules[module]
-    kind = KINDS[asked.kind]
-    if kind.learns_hands or kind.renders:
-        return count_rendered_frames(
-            config, HANDS.name if kind.learns_hands else str(getattr(asked, "learns", "train"))
-        )
+    if isinstance(asked, RenderedModule):
+        return count_rendered_frames(config, asked.learns)
+    if KINDS[asked.kind].learns_hands:
+        return count_rendered_frames(config, HANDS.name)
     frames = count_frames(config, dataset, "train")
     left_out = "train" not in DATASETS[dataset].splits
     return round(frames * (1 - 1 / len(MSRA_SUBJECTS))) if left_out else frames

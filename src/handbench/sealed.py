@@ -34,6 +34,13 @@ def read_sealed(path: Path, form: str, version: int, *, holds: str, fix: str, ol
     return content
 
 
+def read_whole(path: Path, *, holds: str, fix: str) -> dict[str, Any]:
+    """The object of a file of whatever format, as it was sealed."""
+    content = read_object(path, holds=holds, fix=fix)
+    check_seal(path, content, holds=holds, fix=fix)
+    return content
+
+
 def check_seal(path: Path, content: dict[str, Any], *, holds: str, fix: str) -> None:
     if not is_sealed(content):
         found = (

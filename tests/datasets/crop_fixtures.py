@@ -35,7 +35,8 @@ def read_slowly(path: Path) -> np.ndarray:
 
 def make_listing(frames: int, root: Path = Path("/nowhere"), bad: dict[int, str] | None = None, **fields) -> Listing:
     rng = np.random.default_rng(7)
-    joints_mm = (rng.normal(0, 30, (frames, 16, 3)) + np.array([0, 0, 400])).astype(np.float32)
+    number = len(fields.get("convention", ICVL).joints.names)
+    joints_mm = (rng.normal(0, 30, (frames, number, 3)) + np.array([0, 0, 400])).astype(np.float32)
     values = {
         "convention": ICVL,
         "split": "test",

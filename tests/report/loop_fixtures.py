@@ -14,6 +14,12 @@ from handbench.datasets.crops import build_crops
 from handbench.datasets.store import CropStore, open_store
 from handbench.evaluation.evaluate import evaluate
 from handbench.evaluation.evaluation_files import save_evaluation
+from handbench.evaluation.probes import read_probes
+from handbench.evaluation.results import read_results
+from handbench.report.items import Item
+from handbench.report.run_card import RunCard
+from handbench.report.sections import feedback15, feedback19
+from handbench.report.sources import Sources
 from handbench.training.prediction_file import FILE, save_predictions
 from handbench.training.probe_file import divide_numbers, save_probe
 
@@ -200,3 +206,13 @@ def write_probe(
     kept, arrays = divide_numbers(numbers)
     content |= {"source": "embedded", "scale": "demo", "centre": "com", "sha256_of_checkpoint": "", "numbers": kept}
     save_probe(run / "probe" / dataset / module / f"seed{seed}", content, make_pictures(module, dataset), arrays)
+
+
+def read_sources(run: Path) -> Sources:
+    card = RunCard("demo", "embedded", SEEDS, "abc", "123", None)
+    return Sources(run, card, read_results(run), None, probes=read_probes(run))
+
+
+def list_items(sources: Sources) -> dict[str, Item]:
+    """Everything that the sections of both papers show, by its name."""
+    return {item.name: item for build in (feedback15, feedback19) for item in build.build_section(sources).items}

@@ -1,7 +1,6 @@
 """Claims of feedback15: a decider a claim; those on its synthesizer stand in `claim_synthesizer`."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -55,8 +54,7 @@ def decide_fb1(evidence: Evidence) -> Finding:
     if finding.status == "not-run":
         return finding
     results = evidence.find(LOOP, "nyu")
-    told = tell_subjects(stop_at(results, 0), stop_at(results, ITERATIONS))
-    return replace(finding, reason=f"{finding.reason}; {told}")
+    return finding.beside(tell_subjects(stop_at(results, 0), stop_at(results, ITERATIONS)))
 
 
 def decide_fb2(evidence: Evidence) -> Finding:
@@ -198,9 +196,7 @@ def decide_fb8(evidence: Evidence) -> Finding:
 def decide_fb10(evidence: Evidence) -> Finding:
     """Frames a second of the whole loop in the batches that are fastest, wherever the probe ran."""
     finding = decide_speed(evidence, LOOP, "nyu", PRINTED_FPS, figure="feedback15_section_4_7")
-    if finding.status == "not-run":
-        return finding
-    return replace(finding, reason="; ".join((finding.reason, *_tell_size(evidence))))
+    return finding.beside(*_tell_size(evidence))
 
 
 def _tell_size(evidence: Evidence) -> tuple[str, ...]:

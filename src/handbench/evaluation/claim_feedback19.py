@@ -1,7 +1,6 @@
 """Claims of feedback19: a decider a claim; see `claim_list` for what each asks."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -69,9 +68,7 @@ def average_distance_mm(probes: Sequence[Probe], centre: str) -> float:
 def decide_gf2(evidence: Evidence) -> Finding:
     """The loop's pose after two iterations against that of DeepPrior++."""
     finding = judge_gain(evidence, LOOP, PREDICTOR, at_least=GAIN_PERCENT, figure="feedback19_section_5_3")
-    if finding.status == "not-run":
-        return finding
-    return replace(finding, reason="; ".join((finding.reason, *tell_predictor(evidence.find(PREDICTOR, "nyu")))))
+    return finding.beside(*tell_predictor(evidence.find(PREDICTOR, "nyu")))
 
 
 def tell_predictor(results: Sequence[Result]) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """Claims of refine: a decider a claim; see `claim_list` for what each asks."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -61,7 +60,7 @@ def decide_rf1(evidence: Evidence) -> Finding:
     weakest = max(found.values(), key=lambda one: one.difference.mean).difference
     finding = make_finding(outcome, weakest, measured=measured, seeds=pairs[NOISY][0], figure=figure)
     after, before = pairs[NOISY]
-    return replace(finding, reason=f"{finding.reason}; {tell_subjects(before, after)}")
+    return finding.beside(tell_subjects(before, after))
 
 
 def decide_rf2(evidence: Evidence) -> Finding:
@@ -89,7 +88,7 @@ def decide_rf2(evidence: Evidence) -> Finding:
     measured = "gain of all losses: " + ", ".join(f"{one.upper()} {np.mean(mm):+.2f} mm" for one, mm in gains.items())
     finding = make_finding(outcome, found[NOISY].difference, measured=measured, seeds=pairs[NOISY][0], figure=figure)
     after, before = pairs[NOISY]
-    return replace(finding, reason=f"{finding.reason}; {tell_subjects(before, after)}")
+    return finding.beside(tell_subjects(before, after))
 
 
 def _explain_results(evidence: Evidence, modules: Sequence[str], rivals: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ A method may not win against an opponent that was trained for less. Modules of o
 that epochs over the frames of a batch say which of two made more updates.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -44,10 +44,7 @@ class Training:
 
 def explain_unfinished(found: Sequence[Result] | Sequence[Probe]) -> str:
     """Which of these modules were stopped while their validation error still fell; empty where none was."""
-    unsure = dict.fromkeys(f"{one.module} on {one.dataset}" for one in found if not one.converged)
-    if not unsure:
-        return ""
-    return f"{', '.join(unsure)} was not trained until its validation error stopped falling"
+    return _name_unfinished(dict.fromkeys(f"{one.module} on {one.dataset}" for one in found if not one.converged))
 
 
 def explain_unfinished_parts(found: Sequence[Result], parts: Sequence[str]) -> str:
@@ -55,8 +52,11 @@ def explain_unfinished_parts(found: Sequence[Result], parts: Sequence[str]) -> s
     parted = [one for one in found if one.parts_converged]
     if len(parted) < len(found):
         return explain_unfinished(found)
-    unsure = [name for name in parts if not all(one.parts_converged.get(name) for one in parted)]
-    return f"{', '.join(unsure)} was not trained until its validation error stopped falling" if unsure else ""
+    return _name_unfinished([name for name in parts if not all(one.parts_converged.get(name) for one in parted)])
+
+
+def _name_unfinished(names: Collection[str]) -> str:
+    return f"{', '.join(names)} was not trained until its validation error stopped falling" if names else ""
 
 
 def explain_shorter(rival: Training | None, method: Training | None) -> str:

@@ -6,7 +6,7 @@ small) or `inconclusive` (the frames and seeds at hand do not tell).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -96,6 +96,10 @@ class Finding:
     high: float | None = None
     seeds: tuple[int, ...] = ()
     figure: str | None = None
+
+    def beside(self, *words: str) -> "Finding":
+        """The same with words that have no say; of what was not run there is nothing to tell."""
+        return self if self.status == "not-run" else replace(self, reason="; ".join((self.reason, *words)))
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ import numpy as np
 from handbench.errors import BadInput
 from handbench.fitting.pose_file import CARD, PUBLISHED
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD
-from handbench.json_file import read_object
-from handbench.sealed import check_seal
+from handbench.sealed import read_whole
 
 HOLDS, FIX = "a fit as `handbench fit` left it", "fit again"
 
@@ -66,8 +65,7 @@ def select_fits(fits: Sequence[Fit], settings: Mapping[str, Any]) -> tuple[Fit, 
 
 
 def _read_fit(path: Path) -> Fit:
-    card = read_object(path, holds=HOLDS, fix=FIX)
-    check_seal(path, card, holds=HOLDS, fix=FIX)
+    card = read_whole(path, holds=HOLDS, fix=FIX)
     try:
         left = {
             key: Left(**{name: card[key][name] for name in ALWAYS}, start_mm=card[key].get("start_mm"))

@@ -18,8 +18,7 @@ from handbench.evaluation.bootstrap import Comparison, Interval, bootstrap_block
 from handbench.evaluation.hand_object_score import HandObjectResult, parse_hand_object
 from handbench.evaluation.metrics import Curve
 from handbench.evaluation.skeleton_score import SkeletonResult, parse_skeleton
-from handbench.json_file import read_object
-from handbench.sealed import check_seal
+from handbench.sealed import read_whole
 
 CURVES = ("frames", "joints", "frame_means")
 SHA256_OF_ERRORS = "sha256_of_errors"
@@ -143,8 +142,7 @@ def read_results(run: Path) -> tuple[Result, ...]:
     """Every evaluation of a run, sorted by dataset, module and seed."""
     found = []
     for path in run.glob("evaluate/*/*/seed*/evaluation.json"):
-        evaluation = read_object(path, holds=HOLDS, fix=FIX)
-        check_seal(path, evaluation, holds=HOLDS, fix=FIX)
+        evaluation = read_whole(path, holds=HOLDS, fix=FIX)
         try:
             found.append(parse_result(evaluation, path.parent))
         except (ValueError, KeyError, TypeError, AttributeError) as error:

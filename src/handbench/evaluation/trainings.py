@@ -10,9 +10,8 @@ from typing import Any
 
 from handbench.conventions import DATASETS, RENDERED
 from handbench.errors import BadInput
-from handbench.json_file import read_object
 from handbench.loop.collapse import has_collapsed
-from handbench.sealed import check_seal
+from handbench.sealed import read_whole
 
 CARD = "checkpoint.json"
 HOLDS, FIX = "the card of a checkpoint", "delete the folder and train again"
@@ -81,8 +80,7 @@ def tell_remarks(trainings: Sequence[Training]) -> tuple[str, ...]:
 
 
 def _read_training(path: Path, dataset: str) -> Training:
-    card = read_object(path, holds=HOLDS, fix=FIX)
-    check_seal(path, card, holds=HOLDS, fix=FIX)
+    card = read_whole(path, holds=HOLDS, fix=FIX)
     try:
         return Training(
             dataset=dataset,

@@ -19,14 +19,13 @@ from handbench.evaluation.bootstrap import Interval, bootstrap_blocks, bootstrap
 from handbench.evaluation.evaluate import evaluate
 from handbench.evaluation.results import FIX, HOLDS
 from handbench.evaluation.score import interval_or_none, plain
-from handbench.json_file import read_object
 from handbench.loop.augmentation import CropBatch
 from handbench.loop.crop_data import find_labelled, gather
 from handbench.loop.localization import find_joint_mm, refine_centres, select_joint
 from handbench.modules import KINDS
 from handbench.release.trained import Found
 from handbench.release.unpack import write_plain
-from handbench.sealed import check_seal
+from handbench.sealed import read_whole
 from handbench.training.checkpoint import Checkpoint
 from handbench.training.predict import check_store, check_unseen, predict
 
@@ -97,8 +96,7 @@ def _check_against_run(one: Found, dataset: str, mean_mm: float) -> None:
     path = one.sibling("evaluate", dataset) / "evaluation.json"
     if not path.is_file():
         return
-    evaluation = read_object(path, holds=HOLDS, fix=FIX)
-    check_seal(path, evaluation, holds=HOLDS, fix=FIX)
+    evaluation = read_whole(path, holds=HOLDS, fix=FIX)
     told = evaluation.get("mean_error_mm")
     if not isinstance(told, int | float | None) or "mean_error_mm" not in evaluation:
         raise BadInput(path, expected=HOLDS, found=f"{told!r} for its mean error", fix=FIX)

@@ -1,6 +1,6 @@
-"""Curves of this run beside those of the published methods of a figure."""
+"""This run beside the published methods of a figure: curves, and bars of joints."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from handbench.evaluation.tables import FigureData
 from handbench.report.comparisons import add_run, build_curves
@@ -11,7 +11,7 @@ from handbench.report.stamps import SEPARATOR, stamp_results
 DASHED = "This run's curves are dashed."
 
 
-def build_curves_beside(
+def build_beside(
     name: str,
     title: str,
     data: FigureData | None,
@@ -20,8 +20,14 @@ def build_curves_beside(
     sources: Sources,
     *,
     without: str,
+    build: Callable[..., Item] = build_curves,
+    notes: Sequence[str] = (),
+    apart: str = DASHED,
 ) -> Item:
-    """Published methods, and this run's modules dashed beside them; `without` says why nothing is published here."""
+    """Published methods, and this run's modules beside them: as curves, or as `build` draws them.
+
+    `without` says why nothing is published here, `apart` how this run's are told from the others.
+    """
     pooled = [one for module in modules for one in sources.pool(dataset=dataset, module=module)]
     joined = add_run(data, dataset, pooled, sources)
     if joined is None:
@@ -31,9 +37,10 @@ def build_curves_beside(
         ours = stamp_results([one for group in pooled for one in group.results])
         stamp = f"{stamp}{SEPARATOR}this run: {ours}" if stamp else ours
     missing = [module for module in modules if not sources.find_results(dataset=dataset, module=module)]
-    notes = (
+    told = (
+        *notes,
         *((without,) if data is None else ()),
         *((f"Not drawn, as this run has not made them: {', '.join(missing)}.",) if missing else ()),
-        *((DASHED, *sources.caution) if pooled else ()),
+        *((apart, *sources.caution) if pooled else ()),
     )
-    return build_curves(name, title, joined, stamp, notes)
+    return build(name, title, joined, stamp, told)

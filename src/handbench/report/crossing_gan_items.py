@@ -21,7 +21,6 @@ MODULES = (GAN, *(name_module(ESTIMATOR, share) for share in SHARES), *WITHOUT)
 COLLAPSED, SOUND = "collapsed", "sound"
 NO_TASK, NOT_PROBED = "no GAN task", "not probed"
 NOT_SAID = "not at hand"
-_MEASURED = ("spread_real", "spread_drawn", "accuracy_percent")
 
 
 def build_gan_table(name: str, title: str, sources: Sources) -> Item:

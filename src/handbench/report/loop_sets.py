@@ -8,8 +8,8 @@ from handbench.report.sources import NOT_RUN, Sources
 
 OTHER_SETS = ("icvl", "msra")
 
-Again = tuple[str, Callable[[str, str, str], Item]]
-"""The title of a figure with a place, {}, for that of the set; and what takes name, title and set and builds it."""
+Again = tuple[str, Callable[..., Item]]
+"""The title of a figure with a place, {}, for that of the set; and what builds it of name, title and `dataset`."""
 
 
 def build_sets(paper: str, loop: str, figures: Mapping[str, Again], sources: Sources) -> tuple[Item, ...]:
@@ -21,9 +21,8 @@ def build_sets(paper: str, loop: str, figures: Mapping[str, Again], sources: Sou
     for dataset in OTHER_SETS:
         title = DATASETS[dataset].title
         if _is_asked(dataset, loop, sources):
-            items += [
-                build(f"{name}_{dataset}", words.format(title), dataset) for name, (words, build) in figures.items()
-            ]
+            for name, (words, build) in figures.items():
+                items.append(build(f"{name}_{dataset}", words.format(title), dataset=dataset))
         elif dataset in sources.card.settings.get("use", ()):
             why = f"This run: {NOT_RUN}. Its config has no {loop} on this data set."
             items.append(Absent(f"{paper}_{dataset}", f"{paper}: the figures on {title}", why))

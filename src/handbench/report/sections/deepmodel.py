@@ -7,8 +7,8 @@ from handbench.evaluation import tables
 from handbench.evaluation.claim_variants import FULL
 from handbench.evaluation.paper_numbers import DEEPMODEL_FIGURE_7, DEEPMODEL_FIGURES_5_6
 from handbench.evaluation.tables import FigureData
+from handbench.report.beside_print import build_beside
 from handbench.report.comparisons import (
-    add_run,
     build_bars,
     build_comparison,
     build_curves,
@@ -18,10 +18,9 @@ from handbench.report.comparisons import (
 )
 from handbench.report.fit_items import build_fit_table
 from handbench.report.hand_pictures import build_meshes, build_skeletons
-from handbench.report.items import Absent, Item, Section, Table
-from handbench.report.sources import HOW_TO_GET, NOT_RUN, Sources
+from handbench.report.items import Item, Section, Table
+from handbench.report.sources import HOW_TO_GET, Sources
 from handbench.report.speed_table import PrintedSpeed, build_speed
-from handbench.report.stamps import SEPARATOR, stamp_results
 from handbench.report.variant_items import (
     CURVES_ONLY,
     build_angle_bars,
@@ -95,25 +94,23 @@ def _show_beside(dataset: str, numbers: tuple[str, str], data: FigureData | None
         f"deepmodel, Fig. {first}: accuracy on {words}",
         f"deepmodel, Fig. {second}: error of each joint on {words}",
     )
-    pooled = [one for module in MODULES.values() for one in sources.pool(dataset=dataset, module=module)]
-    joined = add_run(None if data is None else name_partial(data, dataset), dataset, pooled, sources)
-    if joined is None:
-        return tuple(
-            Absent(name, title, f"This run: {NOT_RUN}. {HOW_TO_GET}") for name, title in zip(names, titles, strict=True)
+    covered = () if data is None else tell_coverage(data, dataset)
+    published = None if data is None else name_partial(data, dataset)
+    return tuple(
+        build_beside(
+            name,
+            title,
+            published,
+            dataset,
+            tuple(MODULES.values()),
+            sources,
+            without=HOW_TO_GET,
+            build=build,
+            notes=(CURVES_ONLY, *covered),
+            apart=DASHED,
         )
-    stamp = "" if data is None else sources.stamp(dataset)
-    if pooled:
-        ours = stamp_results([one for group in pooled for one in group.results])
-        stamp = f"{stamp}{SEPARATOR}this run: {ours}" if stamp else ours
-    missing = [module for module in MODULES.values() if not sources.find_results(dataset=dataset, module=module)]
-    notes = (
-        CURVES_ONLY,
-        *(tell_coverage(data, dataset) if data is not None else (HOW_TO_GET,)),
-        *((f"Not drawn, as this run has not made them: {', '.join(missing)}.",) if missing else ()),
-        *((DASHED, *sources.caution) if pooled else ()),
+        for build, name, title in zip((build_curves, build_bars), names, titles, strict=True)
     )
-    build = zip((build_curves, build_bars), names, titles, strict=True)
-    return tuple(make(name, title, joined, stamp, notes) for make, name, title in build)
 
 
 def _compare_means(dataset: str, number: str, data: FigureData | None, sources: Sources, stamp: str) -> Table:

@@ -1,12 +1,14 @@
 """The section of feedback15: its synthesizer, its curves on NYU, its updates and its speed, print beside this run."""
 
+from functools import partial
+
 from handbench.evaluation import tables
 from handbench.evaluation.claim_feedback15 import LOOP, PREDICTOR, SEARCH_FIGURES
 from handbench.evaluation.claim_synthesizer import END_TO_END, OF_LABEL_NOISE, SYNTHESIZER
 from handbench.evaluation.paper_numbers import FEEDBACK15_FIGURE_8A, NOT_PUBLISHED, Printed
 from handbench.evaluation.tables import compare_with_print
 from handbench.report.baselines import BASELINES, add_baselines
-from handbench.report.beside_print import build_curves_beside
+from handbench.report.beside_print import build_beside
 from handbench.report.comparisons import build_comparison, build_run_bars, read_figure
 from handbench.report.image_items import build_image_comparison, build_image_errors, build_label_noise
 from handbench.report.items import Item, Section
@@ -105,35 +107,31 @@ def _list_figures(sources: Sources) -> dict[str, Again]:
     return {
         "feedback15_figure_2": (
             "feedback15, Fig. 2 on {}: images drawn of different poses",
-            lambda name, title, dataset: build_samples(name, title, SYNTHESIZER, sources, dataset=dataset),
+            partial(build_samples, module=SYNTHESIZER, sources=sources),
         ),
         "feedback15_figure_3": (
             "feedback15, Fig. 3 on {}: images drawn of impossible poses",
-            lambda name, title, dataset: build_impossible(name, title, SYNTHESIZER, sources, dataset=dataset),
+            partial(build_impossible, module=SYNTHESIZER, sources=sources),
         ),
         "feedback15_figure_8a": (
             "feedback15, as Fig. 8a: accuracy on {}",
-            lambda name, title, dataset: build_curves_beside(
-                name, title, None, dataset, CURVES_8A, sources, without=ONLY_NYU
-            ),
+            partial(build_beside, data=None, modules=CURVES_8A, sources=sources, without=ONLY_NYU),
         ),
         "feedback15_joints": (
             "feedback15: error of each joint on {}",
-            lambda name, title, dataset: build_run_bars(name, title, (PREDICTOR, LOOP), sources, dataset=dataset),
+            partial(build_run_bars, modules=(PREDICTOR, LOOP), sources=sources),
         ),
         "feedback15_iterations": (
             "feedback15: error by iteration on {}",
-            lambda name, title, dataset: build_iterations(
-                name, title, tuple(VARIANTS), sources, printed=ONLY_NYU, dataset=dataset
-            ),
+            partial(build_iterations, modules=tuple(VARIANTS), sources=sources, printed=ONLY_NYU),
         ),
         "feedback15_figure_11": (
             "feedback15, Fig. 11 on {}: poses before and after the loop",
-            lambda name, title, dataset: build_loop_pictures(name, title, LOOP, sources, dataset=dataset),
+            partial(build_loop_pictures, module=LOOP, sources=sources),
         ),
         "feedback15_figure_12": (
             "feedback15, Fig. 12 on {}: updates around the truth",
-            lambda name, title, dataset: build_updates(name, title, LOOP, sources, printed=ARROWS, dataset=dataset),
+            partial(build_updates, module=LOOP, sources=sources, printed=ARROWS),
         ),
     }
 
@@ -170,7 +168,7 @@ def _show_comparison(sources: Sources) -> tuple[Item, ...]:
     data, stamp = read_figure(tables.feedback15_figure_8a, sources), sources.stamp("nyu")
     rows, means, modules = add_baselines(FEEDBACK15_FIGURE_8A, None if data is None else data.means, MODULES)
     return (
-        build_curves_beside(
+        build_beside(
             "feedback15_figure_8a",
             "feedback15, Fig. 8a: accuracy on NYU",
             data,

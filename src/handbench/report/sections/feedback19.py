@@ -1,5 +1,7 @@
 """The section of feedback19: its networks and its loop on NYU, the ranking, then hand and object."""
 
+from functools import partial
+
 import pandas as pd
 
 from handbench.evaluation import tables
@@ -114,31 +116,27 @@ def _list_figures(sources: Sources) -> dict[str, Again]:
     return {
         "feedback19_figure_2": (
             "feedback19, Fig. 2 on {}: images drawn of different poses",
-            lambda name, title, dataset: build_samples(name, title, SYNTHESIZER, sources, dataset=dataset),
+            partial(build_samples, module=SYNTHESIZER, sources=sources),
         ),
         "feedback19_figure_3": (
             "feedback19, Fig. 3 on {}: images drawn of impossible poses",
-            lambda name, title, dataset: build_impossible(name, title, SYNTHESIZER, sources, dataset=dataset),
+            partial(build_impossible, module=SYNTHESIZER, sources=sources),
         ),
         "feedback19_joints": (
             "feedback19: error of each joint on {}",
-            lambda name, title, dataset: build_run_bars(name, title, (PREDICTOR, LOOP), sources, dataset=dataset),
+            partial(build_run_bars, modules=(PREDICTOR, LOOP), sources=sources),
         ),
         "feedback19_iterations": (
             "feedback19: error by iteration on {}",
-            lambda name, title, dataset: build_iterations(
-                name, title, (LOOP, THREE, JOINT), sources, printed=ONLY_NYU, dataset=dataset
-            ),
+            partial(build_iterations, modules=(LOOP, THREE, JOINT), sources=sources, printed=ONLY_NYU),
         ),
         "feedback19_figure_12": (
             "feedback19, Fig. 12 on {}: poses before and after the loop",
-            lambda name, title, dataset: build_loop_pictures(name, title, LOOP, sources, dataset=dataset),
+            partial(build_loop_pictures, module=LOOP, sources=sources),
         ),
         "feedback19_figure_13": (
             "feedback19, Fig. 13 on {}: errors before and after updates from noisy poses",
-            lambda name, title, dataset: build_histograms(
-                name, title, LOOP, sources, printed=HISTOGRAMS, dataset=dataset
-            ),
+            partial(build_histograms, module=LOOP, sources=sources, printed=HISTOGRAMS),
         ),
     }
 
