@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from handbench.training.tracking_log import LOG, Outbox
 from tests.trust.__main__ import Table, tell_rules
 from tests.trust.compare import find_differences, find_store_differences
 from tests.trust.kills import AIMS, RULES, TRAINING, draw_blows
@@ -76,8 +77,23 @@ def write_results(root: Path, **changed: str) -> Path:
     for name, content in (RESULTS | changed).items():
         path = root / "results" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content)
+        if path.name == LOG:
+            write_log(path, content)
+        else:
+            path.write_text(content)
     return root
+
+
+def write_log(path: Path, content: str) -> None:
+    """Lines as jobs write them, each with its sum; a torn one as it is."""
+    box = Outbox(path.parent)
+    for line in content.splitlines():
+        try:
+            box.append(json.loads(line))
+        except ValueError:
+            with path.open("a") as file:
+                file.write(f"{line}\n")
+    box.close()
 
 
 def change(name: str, old: str, new: str) -> dict[str, str]:
@@ -85,7 +101,7 @@ def change(name: str, old: str, new: str) -> dict[str, str]:
     return {name: RESULTS[name].replace(old, new)}
 
 
-CALL, CALLS, _, FIT, TRACKED, LOG, TABLE = list(RESULTS)[:7]
+CALL, CALLS, _, FIT, TRACKED, PRINTED, TABLE = list(RESULTS)[:7]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +111,7 @@ CALL, CALLS, _, FIT, TRACKED, LOG, TABLE = list(RESULTS)[:7]
         change(CALLS, '"a"', '"of jobs that are tracked"'),
         change(FIT, "1.5", "2.5"),
         change(TRACKED, '"uuid": "1"', '"uuid": "2"'),
-        change(LOG, "1", "2"),
+        change(PRINTED, "1", "2"),
         change(TABLE, "14:00", "15:00"),
         {"slurm/rule_train/8.log": "of a job that failed"},
         {TRACKED: '{"event": "start", "uuid": "0", "name": "killed"}\n{"event": "met\n' + RESULTS[TRACKED]},
@@ -136,8 +152,8 @@ def test_anything_else_is_a_difference(tmp_path: Path, changed: dict[str, str]) 
 
 def test_a_missing_file_is_a_difference(tmp_path: Path) -> None:
     whole, other = write_results(tmp_path / "a"), write_results(tmp_path / "b")
-    (other / "results" / LOG).unlink()
-    assert find_differences(whole, other) == [f"{LOG}: only in the whole run"]
+    (other / "results" / PRINTED).unlink()
+    assert find_differences(whole, other) == [f"{PRINTED}: only in the whole run"]
 
 
 def make_store(path: Path, *, status: str = "FINISHED", value: float = 1.0) -> Path:
