@@ -1,17 +1,22 @@
 """The harness itself: a seed gives the same kills, and no difference between two runs escapes it."""
 
 import json
+import os
+import signal
 import sqlite3
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from handbench.training.tracking_log import LOG, Outbox
+from tests.trust import kills
 from tests.trust.__main__ import Table, tell_rules
 from tests.trust.compare import find_differences, find_store_differences
-from tests.trust.kills import AIMS, RULES, TRAINING, draw_blows
-from tests.trust.miniature import COMMAND, Attempt, make
-from tests.trust.processes import OTHERS, WORKER
+from tests.trust.kills import AIMS, ANYWHERE, RULES, TRAINING, Blow, Struck, draw_blows
+from tests.trust.miniature import COMMAND, Attempt, Miniature, TrustError, make
+from tests.trust.processes import EVERYTHING, JOB, OTHERS, SCHEDULER, WORKER, GoneError, Seen, strike
+from tests.workflow.checkout import Checkout
 
 
 def test_a_seed_draws_the_same_kills_and_each_run_others() -> None:
@@ -51,6 +56,76 @@ def test_rules_that_were_never_killed_are_told() -> None:
         table.add(0, 0, "", rule, "", "", "yes")
     never = "synthesize, crop, show, fit, predict, probe, evaluate"
     assert tell_rules(table) == f"rules that were killed: train 2, report 1; never: {never}"
+
+
+def end_process() -> int:
+    """The number of a process that is no more."""
+    process = subprocess.Popen(["true"], start_new_session=True)
+    process.wait()
+    return process.pid
+
+
+@pytest.mark.parametrize("victim", [JOB, WORKER, EVERYTHING])
+def test_a_victim_that_ended_by_itself_is_told(victim: str) -> None:
+    gone = end_process()
+    with pytest.raises(GoneError):
+        strike(gone, Seen(gone, os.getpid(), ()), victim)
+
+
+def attempt_of(folder: Path, *words: str) -> Attempt:
+    said = folder / "said"
+    said.write_text("")
+    return Attempt(subprocess.Popen(words, start_new_session=True), said)
+
+
+def test_a_blow_that_came_too_late_falls_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And is a failure of the case, not of the harness, where nobody is left."""
+    blows: list[str] = []
+
+    def come_late_once(scheduler: int, job: Seen | None, victim: str) -> None:
+        blows.append(victim)
+        if len(blows) == 1:
+            raise GoneError
+        os.kill(scheduler, signal.SIGKILL)
+
+    monkeypatch.setattr(kills, "strike", come_late_once)
+    miniature = Miniature(Checkout(tmp_path))
+    attempt = attempt_of(tmp_path, "sleep", "60")
+    struck = kills._deliver(miniature, attempt, Blow(SCHEDULER, ANYWHERE), miniature)
+    assert (blows, struck.rule, attempt.process.returncode) == ([SCHEDULER] * 2, "none yet", -signal.SIGKILL)
+    blows.clear()
+    ended = attempt_of(tmp_path, "true")
+    ended.process.wait()
+    with pytest.raises(TrustError, match="it ended before"):
+        kills._deliver(miniature, ended, Blow(SCHEDULER, ANYWHERE), miniature)
+
+
+@pytest.mark.parametrize(
+    ("told", "undisturbed", "again", "lost"),
+    [
+        ([1, 2, 3], [1, 2, 3, 4, 5], [1, 2], "train a starts anew, though 2 epochs of it were kept when it was killed"),
+        ([4], [1, 2, 3, 4, 5], [1], "train a starts anew, though 3 epochs of it were kept when it was killed"),
+        ([1, 2, 3], [1, 2, 3, 4, 5], [3, 4], ""),
+        ([1], [1, 2, 3, 4, 5], [1], ""),
+        ([1, 2, 3], [1, 2, 3, 1, 2, 3], [1], ""),
+    ],
+    ids=["anew", "anew after a resume", "goes on", "the first was told and not kept", "two networks"],
+)
+def test_epochs_that_a_restart_has_lost_are_a_failure(
+    tmp_path: Path, told: list[int], undisturbed: list[int], again: list[int], lost: str
+) -> None:
+    whole, log = write_epochs(tmp_path / "whole.log", undisturbed), write_epochs(tmp_path / "a.log", again)
+    struck = Struck(Blow(JOB, TRAINING), "train a", log, 3, kills._count_kept(told, whole))
+    attempt = attempt_of(tmp_path, "true")
+    attempt.process.wait()
+    attempt.begun_at = 0.0
+    kills._follow(Miniature(Checkout(tmp_path)), [struck], attempt)
+    assert struck.lost == lost
+
+
+def write_epochs(log: Path, numbers: list[int]) -> Path:
+    log.write_text("".join(f"epoch {number} of 5: loss 0.5\n" for number in numbers))
+    return log
 
 
 RESULTS = {
