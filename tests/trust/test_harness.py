@@ -251,3 +251,18 @@ def test_a_tracked_number_or_an_open_run_is_a_difference(tmp_path: Path) -> None
     assert find_store_differences(whole, other) == ["tracked run train/a: differs"]
     running = make_store(tmp_path / "running.db", status="RUNNING")
     assert len(find_store_differences(whole, running)) == 2
+
+
+def test_a_second_current_run_of_an_output_is_a_difference(tmp_path: Path) -> None:
+    """Even one that says the same, and even where the whole run has it as well."""
+    whole, other = (make_store(tmp_path / f"{name}.db") for name in ("whole", "other"))
+    with sqlite3.connect(other) as store:
+        store.executescript(
+            "INSERT INTO runs VALUES ('2', 'FINISHED', 'active');"
+            "INSERT INTO tags VALUES ('2', 'current', 'true'), ('2', 'handbench.output', 'train/a');"
+            "INSERT INTO metrics VALUES ('2', 'loss', 0, 1.0, 0);"
+        )
+    store.close()
+    twice = "tracked run train/a: 2 current runs"
+    assert find_store_differences(whole, other) == ["tracked run train/a: differs", twice]
+    assert find_store_differences(other, other) == [twice]
