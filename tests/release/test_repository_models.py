@@ -44,6 +44,15 @@ def test_they_are_those_that_were_promised_and_small() -> None:
     assert sum(path.stat().st_size for path in REPOSITORY.rglob("*") if path.is_file()) < MOST_BYTES
 
 
+def test_the_page_tells_of_each() -> None:
+    """And of their number, which its prose says in words."""
+    page = (REPOSITORY.parent / "docs" / "models.md").read_text()
+    table = page.partition("## Part of the repository")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(KINDS)
+    number = ("none", "one", "two", "three", "four", "five", "six", "seven")[len(KINDS)]
+    assert f"The repository holds {number} models" in page
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_their_cards_are_complete(name: str) -> None:
     card = read_model_card(REPOSITORY / name)
