@@ -42,7 +42,7 @@ def run_models_fetch(options: argparse.Namespace) -> None:
     from handbench.training.handed_on import REPOSITORY, find_cache
 
     to = options.to or find_cache()
-    came, there = fetch_models(options.address or str(REPOSITORY), to, options.names)
+    came, there = fetch_models(str(REPOSITORY) if options.address is None else options.address, to, options.names)
     print(f"{came} fetched, {there} there already, in {to}")
 
 

@@ -200,9 +200,22 @@ def test_wrong_length_is_refused_before_it_is_fetched(server: Loopback, tmp_path
 def test_unannounced_length_is_checked_afterwards(server: Loopback, tmp_path: Path) -> None:
     address = server.serve("a.zip", ZIP, "chunked", "chunked")
     assert bring(address, tmp_path / "a.zip", size_bytes=len(ZIP)).read_bytes() == ZIP
-    with pytest.raises(DeadAddress, match="3,000,004"):
-        bring(address, tmp_path / "b.zip", size_bytes=5)
+    with pytest.raises(DeadAddress, match="expected 3,000,005 bytes, found 3,000,004;"):
+        bring(address, tmp_path / "b.zip", size_bytes=len(ZIP) + 1)
     assert not (tmp_path / "b.zip").exists()
+
+
+def test_no_more_is_written_than_a_file_may_have(
+    server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an answer that does not say its length."""
+    written: list[int] = []
+    write = fetching._write
+    monkeypatch.setattr(fetching, "_write", lambda *told: written.append(len(told[1])) or write(*told))
+    with pytest.raises(DeadAddress, match="expected at most 100,000 bytes, found more"):
+        bring(server.serve("a.zip", ZIP, "chunked"), tmp_path / "a.zip", size_bytes=100_000)
+    assert sum(written) <= 100_000
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_slow_drip_is_patience_and_silence_is_not(server: Loopback, tmp_path: Path) -> None:

@@ -4,7 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 from howto_page import PAGES, SECONDS, Reader, set_up
+
+from handbench.datasets.crops import build_crops
+from handbench.datasets.torch_dataset import open_crops
+from handbench.loop.crop_data import as_batch, divide
+from tests.datasets.crop_fixtures import make_listing
 
 
 def read_checklist(page: Path) -> list[str]:
@@ -20,6 +26,16 @@ def touched(checklist: list[str]) -> set[str]:
 @pytest.fixture
 def reader(tmp_path: Path) -> Reader:
     return set_up(tmp_path / "handbench")
+
+
+def test_depth_is_as_precise_as_the_page_says(tmp_path: Path) -> None:
+    """Half precision of `divide`, single in what networks and `crops.tensors()` get."""
+    build_crops(make_listing(6), centre="joint", size_px=16, out=tmp_path / "crops")
+    crops = open_crops(store=tmp_path / "crops", joints="scored")
+    seen = divide(crops).seen
+    assert 'reads `divide(crops).seen["depth"]` by itself' in (PAGES / "add-a-method.md").read_text()
+    assert seen["depth"].dtype == torch.float16
+    assert as_batch(seen).depth.dtype == crops.tensors()["depth"].dtype == torch.float32
 
 
 HOLD_ALL = ("tests/test_config.py", "tests/test_scales.py", "tests/test_imports.py", "tests/test_conventions.py")

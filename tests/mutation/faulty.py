@@ -3,10 +3,14 @@
 import ctypes
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from handbench.errors import BadInput
+from handbench.training import tracking_log
+from tests.mutation.catalogue import READERS as SOUND
 from tests.mutation.reader import Reader
 
 WORDS = "1.5 2.5 3.5\n4.5 5.5 6.5\n"
@@ -48,6 +52,27 @@ FAULTS: dict[str, Callable[[Path], Any]] = {
     "unclear": tell_at_length,
     "died": lambda path: ctypes.string_at(0),
 }
-READERS = {"sound": Reader("sound", write, ("a.txt",), read_rightly)} | {
-    name: Reader(name, write, ("a.txt",), _faulty(fault)) for name, fault in FAULTS.items()
+TRACKED, DOCTOR = "tracking files", "doctor on msra"
+
+
+def read_without_sums(folder: Path) -> Any:
+    """Tracked lines whatever their sum is."""
+    with mock.patch.object(tracking_log, "_sum_of", return_value=mock.ANY):
+        return SOUND[TRACKED].read(folder)
+
+
+def find_nothing(folder: Path) -> str:
+    """A doctor who does not look."""
+    return "usable as it is"
+
+
+BLIND = {
+    TRACKED: replace(SOUND[TRACKED], read=read_without_sums),
+    DOCTOR: replace(SOUND[DOCTOR], read=find_nothing),
+}
+"""Readers that refuse nothing and notice nothing."""
+READERS = {
+    "sound": Reader("sound", write, ("a.txt",), read_rightly),
+    **{name: Reader(name, write, ("a.txt",), _faulty(fault)) for name, fault in FAULTS.items()},
+    **BLIND,
 }

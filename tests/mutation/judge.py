@@ -164,9 +164,12 @@ def _read(reader: Reader, folder: Path, mutant: Mutant, whole: Any) -> tuple[str
         data = reader.read(folder)
     except BadInput as refusal:
         return _judge_refusal(reader, folder, mutant, refusal)
-    if list_facts(data) == list_facts(whole):
+    same = list_facts(data) == list_facts(whole)
+    if reader.fits is not None:
+        return _judge_fit(reader, folder, data, whole, SAME if same else ANOTHER)
+    if same:
         return SAME, ""
-    if mutant.vouched or reader.optional:
+    if mutant.vouched:
         return ANOTHER, ""
     if reader.says is None:
         return "wrong", "other data than those of the whole files"
@@ -178,6 +181,16 @@ def _read(reader: Reader, folder: Path, mutant: Mutant, whole: Any) -> tuple[str
     except Exception as error:
         return "wrong", f"read, though a slow reader finds {type(error).__name__}: {str(error)[:200]}"
     return (ANOTHER, "") if agree(data, said) else ("wrong", "not what the file says now")
+
+
+def _judge_fit(reader: Reader, folder: Path, data: Any, whole: Any, outcome: str) -> tuple[str, str]:
+    """Of data that are not held to those of the whole files."""
+    assert reader.fits is not None, "who asks has looked"
+    try:
+        fits = reader.fits(folder, data, whole)
+    except Exception as error:
+        return "wrong", f"read, though a slow reader finds {type(error).__name__}: {str(error)[:200]}"
+    return (outcome, "") if fits else ("wrong", "what these files do not say")
 
 
 def _judge_refusal(reader: Reader, folder: Path, mutant: Mutant, refusal: BadInput) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Readers of archives and downloads, of settings and words of a command line, of tracking files, and the doctor."""
+"""Readers of archives and downloads, of settings and words of a command line, and the doctor."""
 
 import json
 import tarfile
@@ -16,13 +16,12 @@ from handbench.datasets.doctor import examine
 from handbench.datasets.download import Patience, download
 from handbench.datasets.fetch import Expected, fetch
 from handbench.datasets.files import digest_file
+from handbench.datasets.importers import list_frames
 from handbench.datasets.own_frames import parse_intrinsics
 from handbench.datasets.own_object import parse_object
 from handbench.errors import BadInput
 from handbench.modules import parse_settings
 from handbench.training.lightning_loop import EPOCH_FILE, _is_whole
-from handbench.training.tracking_log import LOG, SENT, Outbox, Progress, read_log, read_progress, write_progress
-from handbench.training.tracking_store import ENDS, STORE, find_store, keep_end, read_end
 from tests.datasets import miniature
 from tests.mutation.damage import TEXT
 from tests.mutation.packed import TAR, ZIP
@@ -226,28 +225,6 @@ def _parse(words: list[str]) -> dict[str, Any]:
     return {name: str(value) for name, value in vars(options).items()}
 
 
-def write_tracked(folder: Path) -> None:
-    for run in ("first", "second"):
-        box = Outbox(folder / "log")
-        box.append({"event": "start", "uuid": run, "time": 1, "params": {"width": 8}})
-        for step in range(4):
-            box.append({"event": "metrics", "rows": [["loss", 0.5 / (1 + step), step]], "time": step})
-        box.append({"event": "end", "status": "FINISHED", "time": 9})
-        box.close()
-        write_progress(folder / "log", run, Progress("store", f"id-{run}", 6, True))
-    (folder / "results/mlflow").mkdir(parents=True)
-    store = {"uri": "sqlite:///mlflow.db", "id": "x", "available": True, "experiments": {"crossing": "1"}}
-    (folder / "results/mlflow" / STORE).write_text(json.dumps(store))
-    keep_end(folder, "call", {"status": "FINISHED", "time": 5})
-
-
-def read_tracked(folder: Path) -> Any:
-    runs = read_log(folder / "log" / LOG)
-    told = [(run.uuid, run.ended, run.events) for run in runs]
-    progress = [read_progress(folder / "log", run.uuid) for run in runs]
-    return told, progress, find_store(folder / "results"), read_end(folder, "call")
-
-
 def write_epoch(folder: Path) -> None:
     torch.save({"epoch": 3, "state_dict": {"a": torch.arange(600.0)}, "callbacks": {}}, folder / EPOCH_FILE)
 
@@ -260,17 +237,23 @@ def read_epoch(folder: Path) -> Any:
     return torch.load(saved, weights_only=True)
 
 
-def _doctor(write: Any, files: tuple[str, ...]) -> Reader:
-    """The doctor tells of damage what others refuse."""
+WARNED = ("  MEND", "  warn")
+
+
+def _doctor(write: Any, files: tuple[str, ...], *splits: str) -> Reader:
+    """The doctor tells of damage what others refuse: where it warns of nothing, the importer reads every frame."""
     name = write.__name__.removeprefix("write_")
-    return Reader(
-        f"doctor on {name}",
-        write,
-        files,
-        lambda folder: str(examine(folder, deep=True)),
-        TEXT,
-        optional=True,
-    )
+
+    def fits(folder: Path, told: str, whole: str) -> bool:
+        if {line for line in told.splitlines() if line.startswith(WARNED)} - set(whole.splitlines()):
+            return True
+        for split in splits:
+            listing = list_frames(name, folder, split)
+            for row in range(len(listing)):
+                listing.frame(row)
+        return True
+
+    return Reader(f"doctor on {name}", write, files, lambda folder: str(examine(folder, deep=True)), TEXT, fits=fits)
 
 
 OTHER_READERS = (
@@ -305,19 +288,13 @@ OTHER_READERS = (
         cut_is_told=False,
         words_alone=True,
     ),
-    Reader(
-        "tracking files",
-        write_tracked,
-        (f"log/{LOG}", f"log/{SENT}", f"results/mlflow/{STORE}", ENDS),
-        read_tracked,
-        (*JSON, *TEXT),
-        optional=True,
-    ),
     Reader("epoch.ckpt", write_epoch, (EPOCH_FILE,), read_epoch),
-    _doctor(miniature.write_nyu, ("test/joint_data.mat", "test/depth_1_0000001.png")),
-    _doctor(miniature.write_icvl, ("Testing/test_seq_1.txt", "Training/labels.txt")),
-    _doctor(miniature.write_msra, ("P0/1/joint.txt", "P0/1/000000_depth.bin")),
-    _doctor(miniature.write_msra14, ("Subject1/joint.txt", "Subject1/000000_depth.bin")),
-    _doctor(miniature.write_dexter, ("data/Grasp1/annotations/Grasp13D.txt", "data/Grasp1/depth/00000_depth.png")),
-    _doctor(miniature.write_wristband, ("intrinsics.txt", "test/labels.txt", "test/000000.png")),
+    _doctor(miniature.write_nyu, ("test/joint_data.mat", "test/depth_1_0000001.png"), "test"),
+    _doctor(miniature.write_icvl, ("Testing/test_seq_1.txt", "Training/labels.txt"), "train", "test"),
+    _doctor(miniature.write_msra, ("P0/1/joint.txt", "P0/1/000000_depth.bin"), "all"),
+    _doctor(miniature.write_msra14, ("Subject1/joint.txt", "Subject1/000000_depth.bin"), "all"),
+    _doctor(
+        miniature.write_dexter, ("data/Grasp1/annotations/Grasp13D.txt", "data/Grasp1/depth/00000_depth.png"), "test"
+    ),
+    _doctor(miniature.write_wristband, ("intrinsics.txt", "test/labels.txt", "test/000000.png"), "test"),
 )

@@ -40,8 +40,9 @@ class Reader:
     """Files whose damage that command does not stop for, but tells in what it makes."""
     words_alone: bool = False
     """Whether the file only carries words that a shell hands on, so that nothing else can lie in its place."""
-    optional: bool = False
-    """Whether a reader may do without the file, and tells so by other data: lost, damaged and absent are the same."""
+    fits: Callable[[Path, Any, Any], bool] | None = None
+    """Of a reader that refuses nothing, but does without what is damaged or tells of it: whether the data that it gives
+    can be of these files, beside the data of the whole ones."""
 
 
 @dataclass(frozen=True)

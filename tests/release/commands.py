@@ -7,6 +7,7 @@ import pytest
 
 from handbench.cli import main
 from handbench.sealed import seal
+from tests.datasets.loopback import Loopback
 
 
 def say(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
@@ -29,3 +30,10 @@ def rewrite(path: Path, **changes: object) -> None:
     """A card or manifest that says something else, sealed as if it had always said so."""
     content = {key: value for key, value in json.loads(path.read_text()).items() if key != "sha256"}
     path.write_text(json.dumps(seal(content | changes)))
+
+
+def serve_models(server: Loopback, models: Path) -> None:
+    """Below the address `r`."""
+    for path in models.rglob("*"):
+        if path.is_file():
+            server.serve(f"r/{path.relative_to(models)}", path.read_bytes())

@@ -11,7 +11,6 @@ import torch
 from safetensors.torch import load_file
 
 from handbench.cli import main
-from handbench.datasets.download import Patience
 from handbench.datasets.files import digest_file
 from handbench.errors import BadInput
 from handbench.evaluation.evaluate import evaluate
@@ -19,19 +18,16 @@ from handbench.release.card import render_card
 from handbench.release.fetch_models import fetch_models
 from handbench.release.manifest import read_manifest, write_manifest
 from handbench.release.pack import pack_models
-from handbench.release.verify import verify_models
 from handbench.sealed import seal
 from handbench.training import handed_on
 from handbench.training.checkpoint import load_checkpoint
 from handbench.training.handed_on import halve, load_handed_on, read_model_card, restore
 from handbench.training.predict import predict
-from tests.datasets.loopback import Loopback
 from tests.release.commands import refuse, rewrite, say
 from tests.release.models_packed import PARTS, Packed
 
 NAMES = ["localizer-icvl", "loop-icvl", "predictor-icvl"]
 FILES = ("card.json", "card.md", "model.safetensors", "frame.npy")
-QUICK = Patience(attempts=2, wait_s=0.01, timeout_s=5.0)
 
 
 def test_pack_takes_what_is_of_use_by_itself(packed: Packed) -> None:
@@ -183,37 +179,6 @@ def test_the_cache_goes_before_the_repository(
     assert listed == ["loop-icvl", "localizer-icvl", "(loop-icvl)", "predictor-icvl"]
 
 
-def test_a_cut_line_is_gone_on_with(packed: Packed, fresh: Path) -> None:
-    with Loopback() as server:
-        serve(server, packed.models)
-        path, content = "r/loop-icvl/model.safetensors", (packed.models / "loop-icvl/model.safetensors").read_bytes()
-        server.serve(path, content, "cut:5000")
-        assert fetch_models(f"{server.address}/r", fresh, ["loop-icvl"], patience=QUICK) == (1, 0)
-        assert [wanted for name, wanted in server.requests if name == path] == ["", "bytes=5000-"]
-        assert fetch_models(f"{server.address}/r/manifest.json", fresh, ["loop-icvl"], patience=QUICK) == (0, 1)
-    assert verify_models(fresh)[0].fault is None
-    assert [path.name for path in fresh.iterdir() if path.name.startswith(".")] == []
-
-
-def serve(server: Loopback, models: Path) -> None:
-    for path in models.rglob("*"):
-        if path.is_file():
-            server.serve(f"r/{path.relative_to(models)}", path.read_bytes())
-
-
-def test_a_file_that_is_another_never_arrives(packed: Packed, fresh: Path) -> None:
-    with Loopback() as server:
-        serve(server, packed.models)
-        path = "r/loop-icvl/model.safetensors"
-        server.serve(path, (packed.models / "loop-icvl/model.safetensors").read_bytes(), "wrong")
-        with pytest.raises(BadInput, match=r"expected sha256 .*, found sha256 .*; the file was set aside"):
-            fetch_models(f"{server.address}/r", fresh, ["loop-icvl"], patience=QUICK)
-        assert handed_on.find_handed_on("loop-icvl") is None
-        assert fetch_models(f"{server.address}/r", fresh, ["loop-icvl"], patience=QUICK) == (1, 0)
-        with pytest.raises(BadInput, match="HTTP 404"):
-            fetch_models(f"{server.address}/elsewhere", fresh, patience=QUICK)
-
-
 def test_a_newer_release_takes_the_place_of_an_older(packed: Packed, fresh: Path, copy: Path) -> None:
     fetch_models(str(packed.models), fresh)
     rewrite(copy / "loop-icvl" / "card.json", commit="another")
@@ -327,6 +292,10 @@ def test_one_line_where_a_model_cannot_be_used(
         (["verify"], "expected some in "),
         (["fetch", "--from", "MODELS", "nobody"], "found nobody; name one of these"),
         (["fetch", "--from", "nowhere"], "nowhere/manifest.json: expected the file, found No such file"),
+        (["fetch", "--from", ""], "--from: expected a folder or an address, found an empty word"),
+        (["list", "--from", ""], "--from: expected a folder or an address, found an empty word"),
+        (["fetch", "--from", "MODELS", "--to", "IMAGE"], "expected a folder, found a file, "),
+        (["fetch", "--from", "MODELS", "--to", "IMAGE/below"], "expected a folder, found a file, "),
         (["list", "--from", "gopher://x"], "expected http, https, file or a plain path, found the scheme gopher"),
         (["pack", "--from", "nowhere", "--out", "out"], "found no such folder; name one with --from"),
         (["pack", "--from", "MODELS", "--out", "out"], "found no folder train/ in it"),
@@ -341,6 +310,7 @@ def test_words_that_do_not_fit_are_one_line(
     packed: Packed, fresh: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
 ) -> None:
     places = {"MODELS": packed.models, "RUN": packed.run, "IMAGE": packed.image}
+    places["IMAGE/below"] = packed.image / "below"
     assert said in refuse(capsys, "models", *(places.get(word, word) for word in words))
     assert not Path("out").exists()
 

@@ -16,13 +16,15 @@ from handbench.release.manifest import count_bytes, read_manifest
 from handbench.release.verify import verify_models
 from handbench.training import handed_on
 from handbench.training.handed_on import REPOSITORY, load_handed_on, read_model_card
+from tests.release.commands import refuse
 from tests.workflow.checkout import copy_checkout
 
 MOST_BYTES = 40_000_000
+LOCALIZER = "feedback19_localizer"
 START = "refine_base"
 """What `handbench refine` adapts; learned from rendered hands, and not meant for frames as they are."""
 KINDS = {
-    "feedback19_localizer": "feedback19.localizer",
+    LOCALIZER: "feedback19.localizer",
     "feedback15": "feedback_loop",
     "deepmodel": "deepmodel.hand",
     "crossing": "crossing.estimator",
@@ -40,6 +42,15 @@ def test_they_are_those_that_were_promised_and_small() -> None:
     assert {name: entry["kind"] for name, entry in manifest.items()} == KINDS
     assert sum(map(count_bytes, manifest.values())) < MOST_BYTES
     assert sum(path.stat().st_size for path in REPOSITORY.rglob("*") if path.is_file()) < MOST_BYTES
+
+
+def test_the_page_tells_of_each() -> None:
+    """And of their number, which its prose says in words."""
+    page = (REPOSITORY.parent / "docs" / "models.md").read_text()
+    table = page.partition("## Part of the repository")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(KINDS)
+    number = ("none", "one", "two", "three", "four", "five", "six", "seven")[len(KINDS)]
+    assert f"The repository holds {number} models" in page
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -87,6 +98,15 @@ def test_a_fresh_machine_predicts_without_training(
     told = read_model_card(REPOSITORY / "feedback15")["real_frame"]["found_mm"]
     assert off_mm == pytest.approx(told, abs=0.1)
     assert off_mm < 25
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if name != LOCALIZER])
+def test_none_is_led_by_the_localizer(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """None has learned from localized crops; a localizer that is not used must not be passed over."""
+    models = ["--model", REPOSITORY / name, "--localizer", REPOSITORY / LOCALIZER]
+    told = refuse(capsys, "predict", *models, tmp_path / "frame.png", "--out", tmp_path / "out")
+    assert f"models/{name}: expected a model of localized-" in told
+    assert told.endswith("; leave --localizer out\n")
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -1,7 +1,7 @@
 """The file beside a result: kills, full disks, second writers, processes that are gone."""
 
-import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,10 +46,26 @@ def test_a_torn_line_ends_where_it_was_torn_and_the_next_run_follows(tmp_path: P
 
 
 def test_lines_of_another_kind_are_passed_over(tmp_path: Path) -> None:
-    (tmp_path / LOG).write_bytes(
-        b'\xff\xfe\n[1]\n{"event": "metrics"}\nnull\n' + json.dumps(start("a")).encode() + b"\n"
-    )
+    (tmp_path / LOG).write_bytes(b'\xff\xfe\n[1]\n{"event": "metrics"}\nnull\n')
+    box = Outbox(tmp_path)
+    box.append(start("a"))
+    box.close()
     assert [run.uuid for run in read_log(tmp_path / LOG)] == ["a"]
+
+
+def test_a_line_without_a_sum_is_damaged(tmp_path: Path) -> None:
+    """Else a changed number would pass as soon as the sum has gone with it."""
+    box = Outbox(tmp_path)
+    for event in (start("a"), {"event": "metrics", "rows": [["loss", 0.5, 0]], "time": 2}, start("b")):
+        box.append(event)
+    box.close()
+    path = tmp_path / LOG
+    first, metrics, second = path.read_text().splitlines()
+    changed = re.sub(r', "crc32": \d+', "", metrics).replace("0.5", "12345.0")
+    assert changed != metrics
+    path.write_text("\n".join([first, changed, re.sub(r', "crc32": \d+', "", second), ""]))
+    (run,) = read_log(path)
+    assert (run.uuid, len(run.events), run.damaged) == ("a", 1, 2)
 
 
 def test_a_changed_line_is_left_out_and_counted_and_no_run_takes_another_s(tmp_path: Path) -> None:

@@ -127,6 +127,7 @@ def try_kills(table: Table, folder: Path, whole: Miniature, seed: int, run: int,
     except TrustError as error:
         failure = str(error)
     wrong = [failure] if failure else judge_all(miniature, whole)
+    wrong += [one.lost for one in struck if one.lost]
     for number, one in enumerate(struck):
         table.add(run, number, one.blow, one.rule, one.blow.victim, one.restart, "no" if wrong else "yes")
     table.wrong += [f"kills {run}: {line}" for line in wrong]

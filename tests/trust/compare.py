@@ -118,27 +118,31 @@ def _read_report_text(path: Path) -> Iterator[str]:
         yield re.sub(r"\d[\d,]*\.\d+(e-?\d+)?", "<decimal>", undated) if path.stem in MEASURED else undated
 
 
-def read_store(database: Path) -> dict[str, object]:
-    """Every current run of a tracking store by its output: status, parameters, each metric's steps and values."""
+OPEN = "runs that never ended"
+
+
+def read_store(database: Path) -> dict[str, list[object]]:
+    """The current runs of a tracking store by their output: status, parameters, each metric's steps and values."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as store:
         status = dict(store.execute("SELECT run_uuid, status FROM runs WHERE lifecycle_stage = 'active'"))
         tags: dict[str, dict[str, str]] = {run: {} for run in status}
         for run, key, value in store.execute("SELECT run_uuid, key, value FROM tags"):
             tags.get(run, {})[key] = value
-        found: dict[str, object] = {
-            tags[run]["handbench.output"]: (
-                status[run],
-                sorted(store.execute("SELECT key, value FROM params WHERE run_uuid = ?", (run,))),
-                sorted(store.execute("SELECT key, step, value, is_nan FROM metrics WHERE run_uuid = ?", (run,))),
-            )
-            for run in status
-            if tags[run].get("current") == "true"
-        }
-        return found | {"runs that never ended": sorted(run for run in status if status[run] == "RUNNING")}
+        found: dict[str, list[object]] = {OPEN: sorted(run for run in status if status[run] == "RUNNING")}
+        for run in status:
+            if tags[run].get("current") == "true":
+                params = store.execute("SELECT key, value FROM params WHERE run_uuid = ?", (run,))
+                rows = store.execute("SELECT key, step, value, is_nan FROM metrics WHERE run_uuid = ?", (run,))
+                told = status[run], sorted(params), sorted(rows)
+                # A second current run of an output must not hide behind the first.
+                found.setdefault(tags[run]["handbench.output"], []).append(told)
+        return {output: sorted(runs, key=repr) for output, runs in found.items()}
 
 
 def find_store_differences(whole: Path, other: Path) -> list[str]:
     theirs, ours = read_store(whole), read_store(other)
-    return [
-        f"tracked run {key}: differs" for key in sorted(theirs.keys() | ours.keys()) if theirs.get(key) != ours.get(key)
+    outputs = sorted(theirs.keys() | ours.keys())
+    wrong = [f"tracked run {key}: differs" for key in outputs if theirs.get(key) != ours.get(key)]
+    return wrong + [
+        f"tracked run {key}: {len(runs)} current runs" for key, runs in ours.items() if key != OPEN and len(runs) != 1
     ]

@@ -13,6 +13,7 @@ from tests.trust.processes import (
     OTHERS,
     SCHEDULER,
     WORKER,
+    GoneError,
     Seen,
     find_workers,
     read_processor_s,
@@ -29,6 +30,7 @@ EPOCHS_TOLD, JOBS_STARTED, DELAY_S, DONE = 10, 3, 3.0, 0.6
 """What is drawn at most: epochs that a training has told, jobs that an attempt has begun, seconds after that, and the
 part of a job's work that is done, in seconds of processors: by the clock a job may end before it is struck.
 """
+ANEW = "training starts anew"
 ALONE_S = 20.0
 """Within this time of its snakemake's death a job has to have ended."""
 
@@ -63,9 +65,17 @@ class Struck:
     """Of a training that had told epochs."""
     left: int
     """Jobs that its attempt meant to run; 0 where it fell while it was planning."""
+    kept: int = 0
+    """Epochs of its training that are surely in the file to go on from."""
     planned: int = 0
     """Jobs that the next attempt means to run."""
     resumed: str = ""
+
+    @property
+    def lost(self) -> str:
+        """What a restart must not have lost; empty where all is well, or nothing can be told."""
+        anew = self.kept and self.resumed == ANEW
+        return f"{self.rule} starts anew, though {self.kept} epochs of it were kept when it was killed" if anew else ""
 
     @property
     def restart(self) -> str:
@@ -124,18 +134,36 @@ def kill_again_and_again(miniature: Miniature, blows: list[Blow], struck: list[S
 
 
 def _deliver(miniature: Miniature, attempt: Attempt, blow: Blow, whole: Miniature) -> Struck:
-    if blow.where == TRAINING:
-        job: Seen | None = _await_epochs(miniature, attempt, blow.after)
-    else:
-        job = _await_jobs(attempt, blow) if blow.where == ANYWHERE else _await_work(attempt, blow, whole)
-    told = _count_epochs(miniature, job) if job else None
-    log = job.log if job and told else None
-    strike(attempt.process.pid, job, blow.victim)
+    while True:
+        job = _await(miniature, attempt, blow, whole)
+        told = _list_epochs(miniature, job) if job else None
+        log = job.log if job and told else None
+        try:
+            strike(attempt.process.pid, job, blow.victim)
+            break
+        except GoneError:
+            continue  # it ended by itself between being seen and the blow: the next of its kind
     if blow.victim in (SCHEDULER, EVERYTHING):
         attempt.process.wait()
     elif attempt.wait() == 0:
         raise TrustError(f"{attempt.said_in}: {job and job.rule} was killed and the run ends as if nothing were wrong")
-    return Struck(blow, job.rule if job else "none yet", log, attempt.planned)
+    kept = _count_kept(told, whole.root / log.relative_to(miniature.root.resolve())) if log and told else 0
+    return Struck(blow, job.rule if job else "none yet", log, attempt.planned, kept)
+
+
+def _await(miniature: Miniature, attempt: Attempt, blow: Blow, whole: Miniature) -> Seen | None:
+    if blow.where == TRAINING:
+        return _await_epochs(miniature, attempt, blow.after)
+    return _await_jobs(attempt, blow) if blow.where == ANYWHERE else _await_work(attempt, blow, whole)
+
+
+def _count_kept(told: list[int], undisturbed: Path) -> int:
+    """Epochs that the file to go on from surely held when a training had told these.
+
+    An epoch is told before it is kept, so the last one may be lost. A training of several networks, as its log in the
+    undisturbed run shows, goes on with the first epoch of the next one: of those nothing is sure.
+    """
+    return told[-1] - 1 if undisturbed.is_file() and _epochs_in(undisturbed).count(1) == 1 else 0
 
 
 def _await_epochs(miniature: Miniature, attempt: Attempt, number: int) -> Seen:
@@ -143,7 +171,7 @@ def _await_epochs(miniature: Miniature, attempt: Attempt, number: int) -> Seen:
     found: list[Seen] = []
 
     def there() -> bool:
-        found[:] = [job for job in attempt.jobs() if (_count_epochs(miniature, job) or 0) >= number]
+        found[:] = [job for job in attempt.jobs() if len(_list_epochs(miniature, job) or ()) >= number]
         return bool(found)
 
     if not attempt.wait_until(there):
@@ -185,12 +213,12 @@ def _await_work(attempt: Attempt, blow: Blow, whole: Miniature) -> Seen:
     raise TrustError(f"{attempt.said_in}: it ended before a job could be killed in {blow.where} or behind it")
 
 
-def _count_epochs(miniature: Miniature, job: Seen) -> int | None:
+def _list_epochs(miniature: Miniature, job: Seen) -> list[int] | None:
     """Epochs that a living training has told; None for other jobs, and for one that has ended meanwhile."""
     if job.stage != TRAINING:
         return None
     try:
-        return len(_epochs_in(miniature.root / job.log))
+        return _epochs_in(miniature.root / job.log)
     except OSError:
         return None
 
@@ -209,7 +237,7 @@ def _follow(miniature: Miniature, struck: list[Struck], attempt: Attempt) -> Non
             # Snakemake removes the log of a job that failed; the next attempt at it makes a new one.
             epochs = _epochs_in(log) if log.is_file() and log.stat().st_mtime > attempt.begun_at else []
             if epochs:
-                one.resumed = f"training goes on with epoch {epochs[0]}" if epochs[0] > 1 else "training starts anew"
+                one.resumed = f"training goes on with epoch {epochs[0]}" if epochs[0] > 1 else ANEW
 
 
 def find_survivors(miniature: Miniature) -> list[str]:

@@ -10,6 +10,10 @@ OTHERS = (SCHEDULER, JOB, SHELL, EVERYTHING)
 """What lives as long as a run does; workers live while data are made."""
 
 
+class GoneError(Exception):
+    """Who was to be killed has ended since it was seen."""
+
+
 @dataclass(frozen=True)
 class Seen:
     """A living process."""
@@ -106,12 +110,20 @@ def find_workers(job: Seen) -> list[Seen]:
 
 def strike(scheduler: int, job: Seen | None, victim: str) -> None:
     """Kill -9."""
-    if victim == EVERYTHING:
-        os.killpg(scheduler, signal.SIGKILL)
-        return
-    chosen = scheduler
-    if victim != SCHEDULER:
-        assert job is not None, "what is to be killed belongs to a job"
-        shells = [one for one in see_below(scheduler) if one.pid == job.parent and one.is_shell]
-        chosen = {WORKER: find_workers(job), SHELL: shells or [job], JOB: [job]}[victim][0].pid
-    os.kill(chosen, signal.SIGKILL)
+    try:
+        if victim == EVERYTHING:
+            os.killpg(scheduler, signal.SIGKILL)
+        else:
+            os.kill(scheduler if victim == SCHEDULER else _choose(scheduler, job, victim), signal.SIGKILL)
+    except ProcessLookupError:
+        raise GoneError(victim) from None
+
+
+def _choose(scheduler: int, job: Seen | None, victim: str) -> int:
+    assert job is not None, "what is to be killed belongs to a job"
+    if victim == WORKER:
+        if not (workers := find_workers(job)):
+            raise GoneError(victim)
+        return workers[0].pid
+    shells = [one.pid for one in see_below(scheduler) if one.pid == job.parent and one.is_shell]
+    return shells[0] if victim == SHELL and shells else job.pid

@@ -1,16 +1,22 @@
 """The harness itself: a seed gives the same kills, and no difference between two runs escapes it."""
 
 import json
+import os
+import signal
 import sqlite3
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from handbench.training.tracking_log import LOG, Outbox
+from tests.trust import kills
 from tests.trust.__main__ import Table, tell_rules
 from tests.trust.compare import find_differences, find_store_differences
-from tests.trust.kills import AIMS, RULES, TRAINING, draw_blows
-from tests.trust.miniature import COMMAND, Attempt, make
-from tests.trust.processes import OTHERS, WORKER
+from tests.trust.kills import AIMS, ANYWHERE, RULES, TRAINING, Blow, Struck, draw_blows
+from tests.trust.miniature import COMMAND, Attempt, Miniature, TrustError, make
+from tests.trust.processes import EVERYTHING, JOB, OTHERS, SCHEDULER, WORKER, GoneError, Seen, strike
+from tests.workflow.checkout import Checkout
 
 
 def test_a_seed_draws_the_same_kills_and_each_run_others() -> None:
@@ -52,6 +58,76 @@ def test_rules_that_were_never_killed_are_told() -> None:
     assert tell_rules(table) == f"rules that were killed: train 2, report 1; never: {never}"
 
 
+def end_process() -> int:
+    """The number of a process that is no more."""
+    process = subprocess.Popen(["true"], start_new_session=True)
+    process.wait()
+    return process.pid
+
+
+@pytest.mark.parametrize("victim", [JOB, WORKER, EVERYTHING])
+def test_a_victim_that_ended_by_itself_is_told(victim: str) -> None:
+    gone = end_process()
+    with pytest.raises(GoneError):
+        strike(gone, Seen(gone, os.getpid(), ()), victim)
+
+
+def attempt_of(folder: Path, *words: str) -> Attempt:
+    said = folder / "said"
+    said.write_text("")
+    return Attempt(subprocess.Popen(words, start_new_session=True), said)
+
+
+def test_a_blow_that_came_too_late_falls_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And is a failure of the case, not of the harness, where nobody is left."""
+    blows: list[str] = []
+
+    def come_late_once(scheduler: int, job: Seen | None, victim: str) -> None:
+        blows.append(victim)
+        if len(blows) == 1:
+            raise GoneError
+        os.kill(scheduler, signal.SIGKILL)
+
+    monkeypatch.setattr(kills, "strike", come_late_once)
+    miniature = Miniature(Checkout(tmp_path))
+    attempt = attempt_of(tmp_path, "sleep", "60")
+    struck = kills._deliver(miniature, attempt, Blow(SCHEDULER, ANYWHERE), miniature)
+    assert (blows, struck.rule, attempt.process.returncode) == ([SCHEDULER] * 2, "none yet", -signal.SIGKILL)
+    blows.clear()
+    ended = attempt_of(tmp_path, "true")
+    ended.process.wait()
+    with pytest.raises(TrustError, match="it ended before"):
+        kills._deliver(miniature, ended, Blow(SCHEDULER, ANYWHERE), miniature)
+
+
+@pytest.mark.parametrize(
+    ("told", "undisturbed", "again", "lost"),
+    [
+        ([1, 2, 3], [1, 2, 3, 4, 5], [1, 2], "train a starts anew, though 2 epochs of it were kept when it was killed"),
+        ([4], [1, 2, 3, 4, 5], [1], "train a starts anew, though 3 epochs of it were kept when it was killed"),
+        ([1, 2, 3], [1, 2, 3, 4, 5], [3, 4], ""),
+        ([1], [1, 2, 3, 4, 5], [1], ""),
+        ([1, 2, 3], [1, 2, 3, 1, 2, 3], [1], ""),
+    ],
+    ids=["anew", "anew after a resume", "goes on", "the first was told and not kept", "two networks"],
+)
+def test_epochs_that_a_restart_has_lost_are_a_failure(
+    tmp_path: Path, told: list[int], undisturbed: list[int], again: list[int], lost: str
+) -> None:
+    whole, log = write_epochs(tmp_path / "whole.log", undisturbed), write_epochs(tmp_path / "a.log", again)
+    struck = Struck(Blow(JOB, TRAINING), "train a", log, 3, kills._count_kept(told, whole))
+    attempt = attempt_of(tmp_path, "true")
+    attempt.process.wait()
+    attempt.begun_at = 0.0
+    kills._follow(Miniature(Checkout(tmp_path)), [struck], attempt)
+    assert struck.lost == lost
+
+
+def write_epochs(log: Path, numbers: list[int]) -> Path:
+    log.write_text("".join(f"epoch {number} of 5: loss 0.5\n" for number in numbers))
+    return log
+
+
 RESULTS = {
     "smoke-embedded/call.json": json.dumps({"call": "a", "started": "now", "scale": "smoke"}),
     "smoke-embedded/calls.jsonl": '{"call": "killed", "status": "FAILED"}\n{"call": "a", "status": "FINISHED"}\n',
@@ -76,8 +152,23 @@ def write_results(root: Path, **changed: str) -> Path:
     for name, content in (RESULTS | changed).items():
         path = root / "results" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content)
+        if path.name == LOG:
+            write_log(path, content)
+        else:
+            path.write_text(content)
     return root
+
+
+def write_log(path: Path, content: str) -> None:
+    """Lines as jobs write them, each with its sum; a torn one as it is."""
+    box = Outbox(path.parent)
+    for line in content.splitlines():
+        try:
+            box.append(json.loads(line))
+        except ValueError:
+            with path.open("a") as file:
+                file.write(f"{line}\n")
+    box.close()
 
 
 def change(name: str, old: str, new: str) -> dict[str, str]:
@@ -85,7 +176,7 @@ def change(name: str, old: str, new: str) -> dict[str, str]:
     return {name: RESULTS[name].replace(old, new)}
 
 
-CALL, CALLS, _, FIT, TRACKED, LOG, TABLE = list(RESULTS)[:7]
+CALL, CALLS, _, FIT, TRACKED, PRINTED, TABLE = list(RESULTS)[:7]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +186,7 @@ CALL, CALLS, _, FIT, TRACKED, LOG, TABLE = list(RESULTS)[:7]
         change(CALLS, '"a"', '"of jobs that are tracked"'),
         change(FIT, "1.5", "2.5"),
         change(TRACKED, '"uuid": "1"', '"uuid": "2"'),
-        change(LOG, "1", "2"),
+        change(PRINTED, "1", "2"),
         change(TABLE, "14:00", "15:00"),
         {"slurm/rule_train/8.log": "of a job that failed"},
         {TRACKED: '{"event": "start", "uuid": "0", "name": "killed"}\n{"event": "met\n' + RESULTS[TRACKED]},
@@ -136,8 +227,8 @@ def test_anything_else_is_a_difference(tmp_path: Path, changed: dict[str, str]) 
 
 def test_a_missing_file_is_a_difference(tmp_path: Path) -> None:
     whole, other = write_results(tmp_path / "a"), write_results(tmp_path / "b")
-    (other / "results" / LOG).unlink()
-    assert find_differences(whole, other) == [f"{LOG}: only in the whole run"]
+    (other / "results" / PRINTED).unlink()
+    assert find_differences(whole, other) == [f"{PRINTED}: only in the whole run"]
 
 
 def make_store(path: Path, *, status: str = "FINISHED", value: float = 1.0) -> Path:
@@ -160,3 +251,18 @@ def test_a_tracked_number_or_an_open_run_is_a_difference(tmp_path: Path) -> None
     assert find_store_differences(whole, other) == ["tracked run train/a: differs"]
     running = make_store(tmp_path / "running.db", status="RUNNING")
     assert len(find_store_differences(whole, running)) == 2
+
+
+def test_a_second_current_run_of_an_output_is_a_difference(tmp_path: Path) -> None:
+    """Even one that says the same, and even where the whole run has it as well."""
+    whole, other = (make_store(tmp_path / f"{name}.db") for name in ("whole", "other"))
+    with sqlite3.connect(other) as store:
+        store.executescript(
+            "INSERT INTO runs VALUES ('2', 'FINISHED', 'active');"
+            "INSERT INTO tags VALUES ('2', 'current', 'true'), ('2', 'handbench.output', 'train/a');"
+            "INSERT INTO metrics VALUES ('2', 'loss', 0, 1.0, 0);"
+        )
+    store.close()
+    twice = "tracked run train/a: 2 current runs"
+    assert find_store_differences(whole, other) == ["tracked run train/a: differs", twice]
+    assert find_store_differences(other, other) == [twice]

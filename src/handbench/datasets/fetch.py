@@ -59,6 +59,12 @@ class Expected:
     """archive (zip, gzip or tar), text, or any."""
     sha256: str = ""
     size_bytes: int | None = None
+    most_bytes: int | None = None
+    """Of a file whose size nobody told."""
+
+    @property
+    def limit_bytes(self) -> int | None:
+        return self.most_bytes if self.size_bytes is None else self.size_bytes
 
 
 @dataclass(frozen=True)
@@ -182,6 +188,9 @@ def _receive(address: str, file: io.FileIO, part: Path, expected: Expected, time
             raise _dead(address, "a web page", expected=f"a file of kind {expected.kind}")
         if version.size_bytes is not None and expected.size_bytes not in (None, version.size_bytes):
             raise _dead(address, f"{version.size_bytes:,} bytes", expected=f"{expected.size_bytes:,} bytes")
+        limit_bytes = expected.limit_bytes
+        if limit_bytes is not None and (version.size_bytes or 0) > limit_bytes:
+            raise _dead(address, f"{version.size_bytes:,} bytes", expected=f"at most {limit_bytes:,} bytes")
         if answer.start and (held is None or answer.start != size_bytes or version != held):
             # Another version than the bytes at hand: the next attempt asks for the whole file.
             _note_of(part).unlink(missing_ok=True)
@@ -196,10 +205,10 @@ def _receive(address: str, file: io.FileIO, part: Path, expected: Expected, time
                 raise _dead(address, fault, expected=f"a file of kind {expected.kind}")
             file.truncate(0)
             _write_note(part, version)
-        _copy(answer, head, file, part)
+        _copy(answer, head, file, part, limit_bytes)
 
 
-def _copy(answer: _Answer, head: bytes, file: io.FileIO, part: Path) -> None:
+def _copy(answer: _Answer, head: bytes, file: io.FileIO, part: Path, limit_bytes: int | None) -> None:
     size_bytes = answer.version.size_bytes
     done_bytes = answer.start
     if size_bytes is not None:
@@ -208,8 +217,12 @@ def _copy(answer: _Answer, head: bytes, file: io.FileIO, part: Path) -> None:
     with ByteProgress(part.stem, total=size_bytes, done=done_bytes) as progress:
         chunk = head or _reading(read, _CHUNK_BYTES)
         while chunk:
-            _write(file, chunk, part)
             done_bytes += len(chunk)
+            if limit_bytes is not None and done_bytes > limit_bytes:
+                # Nothing of it is of use; an empty part goes when the file is let go.
+                file.truncate(0)
+                raise _dead(answer.version.address, "more", expected=f"at most {limit_bytes:,} bytes")
+            _write(file, chunk, part)
             progress.advance(len(chunk))
             if size_bytes is not None and done_bytes >= size_bytes:
                 break

@@ -7,7 +7,7 @@ from typing import Any
 
 from handbench.release.card import tell_error
 from handbench.release.fetch_models import fetch_manifest
-from handbench.release.manifest import MANIFEST, count_bytes, read_manifest
+from handbench.release.manifest import count_bytes, read_place
 from handbench.training.handed_on import find_handed_on, list_places
 
 COLUMNS = ("name", "kind", "learned from", "scale", "error", "real frame", "size", "where")
@@ -18,11 +18,10 @@ def list_models(address: str | None) -> list[Row]:
     """Those of a release; without one those that are at hand, the cache's first."""
     if address is not None:
         return [_describe(name, entry, address) for name, entry in fetch_manifest(address).items()]
-    places = [place for place in list_places() if (place / MANIFEST).is_file()]
     return [
         _describe(name, entry, str(place / name)) | {"taken": find_handed_on(name) == place / name}
-        for place in places
-        for name, entry in read_manifest(place / MANIFEST).items()
+        for place in list_places()
+        for name, entry in read_place(place).items()
     ]
 
 

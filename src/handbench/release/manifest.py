@@ -19,9 +19,46 @@ SHOWN = ("kind", "paper", "data", "protocol", "error", "real_frame", "commit")
 
 def write_manifest(folder: Path) -> None:
     """Of all models that lie in the folder."""
-    models = {name: _describe(folder / name) for name in list_names(folder)}
-    content = seal({"format": FORMAT, "version": VERSION, "models": models})
-    replace_file(folder / MANIFEST, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+    _write(folder, {name: _describe(folder / name) for name in list_names(folder)})
+
+
+def list_readable(folder: Path) -> None:
+    """The same where a model may be damaged: of one whose card cannot be read stands what stood there before, if any.
+
+    A manifest that says so already is left as it is.
+    """
+    try:
+        before = read_manifest(folder / MANIFEST)
+    except BadInput:
+        before = None  # none, or a damaged one
+    told, names = (before or {}) | describe_readable(folder), list_names(folder)
+    models = {name: told[name] for name in names if name in told}
+    if models != before:
+        _write(folder, models)
+
+
+def describe_readable(folder: Path) -> dict[str, dict[str, Any]]:
+    """What the models of a folder say of themselves; one whose card cannot be read says nothing."""
+    found = {}
+    for name in list_names(folder):
+        try:
+            found[name] = _describe(folder / name)
+        except BadInput:
+            continue
+    return found
+
+
+def read_place(place: Path) -> dict[str, dict[str, Any]]:
+    """What the manifest of a folder lists, and what else lies there: a killed fetch may not have come to its list."""
+    listed = read_manifest(place / MANIFEST) if (place / MANIFEST).is_file() else {}
+    return describe_readable(place) | listed
+
+
+def refuse_strangers(folder: Path) -> None:
+    """BadInput where something lies in a model's folder that is no part of it."""
+    if strangers := sorted(path.name for path in folder.iterdir() if path.name not in FILES):
+        fix = "delete what is no part of it, or fetch the model again"
+        raise BadInput(folder, expected=f"{', '.join(FILES)} alone", found=", ".join(strangers), fix=fix)
 
 
 def read_manifest(path: Path) -> dict[str, dict[str, Any]]:
@@ -42,6 +79,11 @@ def read_manifest(path: Path) -> dict[str, dict[str, Any]]:
 
 def count_bytes(entry: Mapping[str, Any]) -> int:
     return sum(int(told["bytes"]) for told in entry["files"].values())
+
+
+def _write(folder: Path, models: Mapping[str, Mapping[str, Any]]) -> None:
+    content = seal({"format": FORMAT, "version": VERSION, "models": models})
+    replace_file(folder / MANIFEST, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def _describe(folder: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from handbench.errors import BadInput
 from handbench.release.card import render_card
 from handbench.release.look import look_at_crop
-from handbench.release.manifest import MANIFEST, SHOWN, read_manifest
+from handbench.release.manifest import MANIFEST, SHOWN, read_manifest, refuse_strangers
 from handbench.training.handed_on import (
     CARD,
     TEXT,
@@ -37,29 +37,32 @@ class Verdict:
 def verify_models(place: Path, only: Sequence[str] = ()) -> list[Verdict]:
     """Every model of a folder, or those named."""
     manifest = read_manifest(place / MANIFEST)
-    if unknown := [name for name in only if name not in manifest]:
+    known = _name_all(place, manifest)
+    if unknown := [name for name in only if name not in known]:
         found = ", ".join(unknown)
-        raise BadInput(place, expected=f"models among {', '.join(manifest)}", found=found, fix="name one of these")
-    return [_judge(place / name, manifest[name]) for name in only or manifest] + [
-        _reject(place / name) for name in list_names(place) if name not in manifest and not only
-    ]
+        raise BadInput(place, expected=f"models among {', '.join(known)}", found=found, fix="name one of these")
+    return [_judge(place / name, manifest.get(name)) for name in only or known]
 
 
 def verify_everywhere(only: Sequence[str] = ()) -> list[Verdict]:
-    """The models of every place that has some."""
-    places = [place for place in list_places() if (place / MANIFEST).is_file()]
-    if not places:
+    """The models of every place that has some; those of a killed fetch may lie there without a manifest."""
+    manifests = {
+        place: read_manifest(place / MANIFEST) if (place / MANIFEST).is_file() else {}
+        for place in list_places()
+        if (place / MANIFEST).is_file() or list_names(place)
+    }
+    if not manifests:
         fix = "fetch some with `handbench models fetch --from ADDRESS`, or name a folder with --in"
         raise BadInput("models", expected=f"some in {list_places()[0]}", found="none", fix=fix)
-    manifests = {place: read_manifest(place / MANIFEST) for place in places}
-    known = sorted({name for manifest in manifests.values() for name in manifest})
+    there = {place: _name_all(place, manifest) for place, manifest in manifests.items()}
+    known = sorted({name for names in there.values() for name in names})
     if unknown := [name for name in only if name not in known]:
         raise BadInput("models", expected=", ".join(known), found=", ".join(unknown), fix="name one of these")
     return [
-        verdict
+        _judge(place / name, manifest.get(name))
         for place, manifest in manifests.items()
-        if (named := [name for name in only if name in manifest]) or not only
-        for verdict in verify_models(place, named)
+        for name in only or there[place]
+        if name in there[place]
     ]
 
 
@@ -74,6 +77,7 @@ def tell_verdicts(verdicts: Sequence[Verdict]) -> str:
 def verify_model(folder: Path, entry: Mapping[str, Any]) -> float:
     """How far its points are off, in millimetres; BadInput says what else is wrong."""
     check_files(folder, entry["files"])
+    refuse_strangers(folder)
     card = read_model_card(folder)
     if other := [key for key in SHOWN if card[key] != entry[key]]:
         found = f"another {other[0]}"
@@ -97,13 +101,16 @@ def verify_model(folder: Path, entry: Mapping[str, Any]) -> float:
     return off_mm
 
 
-def _judge(folder: Path, entry: Mapping[str, Any]) -> Verdict:
+def _name_all(place: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """What the manifest lists, and what lies beside it."""
+    return [*manifest, *(name for name in list_names(place) if name not in manifest)]
+
+
+def _judge(folder: Path, entry: Mapping[str, Any] | None) -> Verdict:
     try:
+        if entry is None:
+            fix = "fetch it again with `handbench models fetch`, or delete it"
+            raise BadInput(folder, expected="a model of the manifest", found="one that is not listed there", fix=fix)
         return Verdict(folder, verify_model(folder, entry))
     except BadInput as fault:
         return Verdict(folder, None, fault)
-
-
-def _reject(folder: Path) -> Verdict:
-    fix = "delete it, or write the manifest anew with `handbench models pack`"
-    return Verdict(folder, None, BadInput(folder, expected="a model of the manifest", found="another", fix=fix))

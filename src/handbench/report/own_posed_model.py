@@ -14,10 +14,12 @@ from handbench.datasets.listing import Frame
 from handbench.datasets.own_frames import Intrinsics
 from handbench.datasets.own_hand import Reach, crop_own_block, require_edge
 from handbench.datasets.scored_skeleton import scored_skeleton
+from handbench.errors import BadInput
 from handbench.geometry.crop import unnormalise_joints
 from handbench.methods import PosedHands, SeenHands, load_method
 from handbench.report.own_model import Answer, OwnModel, place_own_crops, stack_cubes
 from handbench.training.checkpoint import Checkpoint
+from handbench.training.localize import TrainedLocalizer
 
 OWN_PROTOCOL = {"centre": {"strategy": "own", "uses_ground_truth": False}}
 """A block that is told by what is seen is cut by that."""
@@ -49,11 +51,16 @@ class PosedModel(OwnModel):
         return Answer(joints_mm[None])
 
 
-def load_posed_model(checkpoint: Checkpoint, cube_mm: float | None) -> PosedModel:
+def load_posed_model(checkpoint: Checkpoint, cube_mm: float | None, localizer: TrainedLocalizer | None) -> PosedModel:
     """Its cube is that of its dataset where none is given."""
     card, trained = checkpoint.card, checkpoint.trained
     method = load_method(trained.kind)
     assert method.pose_bones is not None, "asked before"
     cube = DATASETS[card["dataset"]].cube_mm[""] if cube_mm is None else require_edge(cube_mm)
+    centre = card["centre"]["strategy"]
+    if localizer:
+        found = f"{trained.kind}, of {centre} crops, which no localizer moves"
+        fix = "leave --localizer out"
+        raise BadInput(checkpoint.folder, expected=f"a model of {localizer.word} crops", found=found, fix=fix)
     told = card["module"], card["dataset"], card["size_px"], cube
-    return PosedModel(*told, partial(method.pose_bones, trained), card["centre"]["strategy"])
+    return PosedModel(*told, partial(method.pose_bones, trained), centre)

@@ -73,7 +73,7 @@ def make_model(
     if KINDS[checkpoint.card["kind"]].renders:
         return load_held_model(checkpoint, cube_mm, held, left)
     if load_method(checkpoint.trained.kind).pose_bones is not None:
-        return load_posed_model(checkpoint, cube_mm)
+        return load_posed_model(checkpoint, cube_mm, localizer)
     return load_hand_model(checkpoint, cube_mm, localizer)
 
 

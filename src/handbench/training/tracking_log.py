@@ -116,7 +116,7 @@ def _read_event(line: bytes, run: str | None) -> dict[str, Any] | None:
     if run is None and "uuid" not in event:
         return None
     uuid = str(event["uuid"]) if run is None else run
-    return event if event.pop(SUM, None) in (None, _sum_of(event, uuid)) else None
+    return event if event.pop(SUM, None) == _sum_of(event, uuid) else None
 
 
 def _sum_of(event: Mapping[str, Any], run: str) -> int:
@@ -146,9 +146,9 @@ class Progress:
 
 
 def read_progress(folder: Path, uuid: str) -> Progress | None:
-    known = _read_table(folder).get(uuid)
+    known = _read_table(folder).get(uuid, {})
     try:
-        return known and Progress(**known)
+        return Progress(**known)
     except TypeError:
         return None
 
