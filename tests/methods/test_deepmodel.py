@@ -152,13 +152,18 @@ def test_a_step_of_the_last_weights_moves_the_joints_alike_in_all_directions() -
     assert torch.linalg.matrix_norm(flat @ flat.T / len(pose), 2) <= 1.001
 
 
-def test_steps_of_six_numbers_move_the_joints_no_further_than_those_of_angles() -> None:
+def test_steps_of_six_numbers_are_those_where_they_start() -> None:
+    """Of columns as short as their means, which a step turns further than ones of full length."""
     network, edges_mm = make_network(palm_numbers=6).double(), torch.full((40,), 250.0)
     layer = network.layer.train()
     pose = layer.from_wrist(place_in_crop(torch.tensor(draw_poses(40)).double(), torch.zeros(40, 3), edges_mm))
-    numbers, steps = network.as_numbers(pose), find_steps(network, pose)
+    numbers, steps = network.as_started(pose), find_steps(network, pose)
     assert (numbers.shape, steps.shape, layer.training) == ((40, 29), (29, 29), True)
+    mean = network.as_numbers(pose).mean(0)
+    torch.testing.assert_close(numbers[:, 3:6].norm(dim=1), mean[3:6].norm().expand(40))
+    torch.testing.assert_close(numbers[:, 6:9].norm(dim=1), mean[6:9].norm().expand(40))
     layer.eval()
+    torch.testing.assert_close(layer(network.as_pose(numbers)), layer(pose), atol=1e-4, rtol=0.0)
     small = 1e-5
     start = layer(network.as_pose(numbers))
     flat = torch.stack([(layer(network.as_pose(numbers + small * step)) - start).flatten() / small for step in steps])

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from handbench.hand.kinematics import hand_rotation, unify_turn
-from handbench.networks.palm_turn import read_columns, tell_columns
+from handbench.networks.palm_turn import SHORT, read_columns, tell_columns
 
 ANY = torch.tensor(np.random.default_rng(0).uniform(-4.0, 4.0, (500, 3)))
 """Turns with a pitch of any size and a yaw beyond half a turn."""
@@ -47,3 +47,15 @@ def test_the_slope_is_that_of_differences_and_has_an_end_everywhere() -> None:
     read_columns(worst).sum().backward()
     assert worst.grad is not None
     assert worst.grad.isfinite().all()
+
+
+def test_what_is_short_learns_no_faster_than_at_its_least_length() -> None:
+    """The direction of the slope stays; a quarter of that length has it a quarter as steep as it would be."""
+    slopes = {}
+    for length in (1.0, SHORT, SHORT / 4):
+        columns = (length * tell_columns(torch.tensor([[0.3, 0.2, 0.1]], dtype=torch.float64))).requires_grad_()
+        read_columns(columns)[0, 0].backward()
+        assert columns.grad is not None
+        slopes[length] = columns.grad[0]
+    torch.testing.assert_close(slopes[SHORT], slopes[1.0] / SHORT, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(slopes[SHORT / 4], slopes[SHORT], atol=1e-2, rtol=1e-2)

@@ -131,6 +131,15 @@ class DeepModel(nn.Module):
         place, turn, fingers = pose.split([PALM - TURN, TURN, len(DOFS) - PALM], dim=1)
         return torch.cat([place, tell_columns(turn), fingers], dim=1)
 
+    def as_started(self, pose: Float[Tensor, "poses 26"]) -> Float[Tensor, "poses outputs"]:
+        """The same, columns as short as their means, where they start: the shorter, the further a step turns them."""
+        numbers = self.as_numbers(pose)
+        if self.palm_numbers == TURN:
+            return numbers
+        palm = slice(PALM - TURN, PALM - TURN + COLUMNS)
+        lengths = numbers[:, palm].mean(0).unflatten(0, (-1, 3)).norm(dim=1).repeat_interleave(3)
+        return torch.cat([numbers[:, : palm.start], numbers[:, palm] * lengths, numbers[:, palm.stop :]], dim=1)
+
     def read_numbers(self, images: Float[Tensor, "batch 1 size size"]) -> Float[Tensor, "batch outputs"]:
         """What Theta is read from, or the joints one after the other."""
         maps = max_pool2d(self.convolution_1(put_channels_last(images)), 4, ceil_mode=True).relu()
@@ -147,7 +156,7 @@ def find_steps(network: DeepModel, pose: Float[Tensor, "poses 26"]) -> Float[Ten
     # A layer in use consists of operations that have a forward derivative.
     layer, was_training = network.layer, network.layer.training
     layer.eval()
-    moves = vmap(jacfwd(lambda numbers: layer(network.as_pose(numbers[None]))[0].flatten()))(network.as_numbers(pose))
+    moves = vmap(jacfwd(lambda numbers: layer(network.as_pose(numbers[None]))[0].flatten()))(network.as_started(pose))
     layer.train(was_training)
     curvature, directions = torch.linalg.eigh((moves.mT @ moves).mean(0).double())
     return (directions * (curvature + LEAST_MOVE).rsqrt() @ directions.T).to(pose)

@@ -18,7 +18,11 @@ from handbench.hand.kinematics import hand_rotation
 
 COLUMNS = 6
 LEAST = 1e-6
-"""Added to squared lengths, under the root: where a column vanishes or the pitch is 90 degrees the slope has an end."""
+"""Added to squared lengths, under the root: where a column vanishes or the pitch is 90 degrees there is an answer."""
+SHORT = 0.4
+"""A column that is shorter learns as if it had this length. The shorter it is, the further a step turns it, and a
+network that cannot tell two hands apart gives short ones: without an end a few such frames throw away what all others
+taught."""
 
 
 def read_columns(columns: Float[Tensor, "batch 6"]) -> Float[Tensor, "batch 3"]:
@@ -37,4 +41,7 @@ def tell_columns(turn: Float[Tensor, "batch 3"]) -> Float[Tensor, "batch 6"]:
 
 
 def _normalise(vectors: Float[Tensor, "batch 3"]) -> Float[Tensor, "batch 3"]:
-    return vectors / (vectors.square().sum(dim=1, keepdim=True) + LEAST).sqrt()
+    """Of unit length, with a slope that has an end."""
+    lengths = (vectors.square().sum(dim=1, keepdim=True) + LEAST).sqrt()
+    directions, share = vectors / lengths, (lengths.detach() / SHORT).clamp(max=1.0)
+    return share * directions + ((1.0 - share) * directions).detach()
