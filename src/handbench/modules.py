@@ -156,6 +156,9 @@ class DeepModelFitting(Fitting):
 class DeepModelHand(DeepModelFitting):
     """The hand model layer behind the network, trained on joints (deepmodel 3.2)."""
 
+    palm_numbers: Literal[3, 6] = 3
+    """That the network gives for the palm's turn: its angles (Sec. 3.1), or two columns of its matrix (ours), which
+    have no seam where they jump by a whole turn."""
     physical_weight: Annotated[float, Field(ge=0)] = 1.0
     """Lambda of Eq. 3, Sec. 3.2; 0: "ours w/o phy" of Table 1."""
 

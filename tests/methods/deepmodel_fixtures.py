@@ -17,13 +17,14 @@ SIZE_PX = 40
 HAND = Hand(vary_shape(REFERENCE_SHAPE, size=0.9), scored_keypoints("icvl"))
 QUICK: dict[str, Any] = {"epochs": 3, "batch": 8}
 VARIANTS = {
-    "deepmodel": ("hand", {}),
+    "deepmodel": ("hand", {"palm_numbers": 6}),
+    "three_angles": ("hand", {}),
     "without_physical": ("hand", {"physical_weight": 0.0}),
     "direct_joint": ("joint", {}),
     "direct_parameter": ("parameter", {}),
     "direct_parameter_physical": ("parameter", {"physical_weight": 1.0}),
 }
-"""The rows of Table 1 and its footnote: the kind's part and its settings."""
+"""The rows of Table 1 and its footnote, and the palm by its angles: the kind's part and its settings."""
 
 
 def draw_poses(frames: int) -> Float32[np.ndarray, "frames 26"]:

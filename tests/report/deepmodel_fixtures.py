@@ -39,6 +39,7 @@ VARIANTS = {
     "deepmodel_without_physical": (15.5, 10.5, 0.5),
     "deepmodel": (15.0, 10.0, 0.0),
     "deepmodel_direct_parameter_physical": (23.5, 11.2, 0.0),
+    "deepmodel_three_angles": (17.0, 10.5, 0.0),
 }
 """Module: how far joints stray in mm and angles in degrees, and the share of frames bent out of range."""
 SHAPE = tuple(field.name for field in fields(HandShape))

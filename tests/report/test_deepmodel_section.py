@@ -149,7 +149,7 @@ def test_the_bars_of_angles_are_means_over_seeds(sources: Sources, tmp_path: Pat
 
 def test_impossible_frames_are_counted(sources: Sources) -> None:
     frame = find_table(sources, "deepmodel_section_4_1").frame.set_index("method")
-    assert frame["outside"].tolist() == [0, 0, 12, 60, 0, 0]
+    assert frame["outside"].tolist() == [0, 0, 12, 60, 0, 0, 0]
     assert frame.loc["ours w/o phy", ["printed_percent", "run_percent", "frames"]].tolist() == [18.6, 50.0, 120]
     assert frame.loc["direct parameter", "low_percent"] == 0
     assert np.isnan(frame.loc["ours", "high_percent"]), "draws of nothing know no spread"

@@ -27,6 +27,7 @@ WITHOUT_PHYSICAL = "deepmodel_without_physical"
 DIRECT_JOINT = "deepmodel_direct_joint"
 DIRECT_PARAMETER = "deepmodel_direct_parameter"
 DIRECT_PARAMETER_PHYSICAL = "deepmodel_direct_parameter_physical"
+THREE_ANGLES = "deepmodel_three_angles"
 NAMES = {
     DIRECT_JOINT: "direct joint",
     DIRECT_PARAMETER: "direct parameter",

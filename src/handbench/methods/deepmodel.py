@@ -53,7 +53,7 @@ from handbench.loop.descent import Descent, count_steps
 from handbench.loop.timing import Call, time_network
 from handbench.methods import Method, Numbers, State, Trained, TrainingRun, keep
 from handbench.modules import DeepModelFitting, DeepModelHand, DeepModelJoint, DeepModelParameter
-from handbench.networks.deepmodel import DeepModel, find_steps
+from handbench.networks.deepmodel import TURN, DeepModel, find_steps
 from handbench.networks.hand_layer import PALM, HandLayer, read_layer, turn_axes
 
 LAYER = "layer."
@@ -86,7 +86,7 @@ def model_loss(
     network: DeepModel, depth: Images, labels: Joints, cube_mm: Float[Tensor, "batch"], lam: float
 ) -> Float[Tensor, ""]:
     """Both together (Eq. 3)."""
-    pose = network.read_numbers(depth)
+    pose = network.read_pose(depth)
     return joint_loss(network.layer(pose, cube_mm), labels) + lam * physical_loss(pose, network.layer.limits_rad)
 
 
@@ -159,7 +159,7 @@ def train_parameter(crops: CropDataset, settings: DeepModelParameter, run: Train
     """The fitted pose as the target; with a weight also Eq. 2, as in the footnote of Sec. 4.1."""
 
     def loss(network: DeepModel, crops: CropBatch, pose_mm: Tensor) -> Tensor:
-        pose, wrist = network.read_numbers(crops.depth), place_in_crop(pose_mm, crops.centre_mm, crops.cube_mm)
+        pose, wrist = network.read_pose(crops.depth), place_in_crop(pose_mm, crops.centre_mm, crops.cube_mm)
         fitted = network.layer.from_wrist(wrist, crops.cube_mm)
         return parameter_loss(pose, fitted) + settings.physical_weight * physical_loss(pose, network.layer.limits_rad)
 
@@ -187,7 +187,9 @@ def fit(
     else:
         poses = list_poses(every, layer)
         some = poses[spread_evenly(len(poses), FOR_STEPS)]
-        network.start_at(find_mean(poses), find_steps(layer, some) if through_joints else None)
+        # Columns may be averaged as they are; of angles a whole turn apart the mean is another hand.
+        mean = find_mean(poses) if network.palm_numbers == TURN else network.as_numbers(poses).mean(0)
+        network.start_at(mean, find_steps(network, some) if through_joints else None)
     steps = count_steps(len(data.seen["depth"]), settings.epochs, settings.batch)
     training = PoseTraining(network, settings, steps, loss, data.held_back)
     run.fit(training, data.seen, epochs=settings.epochs, batch=settings.batch, precision=settings.precision)
@@ -195,9 +197,15 @@ def fit(
 
 
 def make_network(layer: HandLayer, size_px: int, settings: DeepModelFitting, told: int, seed: int = 0) -> DeepModel:
-    direct = isinstance(settings, DeepModelJoint)
     return DeepModel(
-        layer, size_px, direct=direct, channels=settings.channels, dropout=settings.dropout, seed=seed, told=told
+        layer,
+        size_px,
+        direct=isinstance(settings, DeepModelJoint),
+        channels=settings.channels,
+        dropout=settings.dropout,
+        palm_numbers=settings.palm_numbers if isinstance(settings, DeepModelHand) else TURN,
+        seed=seed,
+        told=told,
     )
 
 
@@ -250,7 +258,7 @@ def read_pose(trained: Trained, depth: Images) -> Poses:
     """Theta as the network gives it, with the wrist's place."""
     network = trained.build()
     assert isinstance(network, DeepModel)
-    pose = apply(NumbersOf(network), depth)
+    pose = network.as_pose(apply(NumbersOf(network), depth))
     return choose_turn(network.layer.cpu().to_wrist(pose))
 
 

@@ -21,6 +21,9 @@ the palm moves fingertips much as bending all fingers does: in Theta's own coord
 fast in one direction as in another. The last weights give Theta in coordinates of which a step of 1 moves the joints
 by 1 together whatever its direction, on average over the training poses (`find_steps`); a constant matrix turns them
 into Theta. Theta and both losses stay what they are.
+
+And the palm's turn may be read from six numbers in place of its three angles (palm_turn.py), since hands of NYU turn
+all round. Theta keeps its 26 parameters; the last weights give 29 numbers then.
 """
 
 import torch
@@ -32,8 +35,9 @@ from torch.nn.functional import max_pool2d
 from handbench.errors import BadInput
 from handbench.hand.skeleton import DOFS
 from handbench.networks.dense import Dense
-from handbench.networks.hand_layer import HandLayer, keep_digits
+from handbench.networks.hand_layer import PALM, HandLayer, keep_digits
 from handbench.networks.initialise import initialise_layers
+from handbench.networks.palm_turn import COLUMNS, read_columns, tell_columns
 from handbench.networks.patches import put_channels_last, require_size
 
 HIDDEN = 1024
@@ -42,6 +46,8 @@ GAIN = 1.0
 LEAST_MOVE = 0.05
 """Of the joints, squares added up, by a unit of any parameter: so that last joints' angles, which move a fingertip by
 next to nothing, are not chased."""
+TURN = 3
+"""Parameters of the palm's turn."""
 LEAST_PX = 40
 """Of which a single cell is left after convolutions without padding."""
 
@@ -50,7 +56,7 @@ class DeepModel(nn.Module):
     """Depth to joints, by way of a pose unless they are read directly."""
 
     steps: Float[Tensor, "outputs outputs"]
-    """What the last weights give times this is Theta, or the joints."""
+    """What the last weights give times this are the numbers that Theta is read from, or the joints."""
 
     def __init__(
         self,
@@ -60,26 +66,29 @@ class DeepModel(nn.Module):
         direct: bool = False,
         channels: int = 8,
         dropout: float = 0.3,
+        palm_numbers: int = TURN,
         seed: int = 0,
         told: int | None = None,
     ) -> None:
         """`told`: so many joints, the first of those that are learned, are what others get to see; all by default.
 
-        `direct`: the last layer gives the joints themselves; the hand model is carried along for fitting to them."""
+        `direct`: the last layer gives the joints themselves; the hand model is carried along for fitting to them.
+        `palm_numbers`: what it gives for the palm's turn, three angles or six numbers of columns.
+        """
         super().__init__()
         self.told = told
         require_size("deepmodel", size_px)
         if size_px < LEAST_PX:
             fix = "crop with larger patches"
             raise BadInput("deepmodel", expected=f"a patch of {LEAST_PX} pixels or more", found=str(size_px), fix=fix)
-        self.direct = direct
+        self.direct, self.palm_numbers = direct, palm_numbers
         self.convolution_1 = nn.Conv2d(1, channels, 5)
         self.convolution_2 = nn.Conv2d(channels, channels, 5)
         self.convolution_3 = nn.Conv2d(channels, channels, 3)
         self.hidden_1 = Dense(channels * count_cells(size_px) ** 2, HIDDEN)
         self.hidden_2 = Dense(HIDDEN, HIDDEN)
         self.dropout = nn.Dropout(dropout)
-        self.output = Dense(HIDDEN, 3 * len(layer.bones) if direct else len(DOFS))
+        self.output = Dense(HIDDEN, 3 * len(layer.bones) if direct else len(DOFS) - TURN + palm_numbers)
         self.layer = layer
         self.register_buffer("steps", torch.eye(self.output.out_features))
         initialise_layers(self, last=[self.output], seed=seed, gain=GAIN)
@@ -102,10 +111,37 @@ class DeepModel(nn.Module):
     ) -> Float[Tensor, "batch learned 3"]:
         """F(Theta) with all that it gives, in crops of these edges."""
         numbers = self.read_numbers(images)
-        return numbers.unflatten(1, (-1, 3)) if self.direct else self.layer(numbers, cube_mm)
+        return numbers.unflatten(1, (-1, 3)) if self.direct else self.layer(self.as_pose(numbers), cube_mm)
+
+    def read_pose(self, images: Float[Tensor, "batch 1 size size"]) -> Float[Tensor, "batch 26"]:
+        """Theta."""
+        return self.as_pose(self.read_numbers(images))
+
+    def as_pose(self, numbers: Float[Tensor, "batch outputs"]) -> Float[Tensor, "batch 26"]:
+        """Theta from what the last weights give of it."""
+        if self.palm_numbers == TURN:
+            return numbers
+        place, palm, fingers = numbers.split([PALM - TURN, COLUMNS, len(DOFS) - PALM], dim=1)
+        return torch.cat([place, read_columns(palm), fingers], dim=1)
+
+    def as_numbers(self, pose: Float[Tensor, "batch 26"]) -> Float[Tensor, "batch outputs"]:
+        """Numbers that Theta is read from."""
+        if self.palm_numbers == TURN:
+            return pose
+        place, turn, fingers = pose.split([PALM - TURN, TURN, len(DOFS) - PALM], dim=1)
+        return torch.cat([place, tell_columns(turn), fingers], dim=1)
+
+    def as_started(self, pose: Float[Tensor, "poses 26"]) -> Float[Tensor, "poses outputs"]:
+        """The same, columns as short as their means, where they start: the shorter, the further a step turns them."""
+        numbers = self.as_numbers(pose)
+        if self.palm_numbers == TURN:
+            return numbers
+        palm = slice(PALM - TURN, PALM - TURN + COLUMNS)
+        lengths = numbers[:, palm].mean(0).unflatten(0, (-1, 3)).norm(dim=1).repeat_interleave(3)
+        return torch.cat([numbers[:, : palm.start], numbers[:, palm] * lengths, numbers[:, palm.stop :]], dim=1)
 
     def read_numbers(self, images: Float[Tensor, "batch 1 size size"]) -> Float[Tensor, "batch outputs"]:
-        """Theta, or the joints one after the other."""
+        """What Theta is read from, or the joints one after the other."""
         maps = max_pool2d(self.convolution_1(put_channels_last(images)), 4, ceil_mode=True).relu()
         maps = max_pool2d(self.convolution_2(maps), 2, ceil_mode=True).relu()
         maps = self.convolution_3(maps).relu()
@@ -115,12 +151,12 @@ class DeepModel(nn.Module):
             return self.output(features.float()) @ self.steps
 
 
-def find_steps(layer: HandLayer, pose: Float[Tensor, "poses 26"]) -> Float[Tensor, "26 26"]:
-    """(J^T J)^(-1/2) on average over these poses, J how joints move with Theta: symmetric."""
+def find_steps(network: DeepModel, pose: Float[Tensor, "poses 26"]) -> Float[Tensor, "outputs outputs"]:
+    """(J^T J)^(-1/2) on average over these poses, J how joints move with the numbers of Theta: symmetric."""
     # A layer in use consists of operations that have a forward derivative.
-    was_training = layer.training
+    layer, was_training = network.layer, network.layer.training
     layer.eval()
-    moves = vmap(jacfwd(lambda theta: layer(theta[None])[0].flatten()))(pose)
+    moves = vmap(jacfwd(lambda numbers: layer(network.as_pose(numbers[None]))[0].flatten()))(network.as_started(pose))
     layer.train(was_training)
     curvature, directions = torch.linalg.eigh((moves.mT @ moves).mean(0).double())
     return (directions * (curvature + LEAST_MOVE).rsqrt() @ directions.T).to(pose)
