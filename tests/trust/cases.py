@@ -152,7 +152,7 @@ def clock_jumps(folder: Path, whole: Miniature, drawn: Random) -> tuple[Miniatur
     clock.write_text("+0")
     seconds = drawn.randint(600, 86400)
     faked = {"LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1"}
-    faked |= {"FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    faked |= {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "PYTHONPATH": _mend_sleep(miniature)}
     attempt = miniature.start(**faked)
     expect(attempt.wait_until(attempt.jobs), "no job began", attempt)
     clock.write_text(f"-{seconds}")
@@ -167,6 +167,16 @@ def clock_jumps(folder: Path, whole: Miniature, drawn: Random) -> tuple[Miniatur
     expect(not attempt.wait(), "a jump forward ends a run", attempt)
     told = Told("as jobs ran", "all", f"clock -{seconds} s, then right again", restart)
     return _check_quiet(miniature), told
+
+
+def _mend_sleep(miniature: Miniature) -> str:
+    """A PYTHONPATH with which processes can sleep: libfaketime 0.9.10 calls every `time.sleep` an invalid argument."""
+    place = miniature.root / "sleeps"
+    place.mkdir()
+    words = "import select, time\ntime.sleep = lambda seconds: select.select([], [], [], seconds) and None\n"
+    (place / "sitecustomize.py").write_text(words)
+    before = miniature.checkout.environment().get("PYTHONPATH") or os.environ.get("PYTHONPATH", "")
+    return os.pathsep.join(filter(None, [str(place), before]))
 
 
 def _shift(miniature: Miniature, seconds: float) -> None:
