@@ -232,7 +232,8 @@ def _follow(miniature: Miniature, struck: list[Struck], attempt: Attempt) -> Non
     for one in struck:
         # An attempt that fell while it was planning has told nothing.
         one.planned = one.planned or attempt.planned
-        if one.log and not one.resumed:
+        # Until the job is begun again its log is that of what was struck, to which an orphan may still write.
+        if one.log and not one.resumed and str(one.log) in attempt.said:
             log = miniature.root / one.log
             # Snakemake removes the log of a job that failed; the next attempt at it makes a new one.
             epochs = _epochs_in(log) if log.is_file() and log.stat().st_mtime > attempt.begun_at else []

@@ -101,26 +101,42 @@ def test_a_blow_that_came_too_late_falls_again(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize(
-    ("told", "undisturbed", "again", "lost"),
+    ("told", "undisturbed", "again", "begun", "lost"),
     [
-        ([1, 2, 3], [1, 2, 3, 4, 5], [1, 2], "train a starts anew, though 2 epochs of it were kept when it was killed"),
-        ([4], [1, 2, 3, 4, 5], [1], "train a starts anew, though 3 epochs of it were kept when it was killed"),
-        ([1, 2, 3], [1, 2, 3, 4, 5], [3, 4], ""),
-        ([1], [1, 2, 3, 4, 5], [1], ""),
-        ([1, 2, 3], [1, 2, 3, 1, 2, 3], [1], ""),
+        (
+            [1, 2, 3],
+            [1, 2, 3, 4, 5],
+            [1, 2],
+            True,
+            "2 epochs of it were kept",
+        ),
+        ([4], [1, 2, 3, 4, 5], [1], True, "3 epochs of it were kept"),
+        ([1, 2, 3], [1, 2, 3, 4, 5], [3, 4], True, ""),
+        ([1], [1, 2, 3, 4, 5], [1], True, ""),
+        ([1, 2, 3], [1, 2, 3, 1, 2, 3], [1], True, ""),
+        ([1, 2], [1, 2, 3, 4, 5], [1, 2], False, ""),
     ],
-    ids=["anew", "anew after a resume", "goes on", "the first was told and not kept", "two networks"],
+    ids=[
+        "anew",
+        "anew after a resume",
+        "goes on",
+        "the first was told and not kept",
+        "two networks",
+        "an orphan's words",
+    ],
 )
 def test_epochs_that_a_restart_has_lost_are_a_failure(
-    tmp_path: Path, told: list[int], undisturbed: list[int], again: list[int], lost: str
+    tmp_path: Path, told: list[int], undisturbed: list[int], again: list[int], begun: bool, lost: str
 ) -> None:
     whole, log = write_epochs(tmp_path / "whole.log", undisturbed), write_epochs(tmp_path / "a.log", again)
     struck = Struck(Blow(JOB, TRAINING), "train a", log, 3, kills._count_kept(told, whole))
     attempt = attempt_of(tmp_path, "true")
     attempt.process.wait()
+    attempt.said_in.write_text(f"    log: {log}" if begun else "")
     attempt.begun_at = 0.0
     kills._follow(Miniature(Checkout(tmp_path)), [struck], attempt)
-    assert struck.lost == lost
+    assert lost in struck.lost
+    assert bool(struck.lost) == bool(lost)
 
 
 def write_epochs(log: Path, numbers: list[int]) -> Path:
