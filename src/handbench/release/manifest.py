@@ -50,8 +50,12 @@ def describe_readable(folder: Path) -> dict[str, dict[str, Any]]:
 
 def read_place(place: Path) -> dict[str, dict[str, Any]]:
     """What the manifest of a folder lists, and what else lies there: a killed fetch may not have come to its list."""
-    listed = read_manifest(place / MANIFEST) if (place / MANIFEST).is_file() else {}
-    return describe_readable(place) | listed
+    return describe_readable(place) | read_listed(place)
+
+
+def read_listed(place: Path) -> dict[str, dict[str, Any]]:
+    """What the manifest of a folder lists; nothing where there is none."""
+    return read_manifest(place / MANIFEST) if (place / MANIFEST).is_file() else {}
 
 
 def refuse_strangers(folder: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from handbench.errors import BadInput
 from handbench.release.card import render_card
 from handbench.release.look import look_at_crop
-from handbench.release.manifest import MANIFEST, SHOWN, read_manifest, refuse_strangers
+from handbench.release.manifest import MANIFEST, SHOWN, read_listed, read_manifest, refuse_strangers
 from handbench.training.handed_on import (
     CARD,
     TEXT,
@@ -47,9 +47,7 @@ def verify_models(place: Path, only: Sequence[str] = ()) -> list[Verdict]:
 def verify_everywhere(only: Sequence[str] = ()) -> list[Verdict]:
     """The models of every place that has some; those of a killed fetch may lie there without a manifest."""
     manifests = {
-        place: read_manifest(place / MANIFEST) if (place / MANIFEST).is_file() else {}
-        for place in list_places()
-        if (place / MANIFEST).is_file() or list_names(place)
+        place: read_listed(place) for place in list_places() if (place / MANIFEST).is_file() or list_names(place)
     }
     if not manifests:
         fix = "fetch some with `handbench models fetch --from ADDRESS`, or name a folder with --in"
