@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.trust import cases
 from tests.trust.compare import find_store_differences
-from tests.trust.kills import RULES, draw_blows, judge, kill_again_and_again
+from tests.trust.kills import RULES, Struck, draw_blows, judge, kill_again_and_again
 from tests.trust.miniature import Miniature, TrustError, make
 from tests.workflow.checkout import Checkout
 
@@ -59,6 +59,7 @@ class Table:
 
     rows: list[tuple[str, ...]] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
+    struck: list[Struck] = field(default_factory=list)
 
     def add(self, *cells: object) -> None:
         self.rows.append(tuple(str(cell) for cell in cells))
@@ -73,7 +74,7 @@ class Table:
 def main() -> int:
     options = parse_options()
     options.place.mkdir(parents=True, exist_ok=True)
-    place = Path(tempfile.mkdtemp(prefix="trust-", dir=options.place))
+    place = Path(tempfile.mkdtemp(prefix="trust-", dir=options.place)).resolve()
     print(f"seed {options.seed}: with `--seed {options.seed}` the same is done again; runs lie in {place}", flush=True)
     table, spent = Table(), Spent()
     whole = Miniature(Checkout(options.whole.resolve())) if options.whole else make_whole(place / "whole")
@@ -82,6 +83,7 @@ def main() -> int:
             try_kills(table, place / f"kills{run}", whole, options.seed, run, options.kills)
     if options.runs:
         print(tell_rules(table), flush=True)
+        table.wrong += find_unseen(table.struck)
     for name in options.cases:
         with timed(table, name):
             try_case(table, place / name, whole, options.seed, name)
@@ -128,6 +130,7 @@ def try_kills(table: Table, folder: Path, whole: Miniature, seed: int, run: int,
         failure = str(error)
     wrong = [failure] if failure else judge_all(miniature, whole)
     wrong += [one.lost for one in struck if one.lost]
+    table.struck += struck
     for number, one in enumerate(struck):
         table.add(run, number, one.blow, one.rule, one.blow.victim, one.restart, "no" if wrong else "yes")
     table.wrong += [f"kills {run}: {line}" for line in wrong]
@@ -161,6 +164,14 @@ def tell_rules(table: Table) -> str:
     told = ", ".join(f"{rule} {struck[rule]}" for rule in RULES if struck[rule])
     never = ", ".join(rule for rule in RULES if not struck[rule])
     return f"rules that were killed: {told}; never: {never or 'none'}"
+
+
+def find_unseen(struck: list[Struck]) -> list[str]:
+    """A harness that sees no training go on could not see one start anew either."""
+    killed = [one for one in struck if one.kept]
+    if not killed or any(one.resumed for one in killed):
+        return []
+    return [f"of {len(killed)} trainings that were killed with epochs behind them none was seen to be begun again"]
 
 
 def judge_all(miniature: Miniature, whole: Miniature) -> list[str]:

@@ -62,7 +62,7 @@ class Struck:
     blow: Blow
     rule: str
     log: Path | None
-    """Of a training that had told epochs."""
+    """Of a training that had told epochs, as snakemake names it: seen from the run's folder."""
     left: int
     """Jobs that its attempt meant to run; 0 where it fell while it was planning."""
     kept: int = 0
@@ -137,7 +137,7 @@ def _deliver(miniature: Miniature, attempt: Attempt, blow: Blow, whole: Miniatur
     while True:
         job = _await(miniature, attempt, blow, whole)
         told = _list_epochs(miniature, job) if job else None
-        log = job.log if job and told else None
+        log = job.log.relative_to(miniature.root.resolve()) if job and told else None
         try:
             strike(attempt.process.pid, job, blow.victim)
             break
@@ -147,7 +147,7 @@ def _deliver(miniature: Miniature, attempt: Attempt, blow: Blow, whole: Miniatur
         attempt.process.wait()
     elif attempt.wait() == 0:
         raise TrustError(f"{attempt.said_in}: {job and job.rule} was killed and the run ends as if nothing were wrong")
-    kept = _count_kept(told, whole.root / log.relative_to(miniature.root.resolve())) if log and told else 0
+    kept = _count_kept(told, whole.root / log) if log and told else 0
     return Struck(blow, job.rule if job else "none yet", log, attempt.planned, kept)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from handbench.training.tracking_log import LOG, Outbox
 from tests.trust import kills
-from tests.trust.__main__ import Table, tell_rules
+from tests.trust.__main__ import Table, find_unseen, tell_rules
 from tests.trust.compare import find_differences, find_store_differences
 from tests.trust.kills import AIMS, ANYWHERE, RULES, TRAINING, Blow, Struck, draw_blows
 from tests.trust.miniature import COMMAND, Attempt, Miniature, TrustError, make
@@ -100,6 +100,16 @@ def test_a_blow_that_came_too_late_falls_again(tmp_path: Path, monkeypatch: pyte
         kills._deliver(miniature, ended, Blow(SCHEDULER, ANYWHERE), miniature)
 
 
+BEGUN = """\
+rule train:
+    input: results/smoke-embedded/crop/nyu/com/train/store.json
+    output: results/smoke-embedded/train/nyu/a/seed0/checkpoint.json
+    log: results/smoke-embedded/logs/train/nyu/a/seed0.log
+    jobid: 4
+"""
+"""As snakemake says it."""
+
+
 @pytest.mark.parametrize(
     ("told", "undisturbed", "again", "begun", "lost"),
     [
@@ -128,18 +138,49 @@ def test_a_blow_that_came_too_late_falls_again(tmp_path: Path, monkeypatch: pyte
 def test_epochs_that_a_restart_has_lost_are_a_failure(
     tmp_path: Path, told: list[int], undisturbed: list[int], again: list[int], begun: bool, lost: str
 ) -> None:
-    whole, log = write_epochs(tmp_path / "whole.log", undisturbed), write_epochs(tmp_path / "a.log", again)
+    whole = write_epochs(tmp_path / "whole.log", undisturbed)
+    log = Path("results/smoke-embedded/logs/train/nyu/a/seed0.log")
+    write_epochs(tmp_path / log, again)
     struck = Struck(Blow(JOB, TRAINING), "train a", log, 3, kills._count_kept(told, whole))
     attempt = attempt_of(tmp_path, "true")
     attempt.process.wait()
-    attempt.said_in.write_text(f"    log: {log}" if begun else "")
+    attempt.said_in.write_text(BEGUN if begun else "")
     attempt.begun_at = 0.0
     kills._follow(Miniature(Checkout(tmp_path)), [struck], attempt)
     assert lost in struck.lost
     assert bool(struck.lost) == bool(lost)
+    assert bool(struck.resumed) == begun
+
+
+def test_a_training_is_struck_by_the_name_that_snakemake_gives_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    miniature, log = Miniature(Checkout(tmp_path)), "results/smoke-embedded/logs/train/nyu/a/seed0.log"
+    write_epochs(tmp_path / log, [1, 2, 3])
+    # Of a living process /proc tells the whole path, whatever the run was told.
+    with (tmp_path / log).open("a") as words, subprocess.Popen(["sleep", "60"], stdout=words) as process:
+        job = Seen(process.pid, os.getpid(), ("python", "-m", "handbench", "train", "a"))
+        monkeypatch.setattr(kills, "_await", lambda *_: job)
+        monkeypatch.setattr(kills, "strike", lambda *_: process.kill())
+        struck = kills._deliver(miniature, attempt_of(tmp_path, "false"), Blow(JOB, TRAINING), miniature)
+    assert (str(struck.log), struck.kept) == (log, 2)
+    assert f" {struck.log}\n" in BEGUN
+
+
+@pytest.mark.parametrize(
+    ("kept", "resumed", "unseen"),
+    [([2, 3], ["", "training goes on with epoch 3"], 0), ([2, 3], ["", ""], 1), ([0, 0], ["", ""], 0), ([], [], 0)],
+)
+def test_a_harness_that_sees_nothing_go_on_says_so(kept: list[int], resumed: list[str], unseen: int) -> None:
+    struck = [
+        Struck(Blow(JOB, TRAINING), "train a", Path("a.log"), 3, epochs, resumed=words)
+        for epochs, words in zip(kept, resumed, strict=True)
+    ]
+    assert len(find_unseen(struck)) == unseen
 
 
 def write_epochs(log: Path, numbers: list[int]) -> Path:
+    log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("".join(f"epoch {number} of 5: loss 0.5\n" for number in numbers))
     return log
 
