@@ -15,7 +15,7 @@ RUN ?= results/demo-embedded
 RELEASE ?= results/release
 # A results folder with a local run of config/smoke.yaml that `make cluster` is held against; without one it makes its own
 AGAINST ?=
-# Which tests of tests/cluster it runs; "not slow" leaves out the whole pipeline and trainings that are stopped
+# Which tests of tests/cluster it runs; "not slow" leaves out trainings that are stopped and a killed snakemake
 CLUSTER ?= cluster
 
 BIN := .venv/bin

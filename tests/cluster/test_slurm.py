@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.own_slurm import CARDS, OwnSlurm, find_obstacle, start_slurm
-from tests.trust.compare import ONLY_THEIRS, find_differences
+from tests.trust.compare import find_differences
 from tests.workflow.checkout import SMOKE_RUN, SNAKEMAKE, Checkout, copy_checkout
 
 pytestmark = pytest.mark.cluster
@@ -25,13 +25,6 @@ PROFILE = "workflow/profiles/slurm"
 SMOKE = ("--configfile", "config/smoke.yaml")
 # This Slurm keeps no accounts, and its one node shows every file at once.
 HERE = ("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10")
-PART = [
-    # Nine folds side by side; a chain of trainings that wait for one another; a group of three rules and one of sheets.
-    f"{SMOKE_RUN}/evaluate/msra/nn_search/seed0/evaluation.json",
-    f"{SMOKE_RUN}/evaluate/nyu/feedback15/seed0/evaluation.json",
-    f"{SMOKE_RUN}/show/msra/all.png",
-    f"{SMOKE_RUN}/show/nyu/test.png",
-]
 SUBMITTED = re.compile(r"has been submitted with SLURM jobid (\d+) \(log: .*/slurm/(?:rule|group)_([a-z_]+)/")
 LONG_SECONDS = 900
 
@@ -74,13 +67,13 @@ def take_checkout(folder: Path) -> Checkout:
     return Checkout(folder)
 
 
-def find_local_run(folder: Path, *words: str) -> Path:
+def find_local_run(folder: Path) -> Path:
     """A checkout whose results were made without a cluster: the one that AGAINST names, or one that is made here."""
     against = os.environ.get("AGAINST")
     if against:
         return Path(against).resolve().parent
     checkout = copy_checkout(folder)
-    done = checkout.snakemake(*words, *SMOKE)
+    done = checkout.snakemake(*SMOKE)
     assert done.returncode == 0, done.stdout + done.stderr
     return checkout.root
 
@@ -106,42 +99,29 @@ def check_cards(slurm: OwnSlurm, submitted: dict[str, str]) -> None:
         assert count_at_once([jobs[job] for job in asking if seen[job] == card]) == 1, f"card {card} was given twice"
 
 
-def test_a_part_of_the_pipeline_ends_in_the_bytes_of_a_local_run(
+def test_the_pipeline_ends_in_the_bytes_of_a_local_run(
     slurm: OwnSlurm, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     checkout = take_checkout(tmp_path_factory.mktemp("slurm"))
-    said = run_on_cluster(checkout, *PART, *SMOKE)
+    started = time.monotonic()
+    said = run_on_cluster(checkout, *SMOKE)
+    seconds = time.monotonic() - started
     submitted = list_submitted(said)
-    assert sorted(submitted.values()).count("train") == 13
-    local = find_local_run(tmp_path_factory.mktemp("local"), *PART)
-    assert sum(path.is_file() for path in (checkout.root / SMOKE_RUN).rglob("*")) > 50
-    # The local run may be a whole one.
-    assert [line for line in find_differences(local, checkout.root) if ONLY_THEIRS not in line] == []
+    assert find_differences(find_local_run(tmp_path_factory.mktemp("local")), checkout.root) == []
 
     jobs = slurm.read_jobs()
     assert {jobs[job]["JobState"] for job in submitted} == {"COMPLETED"}
     check_cards(slurm, submitted)
     trainings = [jobs[job] for job, rule in submitted.items() if rule == "train"]
+    assert len(trainings) == len(list((checkout.root / SMOKE_RUN / "logs" / "train").rglob("*.log"))) > 13
     assert {job["Partition"] for job in trainings} == {"gpu"}
     assert {job["TimeLimit"] for job in trainings} == {"480"}
+    # Nine folds side by side, and chains of trainings that wait for one another.
     assert 2 <= count_at_once(trainings) <= CARDS
     # One Slurm job for what is done with a network, and one for all sheets.
     assert len(submitted) < said.count("Shell command: ")
     assert sum(rule.startswith("sheets") for rule in submitted.values()) == 1
-    assert len(list((checkout.root / SMOKE_RUN / "logs" / "train").rglob("*.log"))) == 13
-    assert checkout.planned(*PART, *SMOKE) == {}, "a local call finds nothing left to do"
-
-
-@pytest.mark.slow
-def test_the_whole_pipeline_ends_in_the_bytes_of_a_local_run(
-    slurm: OwnSlurm, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    checkout = take_checkout(tmp_path_factory.mktemp("slurm"))
-    started = time.monotonic()
-    submitted = list_submitted(run_on_cluster(checkout, *SMOKE))
-    seconds = time.monotonic() - started
-    assert find_differences(find_local_run(tmp_path_factory.mktemp("local")), checkout.root) == []
-    check_cards(slurm, submitted)
+    assert checkout.planned(*SMOKE) == {}, "a local call finds nothing left to do"
     print(f"{len(submitted)} Slurm jobs in {seconds:.0f} s")
 
 
