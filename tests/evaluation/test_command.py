@@ -28,7 +28,10 @@ def test_a_row_beside_the_published_methods(
     ("words", "said"),
     [
         (["--truth", "truth.npz"], "expected the pipeline's predictions of hand and object, or of bones' turns, with"),
-        (["--frames", "."], "expected NYU's test_predictions.mat with --frames: pixels without depth, found predictions"),
+        (
+            ["--frames", "."],
+            "expected NYU's test_predictions.mat with --frames: pixels without depth, found predictions",
+        ),
     ],
 )
 def test_files_that_would_not_be_read_are_refused(

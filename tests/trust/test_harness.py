@@ -192,7 +192,12 @@ RESULTS = {
     "smoke-embedded/calls.jsonl": '{"call": "killed", "status": "FAILED"}\n{"call": "a", "status": "FINISHED"}\n',
     "smoke-embedded/crop/nyu/com/test/depth.npy": "bytes",
     "smoke-embedded/fit/nyu/test/fit.json": json.dumps(
-        {"lbfgs": {"seconds": 1.5, "mean_mm": 2.0}, "sha256": "x", "hand_from": "12 frames", "segments": {"sha256": "y"}}
+        {
+            "lbfgs": {"seconds": 1.5, "mean_mm": 2.0},
+            "sha256": "x",
+            "hand_from": "12 frames",
+            "segments": {"sha256": "y"},
+        }
     ),
     "smoke-embedded/train/nyu/a/seed0/tracking.jsonl": "\n".join(
         json.dumps(event)

@@ -164,9 +164,7 @@ def _list_suspects() -> tuple[_Suspect, ...]:
         _Suspect("v before u (row before column)", "swap the two columns", _swapped((1, 0, 2), "uvd")),
         _Suspect("depth before u, v", "put the depth last", _swapped((1, 2, 0), "uvd")),
         _Suspect("depth before v, u", "write u, v, depth", _swapped((2, 1, 0), "uvd")),
-        _Suspect(
-            "pixels with u counted from the right", "give u from the left", _mirrored(across=True, upward=False)
-        ),
+        _Suspect("pixels with u counted from the right", "give u from the left", _mirrored(across=True, upward=False)),
         _Suspect(
             "pixels with v counted upwards",
             "give v from the top of the image",
