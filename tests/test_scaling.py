@@ -10,6 +10,7 @@ from benchmarks import cost, growth
 from benchmarks.dag import DryJob, parse_dry_run
 from benchmarks.schedule import Job, count_use, find_critical_path, measure_makespan, measure_peak, schedule
 from handbench.config import load_config
+from handbench.conventions import NYU
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs/scaling.md").read_text(encoding="utf-8")
@@ -147,6 +148,21 @@ def read_block(name: str) -> str:
 
 def test_the_page_has_what_growth_was_measured() -> None:
     assert read_block("python -m benchmarks.growth") == growth.describe(json.loads(growth.MEASURED.read_text())["rows"])
+
+
+def test_the_page_tells_by_how_much_memory_grows_and_why() -> None:
+    """A crop in half precision and the file it was read from; the mask of the forearm, twice."""
+    low, high = json.loads(growth.MEASURED.read_text())["rows"][-2:]
+    grown = {
+        stage: (high[stage]["peak_mb"] - low[stage]["peak_mb"]) * 1000 / (high["frames"] - low["frames"])
+        for stage in ("train", "synthesize")
+    }
+    crop, mask = 2 * growth.SIZE_PX**2 / 1000, NYU.camera.width * NYU.camera.height / 8 / 1000
+    assert grown["train"] == pytest.approx(2 * crop, rel=0.1)
+    assert grown["synthesize"] == pytest.approx(2 * mask, rel=0.1)
+    assert f"a training grows by {grown['train']:.0f} KB a frame of {growth.SIZE_PX} pixels" in PAGE
+    assert f"drawing grows by {grown['synthesize']:.0f} KB" in PAGE
+    assert f"pixels, {mask:.0f} KB, and is in memory twice" in PAGE
 
 
 def test_the_page_has_what_the_program_prints_of_the_graph_as_it_is() -> None:

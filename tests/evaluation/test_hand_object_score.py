@@ -115,10 +115,12 @@ def test_a_hand_alone_is_measured_as_ever(run: Path, tmp_path: Path) -> None:
     moved = run / "predict/dexter/hand/seed0"
     shutil.copytree(folder, moved)
     change_card(moved, forget)
-    told = evaluate(moved / FILE, "dexter", "Hand", truth_file=run / TRUTH).as_dict()
+    told = evaluate(moved / FILE, "dexter", "Hand").as_dict()
     assert "hand_object_mm" not in told
     assert isinstance(told["run"], dict)
     assert "hand_object" not in told["run"]
+    with pytest.raises(BadInput, match=r"expected the pipeline's predictions of hand and object.*leave --truth out"):
+        evaluate(moved / FILE, "dexter", "Hand", truth_file=run / TRUTH)
 
 
 @pytest.mark.parametrize(

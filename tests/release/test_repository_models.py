@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,26 @@ def test_a_fresh_machine_predicts_without_training(
     told = read_model_card(REPOSITORY / "feedback15")["real_frame"]["found_mm"]
     assert off_mm == pytest.approx(told, abs=0.1)
     assert off_mm < 25
+
+
+def test_what_is_printed_names_the_model_as_it_was_named(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not the module that was packed under this name."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert read_model_card(REPOSITORY / "crossing")["checkpoint"]["module"] == "crossing_2"
+    frame = shared / "real/nyu/depth_1_0000001.png"
+    again = Path(shutil.copy(frame, tmp_path / "again.png"))
+    commands = (
+        ["predict", "--model", "crossing", str(frame), "--no-pictures", "--out", "mine"],
+        ["walk", "crossing", "--frames", str(frame), str(again), "--out", "walked"],
+    )
+    for words in commands:
+        assert main(words) == 0
+        assert capsys.readouterr().out.splitlines()[-1].startswith("crossing: ")
+    assert json.loads((tmp_path / "mine" / "joints.json").read_text())["model"] == "crossing"
+    assert "model: crossing, trained on nyu" in (tmp_path / "walked" / "walk.csv").read_text()
 
 
 @pytest.mark.parametrize("name", [name for name in KINDS if name != LOCALIZER])

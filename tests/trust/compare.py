@@ -33,25 +33,18 @@ MEASURED = ("deepmodel_speed", "feedback15_section_4_7", "deepmodel_fits", "clai
 """Tables and pages of the report with measured times in them. Their decimals are left out: what of these is no time
 stands in other files, which are compared.
 """
-TIME_FIELDS = (
-    "time",
-    "started",
-    "call",
-    "seconds",
-    "hand_seconds",
-    "milliseconds",
-    "command",
-    "sha256",
-    "hand_from",
-    "results",
-)
-"""Fields of those files: times, durations, digests of cards that hold them, the words of the last call (some cases end
-with a remedy), and the folder that a run lies in.
+TIME_FIELDS = {
+    "call.json": ("call", "started", "command", "results", "sha256"),
+    "fit.json": ("hand_seconds", "lbfgs/seconds", "pso/seconds", "sha256"),
+    "probe.json": ("numbers/milliseconds", "numbers/step/milliseconds", "sha256"),
+}
+"""Fields of those files, by their place: times, durations, digests over a card that holds some, and of a call its
+words (some cases end with a remedy) and the folder that the run lies in.
 """
-PROCESS_FIELDS = ("uuid", "host", "boot", "pid", "born")
-
-
-ONLY_THEIRS = "only in the whole run"
+HAND_FROM = "hand_from"
+"""Of a fit: the digest of a card with times, or in words where the hand comes from. The words are compared."""
+EVENT_FIELDS = ("time", "uuid", "host", "boot", "pid", "born", "call")
+"""Fields of a line of tracking.jsonl: when it was written, by which process, in which call."""
 BESIDE = ("mlflow", "slurm")
 """Folders beside the results: the tracking store, which is read as such, and what Slurm says of its jobs."""
 
@@ -59,7 +52,7 @@ BESIDE = ("mlflow", "slurm")
 def find_differences(whole: Path, other: Path) -> list[str]:
     """What two checkouts' results differ in, in words; empty where they are equal."""
     theirs, ours = _list_files(whole / "results"), _list_files(other / "results")
-    wrong = [f"{name}: {ONLY_THEIRS}" for name in sorted(theirs - ours)]
+    wrong = [f"{name}: only in the whole run" for name in sorted(theirs - ours)]
     wrong += [f"{name}: not in the whole run" for name in sorted(ours - theirs)]
     for name in sorted(theirs & ours):
         one, two = whole / "results" / name, other / "results" / name
@@ -82,10 +75,12 @@ def _read(path: Path) -> object:
     if path.name == "calls.jsonl":
         return _read_end(path)
     if path.name in TIMED:
-        return _drop(json.loads(path.read_text()), TIME_FIELDS)
-    if "report" in path.parts and path.suffix in TEXTS:
-        return list(_read_report_text(path))
-    return path.read_bytes()
+        return _read_card(path)
+    return list(_read_report_text(path)) if _is_report_text(path) else path.read_bytes()
+
+
+def _is_report_text(path: Path) -> bool:
+    return "report" in path.parts and path.suffix in TEXTS
 
 
 def _read_end(calls: Path) -> str:
@@ -97,19 +92,34 @@ def _read_end(calls: Path) -> str:
     return told[-1] if told else "FINISHED"
 
 
+def _read_card(path: Path) -> object:
+    card = json.loads(path.read_text())
+    for place in TIME_FIELDS[path.name]:
+        *above, field = place.split("/")
+        holder = card
+        for word in above:
+            holder = holder.get(word, {})
+        holder.pop(field, None)
+    if re.fullmatch("[0-9a-f]{64}", str(card.get(HAND_FROM))):
+        card[HAND_FROM] = "<digest>"
+    return card
+
+
 def _read_last_run(log: Path) -> object:
     """Every number of the last run in a file, and its end."""
-    run = read_log(log)[-1]
-    start, *events = (_drop(event, TIME_FIELDS + PROCESS_FIELDS) for event in run.events)
+    start, *events = (_read_event(event, log) for event in read_log(log)[-1].events)
     # An epoch that was measured before a kill is told again: once more the same number.
     rows = {tuple(row) for event in events for row in event.get("rows", ())}
     return start, sorted(rows), [event for event in events if event["event"] != "metrics"]
 
 
-def _drop(content: Any, fields: tuple[str, ...]) -> Any:
-    if isinstance(content, dict):
-        return {key: _drop(value, fields) for key, value in content.items() if key not in fields}
-    return [_drop(value, fields) for value in content] if isinstance(content, list) else content
+def _read_event(event: dict[str, Any], log: Path) -> dict[str, Any]:
+    """Less what differs from run to run; so does the digest of a file that holds times."""
+    left_out = EVENT_FIELDS
+    told = log.parent / event.get("path", "")
+    if told.name in TIMED or _is_report_text(told):
+        left_out += ("sha256",)
+    return {key: value for key, value in event.items() if key not in left_out}
 
 
 def _read_report_text(path: Path) -> Iterator[str]:

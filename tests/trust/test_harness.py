@@ -186,15 +186,26 @@ def write_epochs(log: Path, numbers: list[int]) -> Path:
 
 
 RESULTS = {
-    "smoke-embedded/call.json": json.dumps({"call": "a", "started": "now", "scale": "smoke"}),
+    "smoke-embedded/call.json": json.dumps(
+        {"call": "a", "started": "now", "scale": "smoke", "results": "/a/results", "settings": {"results": "results"}}
+    ),
     "smoke-embedded/calls.jsonl": '{"call": "killed", "status": "FAILED"}\n{"call": "a", "status": "FINISHED"}\n',
     "smoke-embedded/crop/nyu/com/test/depth.npy": "bytes",
-    "smoke-embedded/fit/nyu/test/fit.json": json.dumps({"lbfgs": {"seconds": 1.5, "mean_mm": 2.0}, "sha256": "x"}),
+    "smoke-embedded/fit/nyu/test/fit.json": json.dumps(
+        {
+            "lbfgs": {"seconds": 1.5, "mean_mm": 2.0},
+            "sha256": "x",
+            "hand_from": "12 frames",
+            "segments": {"sha256": "y"},
+        }
+    ),
     "smoke-embedded/train/nyu/a/seed0/tracking.jsonl": "\n".join(
         json.dumps(event)
         for event in (
             {"event": "start", "uuid": "1", "time": 1, "name": "a"},
             {"event": "metrics", "rows": [["loss", 1.0, 0]], "time": 2},
+            {"event": "file", "path": "checkpoint.json", "sha256": "of weights", "time": 2},
+            {"event": "file", "path": "probe.json", "sha256": "of times", "time": 2},
             {"event": "end", "status": "FINISHED", "time": 3},
         )
     ),
@@ -241,7 +252,10 @@ CALL, CALLS, _, FIT, TRACKED, PRINTED, TABLE = list(RESULTS)[:7]
     [
         change(CALL, "now", "later"),
         change(CALLS, '"a"', '"of jobs that are tracked"'),
+        change(CALL, "/a/results", "/b/results"),
         change(FIT, "1.5", "2.5"),
+        change(FIT, '"x"', '"z"'),
+        change(TRACKED, "of times", "of other times"),
         change(TRACKED, '"uuid": "1"', '"uuid": "2"'),
         change(PRINTED, "1", "2"),
         change(TABLE, "14:00", "15:00"),
@@ -251,7 +265,10 @@ CALL, CALLS, _, FIT, TRACKED, PRINTED, TABLE = list(RESULTS)[:7]
     ids=[
         "call",
         "a call of the report alone",
+        "folder",
         "duration",
+        "seal of a card with a duration",
+        "digest of a file with a duration",
         "run's number",
         "log",
         "stamp",
@@ -267,6 +284,10 @@ def test_time_and_processes_are_no_difference(tmp_path: Path, changed: dict[str,
     "changed",
     [
         change(CALL, '"smoke"', '"demo"'),
+        change(CALL, '"results": "results"', '"results": "elsewhere"'),
+        change(FIT, "12 frames", "13 frames"),
+        change(FIT, '"y"', '"z"'),
+        change(TRACKED, "of weights", "of other weights"),
         change(CALLS, "FINISHED", "FAILED"),
         change("smoke-embedded/crop/nyu/com/test/depth.npy", "bytes", "bytez"),
         change(FIT, "2.0", "2.1"),
@@ -286,6 +307,14 @@ def test_a_missing_file_is_a_difference(tmp_path: Path) -> None:
     whole, other = write_results(tmp_path / "a"), write_results(tmp_path / "b")
     (other / "results" / PRINTED).unlink()
     assert find_differences(whole, other) == [f"{PRINTED}: only in the whole run"]
+
+
+def test_of_a_fit_with_anothers_hand_the_digest_is_left_out(tmp_path: Path) -> None:
+    """The card that it is of holds durations; that there is one is compared."""
+    one, other = (change(FIT, "12 frames", digit * 64) for digit in "ab")
+    whole = write_results(tmp_path / "one", **one)
+    assert find_differences(whole, write_results(tmp_path / "other", **other)) == []
+    assert find_differences(whole, write_results(tmp_path / "none")) == [f"{FIT}: differs"]
 
 
 def make_store(path: Path, *, status: str = "FINISHED", value: float = 1.0) -> Path:

@@ -235,7 +235,7 @@ def true_objects_option(dataset):
 def evaluated_truth_option(module, dataset):
     """The same for evaluations; and for the hands that refine's predicted rotations are put on."""
     turns = settings.modules[module].kind.startswith("refine.")
-    return truth_option(dataset) if turns else true_objects_option(dataset)
+    return truth_option(dataset) if turns else held_truth_option(module, dataset)
 
 
 def bias_found(wildcards):

@@ -1,5 +1,6 @@
 """Compare anyone's predictions with the published record: what `handbench evaluate` computes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from handbench.evaluation.hand_object import average_sequences, measure_hand_obj
 from handbench.evaluation.hand_object_score import KNOWN, HandObjectScore, average_metrics
 from handbench.evaluation.own_predictions import OwnPredictions, find_own
 from handbench.evaluation.own_skeleton import measure_skeleton
-from handbench.evaluation.pixel_predictions import read_any
+from handbench.evaluation.pixel_predictions import lacks_depth, read_any
 from handbench.evaluation.predictions import GroundTruth, Predictions
 from handbench.evaluation.published import (
     DATASETS_OF_RECORD,
@@ -179,6 +180,7 @@ def evaluate(
             found=f"--layout {layout} --order {order}",
             fix="leave them out",
         )
+    _check_asked(own, [path for path in (prediction, against) if path], dataset, frames, truth_file)
     if own:
         truth = own.read_truth(ground_truth, dataset, opened, truth_file)
         predictions = own.read(truth)
@@ -213,6 +215,18 @@ def evaluate(
         object_score=held,
         skeleton=skeleton,
     )
+
+
+def _check_asked(
+    own: OwnPredictions | None, files: Sequence[Path], dataset: str, frames: Path | None, truth_file: Path | None
+) -> None:
+    """Refuse files that nothing would be read of: somebody believes that they count."""
+    if frames and not any(lacks_depth(path, dataset) for path in files):
+        expected = "NYU's test_predictions.mat with --frames: pixels without depth"
+        raise BadInput(frames, expected=expected, found="predictions with depth", fix="leave --frames out")
+    if truth_file and not (own and own.asks_truth):
+        expected = "the pipeline's predictions of hand and object, or of bones' turns, with --truth"
+        raise BadInput(truth_file, expected=expected, found="others", fix="leave --truth out")
 
 
 def _describe_run(

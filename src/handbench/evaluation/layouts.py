@@ -128,8 +128,19 @@ def _signed(signs: tuple[int, int, int], layout: str) -> Callable[[Joints, Camer
     return lambda raw, camera, _: apply_layout(raw * np.array(signs), layout, camera)
 
 
-def _mirrored_rows(raw: Joints, camera: Camera, _: Joints) -> Joints:
-    return apply_layout(np.stack([raw[..., 0], camera.height - raw[..., 1], raw[..., 2]], axis=-1), "uvd", camera)
+def _mirrored(*, across: bool, upward: bool) -> Callable[[Joints, Camera, Joints], Joints]:
+    """Pixels that were counted from the right, from the bottom, or from both."""
+
+    def undo(raw: Joints, camera: Camera, _: Joints) -> Joints:
+        u, v, depth = np.moveaxis(raw, -1, 0)
+        u, v = camera.width - u if across else u, camera.height - v if upward else v
+        return apply_layout(np.stack([u, v, depth], axis=-1), "uvd", camera)
+
+    return undo
+
+
+def _reversed_columns(layout: str) -> Callable[[Joints, Camera, Joints], Joints]:
+    return lambda raw, camera, _: apply_layout(raw[:, ::-1, ::-1], layout, camera)
 
 
 def _placed(signs: np.ndarray, factor: float) -> Callable[[Joints, Camera, Joints], Joints]:
@@ -152,8 +163,21 @@ def _list_suspects() -> tuple[_Suspect, ...]:
         _Suspect("x and y in millimetres and z in metres", "multiply z by 1000", _stretched_z(1000.0)),
         _Suspect("v before u (row before column)", "swap the two columns", _swapped((1, 0, 2), "uvd")),
         _Suspect("depth before u, v", "put the depth last", _swapped((1, 2, 0), "uvd")),
-        _Suspect("pixels with v counted upwards", "give v from the top of the image", _mirrored_rows),
+        _Suspect("depth before v, u", "write u, v, depth", _swapped((2, 1, 0), "uvd")),
+        _Suspect("pixels with u counted from the right", "give u from the left", _mirrored(across=True, upward=False)),
+        _Suspect(
+            "pixels with v counted upwards",
+            "give v from the top of the image",
+            _mirrored(across=False, upward=True),
+        ),
+        _Suspect(
+            "pixels with u counted from the right and v upwards",
+            "give both from the image's top left",
+            _mirrored(across=True, upward=True),
+        ),
         _Suspect("a negative depth behind pixels u, v", "give a positive depth", _signed((1, 1, -1), "uvd")),
+        _Suspect("u with the wrong sign", "give a positive u, from the left", _signed((-1, 1, 1), "uvd")),
+        _Suspect("v with the wrong sign", "give a positive v, from the top", _signed((1, -1, 1), "uvd")),
         _Suspect("x with the wrong sign (left)", "give x to the right", _signed((-1, 1, 1), "xyz")),
         _Suspect("x and y with the wrong sign", "give x to the right, y down", _signed((-1, -1, 1), "xyz")),
         _Suspect("z with the wrong sign (negative)", "give z forward", _signed((1, 1, -1), "xyz")),
@@ -165,6 +189,9 @@ def _list_suspects() -> tuple[_Suspect, ...]:
     for order in ((0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)):
         letters = "".join("xyz"[order.index(axis)] for axis in range(3))
         suspects.append(_Suspect(f"axes in the order {letters}", "write x, y, z", _swapped(order, "xyz")))
+    for layout, letters in (("uvd", "u, v, depth"), ("xyz", "x, y, z")):
+        found = f"columns from last to first (the last joint before the first, {letters} backwards)"
+        suspects.append(_Suspect(found, "turn each row around", _reversed_columns(layout)))
     relative = "positions relative to the hand's centre, not to the camera"
     for signs, factor in ((np.ones(3), 1.0), (_UP, 1.0), (_MSRA, 1.0), (np.ones(3), 1000.0), (_UP, 1000.0)):
         suspects.append(_Suspect(relative, "add the centre of each frame's crop", _placed(signs, factor)))

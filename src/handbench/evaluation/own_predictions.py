@@ -28,6 +28,7 @@ from handbench.training.prediction_file import (
     read_joints,
     read_pose,
     read_pose_of_all,
+    read_quaternions,
     read_steps,
 )
 from handbench.training.rendered_sets import RENDERED
@@ -107,6 +108,11 @@ class OwnPredictions:
     @property
     def gives_object(self) -> bool:
         return bool(self.card.get(GIVES_OBJECT))
+
+    @property
+    def asks_truth(self) -> bool:
+        """Whether something of them is held against what only the truth of embedded data tells."""
+        return self.gives_object or read_quaternions(self.path) is not None
 
     def score_object(self, truth: GroundTruth, rows: Int64[np.ndarray, "frames"]) -> HandObjectScore:
         """Tips and corners of every iteration against the labels of these rows, which are those of `read`."""

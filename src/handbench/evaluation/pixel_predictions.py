@@ -12,9 +12,14 @@ from handbench.geometry.camera import back_project_points
 
 def read_any(path: Path, truth: GroundTruth, *, layout: str, order: str, frames: Path | None) -> Predictions:
     """Read joints with depth as they are, NYU's test_predictions.mat with the depth images of `frames`."""
-    if path.suffix == ".mat" and truth.dataset == "nyu":
+    if lacks_depth(path, truth.dataset):
         return _lift(path, truth, frames)
     return read_predictions(path, truth, layout=layout, order=order)
+
+
+def lacks_depth(path: Path, dataset: str) -> bool:
+    """Whether it is a file that takes the depth images besides."""
+    return path.suffix == ".mat" and dataset == "nyu"
 
 
 def _lift(path: Path, truth: GroundTruth, frames: Path | None) -> Predictions:

@@ -161,6 +161,13 @@ def _to_rows(path: Path, array: np.ndarray) -> Float64[np.ndarray, "rows columns
             found=f"{array.dtype} of shape {array.shape}",
             fix=_AGAIN,
         )
+    if array.dtype.itemsize == 1:
+        raise BadInput(
+            path,
+            expected="numbers that hold pixels and millimetres",
+            found=f"{array.dtype}, which ends at {np.iinfo(array.dtype).max}: what lay beyond is lost",
+            fix="save the joints as float32",
+        )
     with np.errstate(invalid="ignore"):  # some bytes are a NaN that signals; it is refused later
         return array.reshape(len(array), -1).astype(np.float64)
 

@@ -103,5 +103,5 @@ def load_hand_model(checkpoint: Checkpoint, cube_mm: float | None, localizer: Tr
         fix = "name the localizer of its crops" if centre.startswith(f"{LOCALIZED}-") else "leave --localizer out"
         raise BadInput(folder, expected=f"a model of {localizer.word} crops", found=f"one of {centre} crops", fix=fix)
     iterate, read_pose = partial(method.predict, trained), partial(method.pose, trained) if method.pose else None
-    told = card["module"], card["dataset"], card["size_px"], cube, iterate, centre, localizer
+    told = checkpoint.name, card["dataset"], card["size_px"], cube, iterate, centre, localizer
     return HandModel(*told, read_pose, card["poses"]["cube_mm"]) if read_pose else HandModel(*told)

@@ -94,7 +94,7 @@ def load_held_model(checkpoint: Checkpoint, cube_mm: float | None, word: str | N
     network = build_for(trained, held.solid.kind)
     for warning in compare_with_learned(held, card.get("held")):
         print(warning, file=sys.stderr)
-    return HeldModel(card["module"], card["dataset"], card["size_px"], cube, network, held, left)
+    return HeldModel(checkpoint.name, card["dataset"], card["size_px"], cube, network, held, left)
 
 
 def compare_with_learned(own: OwnObject, learned: Mapping[str, Any] | None) -> list[str]:

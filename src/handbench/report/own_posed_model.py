@@ -62,5 +62,5 @@ def load_posed_model(checkpoint: Checkpoint, cube_mm: float | None, localizer: T
         found = f"{trained.kind}, of {centre} crops, which no localizer moves"
         fix = "leave --localizer out"
         raise BadInput(checkpoint.folder, expected=f"a model of {localizer.word} crops", found=found, fix=fix)
-    told = card["module"], card["dataset"], card["size_px"], cube
+    told = checkpoint.name, card["dataset"], card["size_px"], cube
     return PosedModel(*told, partial(method.pose_bones, trained), centre)

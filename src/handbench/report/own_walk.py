@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -55,7 +54,7 @@ class Ends:
 def walk_between_files(folder: Path, files: Sequence[Path], out: Path, told: Between) -> str:
     """From the hand in one file to that in another."""
     checkpoint = load_any(folder)
-    network, card = find_networks(checkpoint), checkpoint.card
+    network = find_networks(checkpoint)
     model = make_model(checkpoint, told.cube)
     source = name_source(model, told.camera, told.centre)
     if told.centre and not told.near == told.far is None:
@@ -75,15 +74,15 @@ def walk_between_files(folder: Path, files: Sequence[Path], out: Path, told: Bet
         torch.from_numpy(np.stack([crop.centre_mm for crop in crops])),
         torch.tensor([crop.cube_mm for crop in crops], dtype=torch.float32),
     )
-    return _write(network, card, ends, out)
+    return _write(network, checkpoint, ends, out)
 
 
 def walk_between_rows(folder: Path, store: Path, rows: Sequence[int], out: Path) -> str:
     """From one frame of a crop store to another, by their places in the published list."""
     checkpoint = load_any(folder)
-    network, card = find_networks(checkpoint), checkpoint.card
+    network = find_networks(checkpoint)
     crops = open_crops(store=store, joints="scored")
-    check_store(card, crops)
+    check_store(checkpoint.card, crops)
     known = np.asarray(crops.store.row)
     places = [np.flatnonzero(known == row) for row in rows]
     if lacks := [row for row, place in zip(rows, places, strict=True) if not len(place)]:
@@ -94,7 +93,7 @@ def walk_between_rows(folder: Path, store: Path, rows: Sequence[int], out: Path)
     one, other = (crops[int(place[0])] for place in places)
     both = {key: torch.stack([one[key], other[key]]) for key in ("depth", "centre_mm", "cube_mm")}
     names = f"frame {rows[0]}", f"frame {rows[1]}"
-    return _write(network, card, Ends(names, (rows[0], rows[1]), **both), out)
+    return _write(network, checkpoint, Ends(names, (rows[0], rows[1]), **both), out)
 
 
 def find_networks(checkpoint: Checkpoint) -> CrossingNets:
@@ -108,19 +107,20 @@ def find_networks(checkpoint: Checkpoint) -> CrossingNets:
     return network
 
 
-def _write(network: CrossingNets, card: dict[str, Any], ends: Ends, out: Path) -> str:
+def _write(network: CrossingNets, checkpoint: Checkpoint, ends: Ends, out: Path) -> str:
+    card, name = checkpoint.card, checkpoint.name
     walk = walk_between(network, ends.depth, ends.centre_mm, ends.cube_mm)
     if not all(bool(one.isfinite().all()) for one in (walk.joints, walk.drawn)):
         fix = "train it again: its training diverged"
-        raise BadInput(card["module"], expected="finite poses and images", found="NaN or infinity", fix=fix)
+        raise BadInput(name, expected="finite poses and images", found="NaN or infinity", fix=fix)
     joints, (first, last) = scored_skeleton(card["dataset"]), ends.names
     pictures = WalkPictures(
         np.array(ends.rows, np.int64), as_levels(ends.depth[:, 0].float().numpy()), **show_points(walk, network.told)
     )
     words = {
-        "title": f"{card['module']}: from {first} to {last}",
+        "title": f"{name}: from {first} to {last}",
         "heading": f"{first} to {last}",
-        "stamp": f"{len(walk.joints)} points between the latents of {first} and {last} | model: {card['module']}, "
+        "stamp": f"{len(walk.joints)} points between the latents of {first} and {last} | model: {name}, "
         f"trained on {card['dataset']} ({card['source']} data), seed {card['seed']}",
     }
     try:
@@ -130,7 +130,7 @@ def _write(network: CrossingNets, card: dict[str, Any], ends: Ends, out: Path) -
         found = error.strerror or str(error)
         raise BadInput(out, expected="a folder that can be written", found=found, fix="choose another --out") from error
     steps = walk.steps_mm
-    return f"{card['module']}: {len(walk.joints)} points, steps of {steps.min():.1f} to {steps.max():.1f} mm, in {out}"
+    return f"{name}: {len(walk.joints)} points, steps of {steps.min():.1f} to {steps.max():.1f} mm, in {out}"
 
 
 def list_joints(walk: Walk, names: Sequence[str]) -> pd.DataFrame:

@@ -41,6 +41,13 @@ class Checkpoint:
     folder: Path
     card: dict[str, Any]
     state: dict[str, Tensor]
+    handed_on_as: str = ""
+    """The name that it was packed by, if it was: not always that of its module."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.handed_on_as or str(self.card["module"])
 
     @property
     def trained(self) -> Trained:

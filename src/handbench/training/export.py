@@ -39,7 +39,7 @@ def export(folder: Path, out: Path) -> str:
         )
     out.parent.mkdir(parents=True, exist_ok=True)
     replace_file(out, content)
-    return f"{out}: {checkpoint.card['module']}, {len(content):,} bytes, joints within {off_mm:.1g} mm of torch's"
+    return f"{out}: {checkpoint.name}, {len(content):,} bytes, joints within {off_mm:.1g} mm of torch's"
 
 
 def make_examples(trained: Trained) -> Float[Tensor, "frames 1 size size"]:

@@ -91,7 +91,7 @@ def load_handed_on(folder: Path) -> Checkpoint:
     card = read_model_card(folder)
     check_files(folder, {TENSORS: card["files"][TENSORS]})
     try:
-        checkpoint = Checkpoint(folder, card["checkpoint"], restore(load_file(folder / TENSORS)))
+        checkpoint = Checkpoint(folder, card["checkpoint"], restore(load_file(folder / TENSORS)), card["name"])
     except (OSError, SafetensorError) as error:
         raise BadInput(folder / TENSORS, expected="tensors", found=str(error), fix=_AGAIN) from None
     try:
