@@ -16,6 +16,7 @@ ORDER = (
         "sealed",
         "settings_file",
         "conventions",
+        "entries",
         "digest",
         "module_settings",
         "modules",

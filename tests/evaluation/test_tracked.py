@@ -26,6 +26,18 @@ from handbench.training.tracking import create_store, find_uri, open_run
 
 JOINTS = ("PALM_3", "thumb tip", "Größe", "a/b")
 
+PROTOCOL = {
+    "title": "NYU",
+    "split": "test",
+    "frames": 8252,
+    "joints": list(JOINTS),
+    "scored": [0, 1],
+    "centre": {"strategy": "joint", "uses_ground_truth": True},
+    "cube_mm": {"P0": [250.0, 250.0]},
+    "camera": {"fx": 588.036865, "fy": 587.075073, "cx": 320.0, "cy": 240.0, "width": 640, "height": 480},
+    "size_px": 128,
+}
+
 
 def make_evaluation(seed: int, module: str = "nn_search", *, labelled: bool = True) -> dict[str, Any]:
     """An evaluation.json of the pipeline with numbers of its own, a joint without labels and long settings."""
@@ -74,7 +86,7 @@ def make_evaluation(seed: int, module: str = "nn_search", *, labelled: bool = Tr
             "config_digest": "0123456789abcdef",
             "store": "results/demo-embedded/crop/nyu/joint/test",
             "predictions_sha256": "f" * 64,
-            "protocol": {"frames": 8252, "joints": list(JOINTS), "camera": {"fx": 588.036865}},
+            "protocol": PROTOCOL,
         },
     }  # fmt: skip
 
@@ -140,6 +152,19 @@ def test_the_store_gives_back_what_files_hold(run: Path) -> None:
     assert len(results_from_tracking(uri, "demo", "embedded", results_id=results_id)) == 4
     assert results_from_tracking(uri, "demo", "real") == ()
     assert len(read_tracked_results(run, uri)) == 4
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"dataset": "toyset"}, "expected a dataset of this program, found 'toyset'"),
+        ({"labels_missing": None}, "expected an evaluation of this release, found labels_missing, which should be"),
+    ],
+)
+def test_a_tracked_result_that_cannot_be_read_is_named(run: Path, changed: dict[str, Any], said: str) -> None:
+    track(run, make_evaluation(0) | changed)
+    with pytest.raises(BadInput, match=rf"sqlite:.*, run \w+: {said}"):
+        read_tracked_results(run)
 
 
 def test_thirty_runs_are_read_in_seconds(run: Path) -> None:

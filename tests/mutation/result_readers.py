@@ -13,27 +13,31 @@ from handbench.datasets.drawn_object import REASONS
 from handbench.datasets.files import digest_file
 from handbench.datasets.hands import SHAPE, read_quaternions
 from handbench.datasets.render_truth import read_render_truth
+from handbench.datasets.scored_skeleton import scored_skeleton
 from handbench.datasets.store import CARD, INDEX, array_layout, open_store
 from handbench.datasets.synthesize import synthesize
 from handbench.datasets.truth import read_truth, unpack_forearm
 from handbench.errors import BadInput
 from handbench.evaluation.fits import read_fits
 from handbench.evaluation.probes import read_probes
-from handbench.evaluation.results import read_results
+from handbench.evaluation.results import SHA256_OF_ERRORS, read_results
 from handbench.evaluation.true_boxes import read_true_corners
 from handbench.fitting import pose_file
 from handbench.hand.keypoints import Hand, scored_keypoints
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE, SHAPE_FIELDS
 from handbench.networks.predictor import SimplePredictor
 from handbench.report.frame_data import open_frames
+from handbench.report.own_hand_model import load_hand_model
 from handbench.report.run_card import read_run_card
+from handbench.report.run_table import build_run_table
+from handbench.report.sources import Sources
 from handbench.sealed import SEAL, seal
 from handbench.training import checkpoint
 from handbench.training.probe_file import ARRAYS, FILE, save_probe
 from tests.datasets.crop_fixtures import make_listing
 from tests.mutation.damage import TEXT
 from tests.mutation.reader import Reader
-from tests.mutation.structures import JSON, NPY, NPZ, TENSORS
+from tests.mutation.structures import JSON, NPY, NPZ, TENSORS, rename_dataset
 from tests.report.picture_fixtures import make_pictures
 from tests.report.run_fixtures import write_run
 
@@ -76,18 +80,20 @@ CROP_FILES = tuple(f"crops/{name}" for name in (CARD, CARD, CARD, INDEX, *array_
 
 def write_checkpoint(folder: Path) -> None:
     settings = {"epochs": 1, "batch": 4}
-    kind, names = "feedback15.predictor", [f"joint_{k}" for k in range(4)]
+    kind, names = "feedback15.predictor", list(scored_skeleton("nyu").names)
     card = {"kind": kind, "module": "mine", "paper": "feedback15", "settings": settings, "seed": 0, "fold": None}
-    card |= {"dataset": "nyu", "centre": "com", "joints": names, "size_px": 32, "protocol": {}}
+    card |= {"dataset": "nyu", "joints": names, "size_px": 32, "poses": None, "held": None}
+    card["centre"] = {"strategy": "com", "uses_ground_truth": False}
     torch.manual_seed(0)
-    checkpoint.save_checkpoint(folder, SimplePredictor(4, 32).state_dict(), card)
+    checkpoint.save_checkpoint(folder, SimplePredictor(len(names), 32).state_dict(), card)
 
 
 def read_checkpoint(folder: Path) -> Any:
-    """As far as the network that predicts."""
+    """As far as the model that someone with a camera uses."""
     loaded = checkpoint.load_checkpoint(folder)
     network = loaded.trained.build()
-    return loaded.card, loaded.state, network.state_dict()
+    model = load_hand_model(loaded, None, None)
+    return loaded.card, loaded.state, network.state_dict(), model.joints, model.cube_mm
 
 
 def write_fit(folder: Path) -> None:
@@ -154,12 +160,19 @@ def write_evaluation(folder: Path) -> None:
 
 
 def read_evaluation(folder: Path) -> Any:
-    """Results, what the report stamps them with, and the error of every frame."""
+    """Results, what the report stamps them with, the table of them all, and the error of every frame."""
     run = folder / "demo-embedded"
-    results = [one for one in read_results(run) if one.module == "nn_search"]
+    every = read_results(run)
+    results = [one for one in every if one.module == "nn_search"]
     frames = open_frames(run, _take_one(results, run))
-    card = read_run_card(run, results)
-    return [vars(one) for one in results], frames.errors_mm, frames.places, card
+    card = read_run_card(run, every)
+    table = build_run_table(Sources(run, card, every, None))
+    return [vars(one) for one in results], frames.errors_mm, frames.places, card, vars(table)
+
+
+def vouch_evaluation(folder: Path) -> None:
+    _vouch(f"{EVALUATED}/evaluation.json", **{SHA256_OF_ERRORS: "errors.npz"})(folder)
+    _vouch("demo-embedded/call.json")(folder)
 
 
 def write_truth(folder: Path) -> None:
@@ -232,7 +245,7 @@ RESULT_READERS = (
         write_checkpoint,
         (checkpoint.CARD, checkpoint.TENSORS),
         read_checkpoint,
-        (*JSON, *TENSORS),
+        (*JSON, *TENSORS, rename_dataset),
         vouch=_vouch(checkpoint.CARD, **{checkpoint.DIGEST: checkpoint.TENSORS}),
         command=lambda folder: ["export", str(folder), "--out", "out.onnx"],
     ),
@@ -249,7 +262,7 @@ RESULT_READERS = (
         write_probe,
         (f"{PROBE}/{FILE}", f"{PROBE}/pictures.npz", f"{PROBE}/{ARRAYS}"),
         read_probe,
-        (*JSON, *NPZ),
+        (*JSON, *NPZ, rename_dataset),
         vouch=_vouch(f"{PROBE}/{FILE}", sha256_of_pictures="pictures.npz", sha256_of_arrays=ARRAYS),
     ),
     Reader(
@@ -257,7 +270,8 @@ RESULT_READERS = (
         write_evaluation,
         (f"{EVALUATED}/evaluation.json", f"{EVALUATED}/errors.npz", "demo-embedded/call.json"),
         read_evaluation,
-        (*JSON, *NPZ),
+        (*JSON, *NPZ, rename_dataset),
+        vouch=vouch_evaluation,
         command=lambda folder: ["report", str(folder / "demo-embedded"), "--out", str(folder / "report")],
         told_elsewhere=(f"{EVALUATED}/errors.npz",),
     ),

@@ -75,6 +75,11 @@ def repeat_json_key(random: Random, content: bytes) -> bytes:
     return f"{{{json.dumps(key)}: {json.dumps(random.choice(ODD_VALUES))}, {text[1:]}".encode()
 
 
+def rename_dataset(random: Random, content: bytes) -> bytes:
+    """As of a checkout to which a dataset was added that this one has not."""
+    return content.replace(b'"dataset": "nyu"', b'"dataset": "toyset"')
+
+
 JSON: tuple[Damage, ...] = (change_json, change_json, change_json, change_json, repeat_json_key)
 
 

@@ -157,6 +157,9 @@ def damage_tensors(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1] + b"x")
 
 
+CARD = {"kind": "x", "module": "mine", "dataset": "nyu", "centre": {"strategy": "com"}}
+
+
 def damage_seed(folder: Path) -> None:
     card = json.loads((folder / "checkpoint.json").read_text())
     (folder / "checkpoint.json").write_text(json.dumps({**card, "seed": 7}))
@@ -174,7 +177,7 @@ def damage_seed(folder: Path) -> None:
     ],
 )
 def test_a_damaged_checkpoint_is_one_line(tmp_path: Path, damage, said: str) -> None:
-    save_checkpoint(tmp_path, {"w": torch.ones(3)}, {"kind": "x", "seed": 0})
+    save_checkpoint(tmp_path, {"w": torch.ones(3)}, CARD | {"seed": 0})
     assert load_checkpoint(tmp_path).state["w"].tolist() == [1, 1, 1]
     damage(tmp_path)
     with pytest.raises(BadInput, match=said):

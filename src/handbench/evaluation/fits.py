@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from handbench.entries import check_dataset
 from handbench.errors import BadInput
 from handbench.fitting.pose_file import CARD, PUBLISHED
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD
@@ -65,7 +66,8 @@ def select_fits(fits: Sequence[Fit], settings: Mapping[str, Any]) -> tuple[Fit, 
 
 
 def _read_fit(path: Path) -> Fit:
-    card = read_whole(path, holds=HOLDS, fix=FIX)
+    card, dataset = read_whole(path, holds=HOLDS, fix=FIX), path.parent.parent.name
+    check_dataset(path, dataset)
     try:
         left = {
             key: Left(**{name: card[key][name] for name in ALWAYS}, start_mm=card[key].get("start_mm"))
@@ -76,7 +78,7 @@ def _read_fit(path: Path) -> Fit:
     except (KeyError, TypeError, ValueError) as error:
         found = f"a damaged or older one ({type(error).__name__}: {error})"
         raise BadInput(path, expected=HOLDS, found=found, fix=FIX) from None
-    return Fit(path.parent.parent.name, path.parent.name, left, card.get("truth") or {}, at_wall)
+    return Fit(dataset, path.parent.name, left, card.get("truth") or {}, at_wall)
 
 
 def _count_at_wall(card: Mapping[str, Any]) -> int:

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
+from pydantic import Field
 
+from handbench.entries import Count, Dataset, Entry, Line, check_entries
 from handbench.errors import BadInput
 from handbench.evaluation.bootstrap import Comparison, compare_seeds
 from handbench.training.picture_file import FILE as PICTURES
@@ -17,6 +19,30 @@ from handbench.training.probe_file import FILE, read_arrays_of, read_probe
 BATCH = "64"
 """What every device is timed with, beside single frames."""
 NOT_TRACKED = "probes are files in the run's folder, which the tracking store does not hold"
+
+
+class _Counted(Entry):
+    frames: int = 0
+
+
+class _Layout(Entry):
+    """Of a probe's card; what its numbers are is looked at where they are read."""
+
+    dataset: Dataset
+    module: Line
+    kind: Line
+    paper: Line
+    seed: Count
+    scale: Line
+    source: Line
+    centre: Line
+    converged: bool | None
+    settings: dict[str, Any]
+    numbers: _Counted
+    sha256_of_pictures: str = ""
+    sha256_of_arrays: str = ""
+    rendered: dict[Line, Line] = Field(default_factory=dict)
+    trained_at: list[Line] = Field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -108,15 +134,10 @@ def read_probes(run: Path) -> tuple[Probe, ...]:
     """Every probe of a run, sorted by dataset, module and seed."""
     found = []
     for path in sorted(run.glob(f"probe/*/*/seed*/{FILE}")):
-        try:
-            found.append(_parse_probe(read_probe(path), path.parent))
-        except (KeyError, TypeError) as error:
-            raise BadInput(
-                path,
-                expected="a probe of this release",
-                found=f"an older one ({type(error).__name__}: {error})",
-                fix="delete it and run the pipeline again",
-            ) from None
+        content = read_probe(path)
+        fix = "delete it and run the pipeline again"
+        check_entries(path, _Layout, content, holds="a probe of this release", fix=fix)
+        found.append(_parse_probe(content, path.parent))
     return tuple(sorted(found, key=lambda one: (one.dataset, one.module, one.seed)))
 
 
@@ -207,7 +228,6 @@ def name_device(probe: Probe) -> str:
 
 
 def _parse_probe(content: Mapping[str, Any], folder: Path) -> Probe:
-    _check_kinds(content)
     kept = ("dataset", "module", "kind", "paper", "seed", "scale", "source", "centre", "settings", "numbers")
     return Probe(
         converged=content["converged"] is True,
@@ -218,17 +238,6 @@ def _parse_probe(content: Mapping[str, Any], folder: Path) -> Probe:
         trained_at=tuple(content.get("trained_at", ())),
         **{key: content[key] for key in kept},
     )
-
-
-def _check_kinds(content: Mapping[str, Any]) -> None:
-    """KeyError or TypeError where something is missing or of another kind than its readers take it for."""
-    numbers = content["numbers"]
-    known = {"module": str, "dataset": str, "seed": int, "settings": Mapping, "numbers": Mapping}
-    wrong = [name for name, kind in known.items() if not isinstance(content[name], kind)]
-    if not wrong and not isinstance(numbers.get("frames", 0), int):
-        wrong = ["numbers.frames"]
-    if wrong:
-        raise TypeError(f"{wrong[0]} of another kind")
 
 
 def _number(value: float | None) -> float:

@@ -17,12 +17,13 @@ from handbench.evaluation.angle_score import AngleResult, parse_angles
 from handbench.evaluation.bootstrap import Comparison, Interval, bootstrap_blocks
 from handbench.evaluation.hand_object_score import HandObjectResult, parse_hand_object
 from handbench.evaluation.metrics import Curve
+from handbench.evaluation.result_layout import HOLDS, check_evaluation
 from handbench.evaluation.skeleton_score import SkeletonResult, parse_skeleton
 from handbench.sealed import read_whole
 
 CURVES = ("frames", "joints", "frame_means")
 SHA256_OF_ERRORS = "sha256_of_errors"
-HOLDS, FIX = "an evaluation of this release", "delete it and run the pipeline again"
+FIX = "delete it and run the pipeline again"
 
 
 @dataclass(frozen=True)
@@ -143,15 +144,8 @@ def read_results(run: Path) -> tuple[Result, ...]:
     found = []
     for path in run.glob("evaluate/*/*/seed*/evaluation.json"):
         evaluation = read_whole(path, holds=HOLDS, fix=FIX)
-        try:
-            found.append(parse_result(evaluation, path.parent))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BadInput(
-                path,
-                expected=HOLDS,
-                found=f"a damaged or older one ({type(error).__name__}: {error})",
-                fix=FIX,
-            ) from None
+        check_evaluation(path, evaluation, fix=FIX)
+        found.append(parse_result(evaluation, path.parent))
     return tuple(sorted(found, key=lambda one: (one.dataset, one.module, one.seed)))
 
 
@@ -168,7 +162,7 @@ def select_results(results: Sequence[Result], settings: Mapping[str, Any]) -> tu
 
 
 def parse_result(evaluation: Mapping[str, Any], folder: Path | None) -> Result:
-    """The result that an evaluation.json of the pipeline describes."""
+    """The result that an evaluation.json of the pipeline describes; `check_evaluation` has looked at it."""
     run = evaluation["run"]
     return Result(
         dataset=evaluation["dataset"],

@@ -13,6 +13,7 @@ from typing import Any
 from handbench.errors import BadInput
 from handbench.evaluation.evaluate import Evaluation
 from handbench.evaluation.metrics import THRESHOLDS_MM
+from handbench.evaluation.result_layout import HOLDS, check_evaluation
 from handbench.evaluation.results import CURVES, Result, parse_result
 from handbench.training.tracking import Tracked, find_uri, open_run, read_tracked
 from handbench.training.tracking_log import Row, clean_key
@@ -105,8 +106,10 @@ def rows_to_evaluation(tracked: Tracked) -> dict[str, Any]:
     """What `parse_result` needs of an evaluation.json, from a run of the store."""
     card, metrics = _read_card(tracked.run.tags), tracked.run.metrics
     lists = {key: dict(points) for key, points in tracked.histories.items()}
+    blocks = range(len(lists[SUM_KEY]))
+    if sum(length for _, length in card["sequences"]) != len(blocks):
+        raise ValueError(f"sequences of other blocks than the {len(blocks)} that have sums")
     sequences = [name for name, length in card["sequences"] for _ in range(length)]
-    blocks = range(len(sequences))
     return {
         **{key: card[key] for key in ("method", "dataset", "frames", "labels_missing", "run")},
         "mean_error_mm": metrics.get("mean_error_mm"),
@@ -129,15 +132,14 @@ def results_from_tracking(uri: str, scale: str, source: str, *, results_id: str 
     history = (*CURVE_KEYS.values(), SUM_KEY, COUNT_KEY)
     found = []
     for tracked in read_tracked(uri, tags=tags, results_id=results_id, history=history):
+        where, fix = f"{uri}, run {tracked.run.run_id}", "run the pipeline again, or delete the run"
         try:
-            found.append(parse_result(rows_to_evaluation(tracked), None))
-        except (ValueError, KeyError, TypeError) as error:
-            raise BadInput(
-                f"{uri}, run {tracked.run.run_id}",
-                expected="an evaluation of this release",
-                found=f"a damaged or older one ({type(error).__name__}: {error})",
-                fix="run the pipeline again, or delete the run",
-            ) from None
+            evaluation = rows_to_evaluation(tracked)
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            told = f"a damaged or older one ({type(error).__name__}: {error})"
+            raise BadInput(where, expected=HOLDS, found=told, fix=fix) from None
+        check_evaluation(where, evaluation, fix=fix)
+        found.append(parse_result(evaluation, None))
     return tuple(sorted(found, key=lambda one: (one.dataset, one.module, one.seed)))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from handbench.conventions import DATASETS, RENDERED
+from handbench.entries import check_dataset
 from handbench.errors import BadInput
 from handbench.loop.collapse import has_collapsed
 from handbench.sealed import read_whole
@@ -81,6 +82,7 @@ def tell_remarks(trainings: Sequence[Training]) -> tuple[str, ...]:
 
 def _read_training(path: Path, dataset: str) -> Training:
     card = read_whole(path, holds=HOLDS, fix=FIX)
+    check_dataset(path, dataset)
     try:
         return Training(
             dataset=dataset,

@@ -18,7 +18,8 @@ from handbench.evaluation.probes import Probe, read_probes, select_probes
 from handbench.evaluation.published import Record
 from handbench.evaluation.results import Result, read_results, select_results
 from handbench.evaluation.trainings import Training, read_trainings, select_trainings, tell_remarks
-from handbench.provenance import CALL, read_asked_call
+from handbench.provenance import CALL
+from handbench.report.asked_call import read_call_of
 from handbench.report.claims_table import build_claims_table, count_statuses, list_rows
 from handbench.report.frame_data import open_frames
 from handbench.report.frame_sheets import KINDS, draw_sheet, save_sheet
@@ -88,7 +89,7 @@ def _refuse_empty_run(run: Path) -> None:
 
 def _read_asked(run: Path) -> dict[str, Any]:
     """What the last call asked for; earlier calls may have left results of other settings in the folder."""
-    settings = read_asked_call(run / CALL).get("settings") or {}
+    settings = read_call_of(run).get("settings") or {}
     return settings if settings.keys() >= ASKED_BY else {}
 
 

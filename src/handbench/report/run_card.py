@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from handbench.evaluation.results import Result
-from handbench.provenance import CALL, read_asked_call
+from handbench.report.asked_call import read_call_of
 
 UNKNOWN = "unknown"
 
@@ -31,7 +31,7 @@ class RunCard:
 
 def read_run_card(run: Path, results: Sequence[Result]) -> RunCard:
     """The workflow's own note of its last call, else what the results say, else the name of the folder."""
-    call = read_asked_call(run / CALL)
+    call = read_call_of(run)
     scale, _, source = run.name.partition("-")
     first = results[0] if results else None
     settings = call.get("settings") or {}

@@ -15,6 +15,7 @@ from handbench.errors import BadInput
 from handbench.methods import Trained
 from handbench.modules import check_settings
 from handbench.sealed import read_sealed, seal
+from handbench.training.card_layout import check_training
 
 MOST_PX = 4096
 """Edge of a patch: a card that claims more would have a network built that no memory holds."""
@@ -133,7 +134,9 @@ def _read_card(path: Path) -> dict[str, Any]:
     holds = "the card of a checkpoint"
     if not path.exists():
         raise BadInput(path, expected=holds, found="no file", fix="run `handbench train`")
-    return read_sealed(path, FORMAT, VERSION, holds=holds, fix=_AGAIN, older="train with this release")
+    card = read_sealed(path, FORMAT, VERSION, holds=holds, fix=_AGAIN, older="train with this release")
+    check_training(path, card, holds=holds, fix=_AGAIN)
+    return card
 
 
 def _find_fault(card: Any) -> str:
