@@ -29,7 +29,16 @@ ONLY_THERE = {
 """Folders of which the same files have to be there; what they hold is of one process and no result."""
 TEXTS = (".html", ".csv", ".md", ".tex")
 """Texts of the report may hold the time of the call."""
-MEASURED = ("deepmodel_speed", "feedback15_section_4_7", "deepmodel_fits", "claims", "index")
+MEASURED = (
+    "feedback15_section_4_7",
+    "feedback19_hand_object_runtime",
+    "deepmodel_fits",
+    "deepmodel_speed",
+    "refine_speed",
+    "crossing_speed",
+    "claims",
+    "index",
+)
 """Tables and pages of the report with measured times in them. Their decimals are left out: what of these is no time
 stands in other files, which are compared.
 """

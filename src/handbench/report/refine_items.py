@@ -282,7 +282,7 @@ def build_speed(name: str, title: str, sources: Sources) -> Item:
         Column("batch", "frames in a batch", decimals=0),
         Column("ms", "a frame takes, ms", decimals=3),
         Column("fps", "frames a second", decimals=1),
-        Column("minutes", f"{RETRAIN_FRAMES:,} frames refined on, min", decimals=0, otherwise="words"),
+        Column("minutes", f"{RETRAIN_FRAMES:,} frames refined on, min", decimals=1, otherwise="words"),
     )
     notes = (
         "Medians over repeated calls of the network; a batch's time is divided by its frames. The minutes are those of "
