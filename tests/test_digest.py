@@ -164,12 +164,8 @@ def test_the_digests_of_all_stages_take_under_a_second() -> None:
         "import time; start = time.process_time(); from handbench.digest import stage_digest; "
         f"[stage_digest(stage) for stage in {STAGES!r}]; print(time.process_time() - start)"
     )
-    best_s = 9.0
-    # The quickest of three: a core that somebody else uses too does less in a second of its time.
-    for _ in range(3):
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        best_s = min(best_s, float(done.stdout))
-    assert best_s < 1.0
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 1.0
 
 
 def test_a_job_is_told_what_the_planning_process_has_found(monkeypatch: pytest.MonkeyPatch) -> None:

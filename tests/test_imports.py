@@ -11,6 +11,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ORDER = (
     (
         "errors",
+        "collector",
         "plain_file",
         "json_file",
         "sealed",

@@ -23,6 +23,7 @@ from handbench.conventions import (
     TRAINABLE,
     WRISTBAND,
 )
+from handbench.entries import Seed
 from handbench.module_entries import (
     Centre,
     Count,
@@ -37,8 +38,6 @@ from handbench.module_entries import (
 )
 from handbench.modules import KINDS, explain_needs, explain_spread, method_file
 from handbench.settings_file import read_yaml
-
-Seed = Annotated[int, Field(ge=0)]
 
 LOCALIZER = "feedback19.localizer"
 """The kind that finds the centres of localized crops."""

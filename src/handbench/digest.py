@@ -5,14 +5,14 @@ through the package; comments, docstrings and layout do not count.
 """
 
 import ast
-import gc
 import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+
+from handbench.collector import without_collector
 
 PACKAGE = "handbench"
 TOLD = "HANDBENCH_DIGESTS"
@@ -62,23 +62,11 @@ def stage_files(stage: str, *also: str, sources: Path = SOURCES) -> list[Path]:
 
 @cache
 def _digest(stage: str, also: tuple[str, ...], sources: Path) -> str:
-    with _uncollected():
+    with without_collector():
         whole = hashlib.sha256(ast.dump(_without_docstrings(_subcommand(stage, sources))).encode())
         for path in stage_files(stage, *also, sources=sources):
             whole.update(f"\n{path.relative_to(sources).as_posix()}\n{_file_digest(path)}".encode())
     return whole.hexdigest()[:16]
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Trees hold no cycles, but the collector would look through all that stand, again and again: half of the time."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
 
 
 @cache

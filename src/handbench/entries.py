@@ -39,6 +39,7 @@ def _is_dataset(text: str) -> str:
 
 Line = Annotated[str, Field(max_length=LONGEST), AfterValidator(_is_line)]
 Dataset = Annotated[str, Field(max_length=LONGEST), AfterValidator(_is_dataset)]
+Seed = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=0, le=1 << 50)]
 
 

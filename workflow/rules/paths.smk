@@ -227,11 +227,6 @@ def truth_option(dataset):
     return f"--truth {shlex.quote(f'{RUN}/synthesize/{dataset}/truth.npz')}" if embedded else ""
 
 
-def true_objects_option(dataset):
-    """The same for the boxes that embedded hands hold, which predictions of hand and object are held against."""
-    return truth_option(dataset) if dataset == "dexter" else ""
-
-
 def evaluated_truth_option(module, dataset):
     """The same for evaluations; and for the hands that refine's predicted rotations are put on."""
     turns = settings.modules[module].kind.startswith("refine.")
@@ -250,8 +245,8 @@ def bias_option(probes):
 
 
 def held_truth_option(module, dataset):
-    """The same for modules that have to know the boxes."""
-    return true_objects_option(dataset) if renders(module) else ""
+    """The same for the boxes that embedded hands hold, where a module has to know them."""
+    return truth_option(dataset) if dataset == "dexter" and renders(module) else ""
 
 
 def probe_truth_option(module, dataset):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, model_validator
 
-from handbench.entries import Count, Dataset, Entry, Line, check_entries
+from handbench.entries import Count, Dataset, Entry, Line, Seed, check_entries
 from handbench.evaluation.metrics import THRESHOLDS_MM
 
 HOLDS = "an evaluation of this release"
@@ -19,7 +19,6 @@ Curve = Annotated[list[Known], Field(min_length=len(THRESHOLDS_MM), max_length=l
 Numbers = Annotated[list[Number], Field(min_length=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
 """A module's: it becomes part of paths."""
-Seed = Annotated[int, Field(ge=0)]
 
 
 class Blocks(Entry):

@@ -1,11 +1,11 @@
 """What the last call of the workflow asked for, as the report needs it."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field
 
-from handbench.entries import Count, Entry, Line, check_entries
+from handbench.entries import Count, Entry, Line, Seed, check_entries
 from handbench.provenance import CALL, read_asked_call
 
 
@@ -25,7 +25,7 @@ class _Render(Entry):
 class _Settings(Entry):
     """Notes of older releases, and those of other callers, may lack any of it."""
 
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(default_factory=list)
+    seeds: list[Seed] = Field(default_factory=list)
     use: list[Line] = Field(default_factory=list)
     modules: dict[Line, _Module] = Field(default_factory=dict)
     datasets: dict[Line, _Data] | None = None

@@ -4,7 +4,6 @@ Nothing here imports MLflow before a store is really spoken to. What a job write
 it when a server is gone, stands in tracking_run.py; what is sent in which order in tracking_send.py.
 """
 
-import gc
 import logging
 import os
 import shlex
@@ -20,6 +19,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from handbench.collector import without_collector
 from handbench.datasets.lock import hold_alone
 from handbench.errors import BadInput
 from handbench.provenance import read_call
@@ -105,7 +105,7 @@ def _open_client(store: Store, wait_s: int) -> Tracker:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
     # It would print addresses among what a job prints for machines.
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-    with _without_collector():
+    with without_collector():
         from mlflow.entities import Metric, Param
         from mlflow.tracking import MlflowClient
 
@@ -116,19 +116,6 @@ def _open_client(store: Store, wait_s: int) -> Tracker:
         tracker = Tracker(store, MlflowClient(tracking_uri=store.uri), Metric, Param)
         tracker.ping()
     return tracker
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Imports make many objects that stay, and no garbage: looking through them takes a fifth of their time."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.freeze()
-            gc.enable()
 
 
 def _check_answers(uri: str) -> None:
