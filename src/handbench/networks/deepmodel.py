@@ -14,7 +14,9 @@ The start is ours. The output's biases are the mean pose (or the mean joints) of
 weights: no constant is nearer, and with all parameters zero the wrist would lie at the cube's centre, and joints 115 mm
 from their labels. The other weights have the variance 1 / inputs, as was usual before He's 2 / inputs, which all
 other networks here take. Features grow with it, and with them every step: at the printed rate of 0.003 and He's start
-the first step throws the hand meters away and the second is NaN.
+the first step throws the hand meters away and the second is NaN. Filters behind a ReLU have a sum of 0: what they see
+is nowhere negative, so eight drawn filters give up to two maps that are off on every patch, and hidden units that only
+read them stay so.
 
 Ours too is a matrix that stands behind the last weights. Shifted by 1, the palm moves all J joints by 1, and a turn of
 the palm moves fingertips much as bending all fingers does: in Theta's own coordinates descent is 30,000 times as
@@ -92,6 +94,9 @@ class DeepModel(nn.Module):
         self.layer = layer
         self.register_buffer("steps", torch.eye(self.output.out_features))
         initialise_layers(self, last=[self.output], seed=seed, gain=GAIN)
+        with torch.no_grad():
+            for behind_relu in (self.convolution_2, self.convolution_3):
+                behind_relu.weight -= behind_relu.weight.mean((1, 2, 3), keepdim=True)
 
     def start_at(self, mean: Float[Tensor, "outputs"], steps: Float[Tensor, "outputs outputs"] | None = None) -> None:
         """What every image is answered with, up to the small first weights, before anything is learned."""
