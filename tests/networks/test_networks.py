@@ -203,6 +203,27 @@ def test_a_siamese_updater_starts_with_the_difference_of_its_images(name):
         assert float(network(observed, synthesized).abs().max()) > 1e-3
 
 
+def draw_discs(count: int) -> torch.Tensor:
+    """Slanted discs in front of the background, by chance, as large as a hand."""
+    by_chance = torch.Generator().manual_seed(0)
+    places, depths = torch.rand(count, 2, 1, 1, generator=by_chance) * 30 - 15, torch.rand(count, generator=by_chance)
+    rows, columns = torch.meshgrid(torch.arange(64.0) - 31.5, torch.arange(64.0) - 31.5, indexing="ij")
+    inside = (rows - places[:, 0]) ** 2 + (columns - places[:, 1]) ** 2 < 15**2
+    return torch.where(inside, depths[:, None, None] - 0.5 + rows / 100, 1.0)[:, None]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_no_map_of_a_deepmodel_is_off_from_the_start(seed):
+    """As they are drawn, filters fail with 5 of these 10 seeds."""
+    network, seen = BUILDERS["deepmodel"](64, seed).eval(), {}
+    network.convolution_3.register_forward_hook(lambda _module, _inputs, maps: seen.update(maps=maps))
+    network.hidden_1.register_forward_hook(lambda _module, _inputs, units: seen.update(units=units))
+    with torch.no_grad():
+        network(draw_discs(64))
+    assert (seen["maps"] > 0).any(dim=0).flatten(1).any(dim=1).all()
+    assert (seen["units"] > 0).any(dim=0).float().mean() > 0.85
+
+
 def test_a_predictor_learns_a_batch():
     torch.manual_seed(0)
     # Coarse patterns: pixels of noise look alike after pooling.
