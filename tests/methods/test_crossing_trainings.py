@@ -15,10 +15,11 @@ from handbench.crossing_modules import CrossingGan
 from handbench.datasets.crops import build_crops
 from handbench.datasets.torch_dataset import open_crops
 from handbench.errors import BadInput
-from handbench.evaluation.trainings import read_trainings, tell_remarks
+from handbench.evaluation.remarks import tell_remarks
+from handbench.evaluation.trainings import read_trainings
 from handbench.loop.adversarial_training import AdversarialTraining, Step
 from handbench.loop.augmentation import CropBatch
-from handbench.loop.collapse import Health
+from handbench.loop.collapse import Health, has_collapsed
 from handbench.loop.crossing_measures import measure_statistics
 from handbench.loop.labelled_share import choose_labelled, share_labels, take_all_joints
 from handbench.modules import explain_needs
@@ -281,11 +282,11 @@ def test_a_run_says_which_trainings_collapsed(place: Path, tmp_path: Path) -> No
         target.mkdir(parents=True)
         shutil.copy(place / module / "checkpoint.json", target)
     collapsed, sound = read_trainings(run)
-    assert (sound.kind, sound.collapsed) == ("crossing.vae", False)
-    assert (collapsed.kind, collapsed.collapsed) == ("crossing.gan", True)
-    [line] = tell_remarks((sound, collapsed))
+    assert (sound.kind, sound.remarks) == ("crossing.vae", ())
+    assert (collapsed.kind, has_collapsed(collapsed.remarks)) == ("crossing.gan", True)
+    [line] = tell_remarks((sound, collapsed), ())
     assert line == "The drawing of images has collapsed in 1 of 2 trainings: gan on NYU Hand Pose, seed 0."
-    assert tell_remarks((sound,)) == ()
+    assert tell_remarks((sound,), ()) == ()
 
 
 def test_what_a_collapse_is() -> None:
