@@ -90,6 +90,8 @@ KINDS: dict[str, Kind] = {
     "crossing.vae": Kind(CrossingVae, "vae", predicts=False, spreads=True),
     "crossing.gan": Kind(CrossingGan, "gan", predicts=False),
     "crossing.alignment": Kind(CrossingAlignment, "alignment", ("vae", "gan"), predicts=False, spreads=True),
-    "crossing.estimator": Kind(CrossingEstimator, "estimator", ("vae", "gan", "alignment"), probes=True),
+    "crossing.estimator": Kind(
+        CrossingEstimator, "estimator", ("vae", "gan", "alignment"), probes=True, one_chain=True
+    ),
     "crossing.posterior": Kind(CrossingPosterior, "estimator", ("vae",), may_need=("gan",), spreads=True),
 }

@@ -135,6 +135,8 @@ class Kind:
     """Whether its probe asks for points that only embedded data knows."""
     probes_truth: bool = False
     """Whether its probe tells more where the truth of embedded frames is at hand."""
+    one_chain: bool = False
+    """Whether what its needs have started from must be the others of its needs."""
     spreads: bool = False
     """Whether several devices can train it together."""
     learns_hands: bool = False

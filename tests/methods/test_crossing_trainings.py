@@ -33,7 +33,7 @@ from handbench.training.picture_file import read_pictures
 from handbench.training.predict import predict
 from handbench.training.prediction_file import read_joints
 from handbench.training.probe import probe
-from handbench.training.train import train
+from handbench.training.train import prepare, train
 from tests.datasets.crop_fixtures import make_listing
 from tests.methods.crossing_fixtures import PARTS, SIZE_PX, make_data, make_job
 from tests.methods.killed_training import train_with_kills
@@ -183,6 +183,30 @@ def test_labels_of_another_share_are_refused(place: Path, tmp_path: Path) -> Non
     for module in ("alignment", "estimator", "posterior"):
         with pytest.raises(BadInput, match=r"learned from 0\.5 of the labels, found one of 0\.3; name the one"):
             train(make_job(module, place, labelled_share=0.5), place / "train", tmp_path / module)
+
+
+def test_labels_of_another_seed_or_other_crops_are_refused(place: Path, tmp_path: Path) -> None:
+    """They would be others: together the two modules would see more than their share of them."""
+    for module in ("alignment", "estimator", "posterior"):
+        job = replace(make_job(module, place), seed=1)
+        with pytest.raises(BadInput, match=r"with seed 1, by which 0\.3 of the labels are chosen, found 0; train both"):
+            prepare(job, place / "train")
+    whole = replace(make_job("posterior", place, labelled_share=1.0), seed=1)
+    assert prepare(whole, place / "train").needs
+    make_data(tmp_path, frames=50)
+    with pytest.raises(BadInput, match=r"with crops of sha256 \w+, by which 0\.3 of the labels are chosen, found"):
+        prepare(make_job("posterior", place), tmp_path / "train")
+
+
+@pytest.mark.parametrize("part", ["vae", "gan"])
+def test_an_alignment_of_another_vae_or_gan_is_refused(place: Path, tmp_path: Path, part: str) -> None:
+    train(make_job(part, place, epochs=1), place / "train", tmp_path / part)
+    job = make_job("estimator", place)
+    needs = tuple(tmp_path / part if needed.name == part else needed for needed in job.needs)
+    with pytest.raises(
+        BadInput, match=rf"alignment: expected a checkpoint that started from .*, found .*another {part}, "
+    ):
+        prepare(replace(job, needs=needs), place / "train")
 
 
 def test_a_posterior_may_start_from_a_gan_and_from_nothing_else() -> None:
