@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from handbench.module_settings import Augmentation, Fitting, Kind
 
@@ -77,6 +77,14 @@ class CrossingEstimator(TwoSided, WithLatents):
     """Whether the smoothness task takes part (Sec. 5.2)."""
     gan: bool = True
     """Whether the GAN task takes part (Sec. 5.2)."""
+
+    @model_validator(mode="after")
+    def _learn_together(self) -> "CrossingEstimator":
+        if self.head_epochs >= self.epochs:
+            raise ValueError(
+                f"head_epochs is below epochs, not {self.head_epochs} of {self.epochs}: nothing would learn together"
+            )
+        return self
 
 
 class CrossingPosterior(WithLatents):

@@ -22,7 +22,8 @@ from handbench.loop.augmentation import CropBatch
 from handbench.loop.collapse import Health, has_collapsed
 from handbench.loop.crossing_measures import measure_statistics
 from handbench.loop.labelled_share import choose_labelled, share_labels, take_all_joints
-from handbench.modules import explain_needs
+from handbench.methods import State
+from handbench.modules import check_settings, explain_needs
 from handbench.networks.crossing import CrossingNets, PosteriorNets
 from handbench.networks.depth_gan import Discriminator
 from handbench.training import lightning_loop
@@ -75,9 +76,14 @@ def test_what_a_killed_training_goes_on_from_holds_both_optimisers(
 
 
 def read_learned(place: Path, tmp_path: Path, **changes: Any) -> set[str]:
-    """The first parts of the names of everything that a training of one epoch has changed beside what it began from."""
-    train(make_job("estimator", place, epochs=1, **changes), place / "train", tmp_path)
-    after, begun = load_checkpoint(tmp_path).state, {}
+    """What a training of one epoch has changed."""
+    train(make_job("estimator", place, epochs=1, head_epochs=0, **changes), place / "train", tmp_path)
+    return name_changed(place, load_checkpoint(tmp_path).state)
+
+
+def name_changed(place: Path, after: State) -> set[str]:
+    """The first parts of the names of everything that is not as it was in what the estimator began from."""
+    begun: State = {}
     for prefix, module in (("", "gan"), ("route.", "gan"), ("route.alignment.", "alignment"), ("vae.", "vae")):
         begun |= {f"{prefix}{name}": value for name, value in load_checkpoint(place / module).state.items()}
     # Statistics of batches are no weights.
@@ -91,15 +97,34 @@ HEADS = {f"discriminator.{name}" for name in ("comparing", "difference", "estima
 REST = {f"discriminator.{name}" for name in ("shared", "judging", "verdict")} | {"route.generator"}
 
 
-def test_at_first_only_alignment_and_heads_learn(place: Path, tmp_path: Path) -> None:
-    assert read_learned(place, tmp_path / "first", head_epochs=1) == HEADS | {"route.alignment"}
-    assert read_learned(place, tmp_path / "later", head_epochs=0) == HEADS | REST | {"route.alignment"}
+def test_at_first_only_alignment_and_heads_learn(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two epochs the first is the heads' own."""
+    ends: list[State] = []
+    train_end = lightning_loop.EpochEnd.on_train_epoch_end
+
+    def note(self: Any, trainer: Any, module: Any) -> None:
+        sides = zip(("route.", "discriminator."), module.sides, strict=True)
+        ends.append({f"{side}{name}": one.clone() for side, net in sides for name, one in net.state_dict().items()})
+        train_end(self, trainer, module)
+
+    monkeypatch.setattr(lightning_loop.EpochEnd, "on_train_epoch_end", note)
+    train(make_job("estimator", place, epochs=2), place / "train", tmp_path)
+    first, last = (name_changed(place, state) for state in ends)
+    assert first == HEADS | {"route.alignment"}
+    assert last == HEADS | REST | {"route.alignment"}
+
+
+def test_an_estimator_of_which_nothing_learns_together_is_refused(place: Path) -> None:
+    for epochs in (20, 21):
+        with pytest.raises(BadInput, match=rf"found head_epochs is below epochs, not 21 of {epochs}: nothing would"):
+            check_settings("crossing.estimator", {"epochs": epochs})
+    check_settings("crossing.estimator", {"epochs": 22})
 
 
 def test_a_task_that_is_left_out_teaches_its_head_nothing(place: Path, tmp_path: Path) -> None:
-    without = read_learned(place, tmp_path / "smoothness", head_epochs=0, smoothness=False)
+    without = read_learned(place, tmp_path / "smoothness", smoothness=False)
     assert (HEADS | REST | {"route.alignment"}) - without == {"discriminator.comparing", "discriminator.difference"}
-    without = read_learned(place, tmp_path / "gan", head_epochs=0, gan=False)
+    without = read_learned(place, tmp_path / "gan", gan=False)
     assert (HEADS | REST | {"route.alignment"}) - without == {"discriminator.judging", "discriminator.verdict"}
 
 
@@ -174,7 +199,7 @@ def test_frames_without_labels_give_their_images(tmp_path: Path, monkeypatch: py
     assert seen == [56, 60], "without any label nothing is held back"
     monkeypatch.undo()
     for module in PARTS:
-        train(make_job(module, tmp_path, epochs=1), tmp_path / "train", tmp_path / module)
+        train(make_job(module, tmp_path, epochs=2), tmp_path / "train", tmp_path / module)
         state = load_checkpoint(tmp_path / module).state
         assert all(value.isfinite().all() for value in state.values() if value.is_floating_point())
 
@@ -224,7 +249,7 @@ def test_two_labelled_frames_are_enough_to_run(tmp_path: Path) -> None:
     make_data(tmp_path, frames=24)
     for module in PARTS:
         changes = {} if module == "gan" else {"labelled_share": 0.02}
-        train(make_job(module, tmp_path, epochs=1, **changes), tmp_path / "train", tmp_path / module)
+        train(make_job(module, tmp_path, epochs=2, **changes), tmp_path / "train", tmp_path / module)
     predict([tmp_path / "estimator"], tmp_path / "test", tmp_path / "predicted")
     joints_mm, _ = read_joints(tmp_path / "predicted" / "predictions.npz")
     assert np.isfinite(joints_mm).all()
@@ -279,7 +304,7 @@ def test_a_subject_of_msra_is_probed_by_the_network_that_never_saw_it(
     monkeypatch.setattr("handbench.loop.timing.TIMED_S", 0.01)
     build_crops(make_listing(48, convention=MSRA, split="all"), centre="com", size_px=SIZE_PX, out=tmp_path / "all")
     for module in ("vae", "gan", "alignment", "estimator"):
-        job = replace(make_job(module, tmp_path, epochs=1), fold="P0")
+        job = replace(make_job(module, tmp_path, epochs=2), fold="P0")
         train(job, tmp_path / "all", tmp_path / module)
     probe(tmp_path / "estimator", tmp_path / "all", tmp_path / "all", tmp_path / "probe")
     told = json.loads((tmp_path / "probe" / "probe.json").read_text())
