@@ -13,6 +13,8 @@ Moment = Annotated[float, Field(ge=0, lt=1)]
 class CrossingFitting(Fitting):
     """What every training of crossing has: Adam, no augmentation."""
 
+    batch: Annotated[int, Field(ge=2)] = 64
+    """Ours: the text is silent. Of one frame alone a batch normalisation knows no spread."""
     last_rate_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Sec. 4.4 names one rate."""
     augmentation: Augmentation = Augmentation(scale=0.0, shift_mm=0.0, turn_deg=0.0)
@@ -95,11 +97,13 @@ class CrossingPosterior(WithLatents):
 
 
 KINDS: dict[str, Kind] = {
-    "crossing.vae": Kind(CrossingVae, "vae", predicts=False, spreads=True),
+    "crossing.vae": Kind(CrossingVae, "vae", predicts=False, spreads=True, least_rows=2),
     "crossing.gan": Kind(CrossingGan, "gan", predicts=False),
-    "crossing.alignment": Kind(CrossingAlignment, "alignment", ("vae", "gan"), predicts=False, spreads=True),
+    "crossing.alignment": Kind(
+        CrossingAlignment, "alignment", ("vae", "gan"), predicts=False, spreads=True, least_rows=2
+    ),
     "crossing.estimator": Kind(
         CrossingEstimator, "estimator", ("vae", "gan", "alignment"), probes=True, one_chain=True
     ),
-    "crossing.posterior": Kind(CrossingPosterior, "estimator", ("vae",), may_need=("gan",), spreads=True),
+    "crossing.posterior": Kind(CrossingPosterior, "estimator", ("vae",), may_need=("gan",), spreads=True, least_rows=2),
 }

@@ -139,5 +139,7 @@ class Kind:
     """Whether what its needs have started from must be the others of its needs."""
     spreads: bool = False
     """Whether several devices can train it together."""
+    least_rows: int = 1
+    """Of a batch, that each device must have: a batch normalisation of numbers asks for two."""
     learns_hands: bool = False
     """Whether it learns from hands rendered alone, with the turns of their bones: one training serves all datasets."""

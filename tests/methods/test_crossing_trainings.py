@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pytorch_lightning import LightningModule
 
 from handbench.conventions import MSRA
 from handbench.crossing_modules import CrossingGan
@@ -23,7 +24,6 @@ from handbench.loop.collapse import Health, has_collapsed
 from handbench.loop.crossing_measures import measure_statistics
 from handbench.loop.labelled_share import choose_labelled, share_labels, take_all_joints
 from handbench.methods import State
-from handbench.modules import check_settings, explain_needs
 from handbench.networks.crossing import CrossingNets, PosteriorNets
 from handbench.networks.depth_gan import Discriminator
 from handbench.training import lightning_loop
@@ -114,18 +114,18 @@ def test_at_first_only_alignment_and_heads_learn(place: Path, tmp_path: Path, mo
     assert last == HEADS | REST | {"route.alignment"}
 
 
-def test_an_estimator_of_which_nothing_learns_together_is_refused(place: Path) -> None:
-    for epochs in (20, 21):
-        with pytest.raises(BadInput, match=rf"found head_epochs is below epochs, not 21 of {epochs}: nothing would"):
-            check_settings("crossing.estimator", {"epochs": epochs})
-    check_settings("crossing.estimator", {"epochs": 22})
-
-
 def test_a_task_that_is_left_out_teaches_its_head_nothing(place: Path, tmp_path: Path) -> None:
     without = read_learned(place, tmp_path / "smoothness", smoothness=False)
     assert (HEADS | REST | {"route.alignment"}) - without == {"discriminator.comparing", "discriminator.difference"}
     without = read_learned(place, tmp_path / "gan", gan=False)
     assert (HEADS | REST | {"route.alignment"}) - without == {"discriminator.judging", "discriminator.verdict"}
+
+
+def test_one_frame_alone_is_refused_where_batches_are_normalised(tmp_path: Path) -> None:
+    module = LightningModule()
+    module.norm = torch.nn.BatchNorm1d(1)
+    with pytest.raises(BadInput, match=r"expected two frames for each process in a batch.* found 1 for 1; train on"):
+        run_epochs(module, make_frames(1), epochs=1, batch=8, seed=0, place=tmp_path, tell=lambda *_: None)
 
 
 def test_pretrained_starts_from_the_first_layers_of_the_gan(
@@ -232,16 +232,6 @@ def test_an_alignment_of_another_vae_or_gan_is_refused(place: Path, tmp_path: Pa
         BadInput, match=rf"alignment: expected a checkpoint that started from .*, found .*another {part}, "
     ):
         prepare(replace(job, needs=needs), place / "train")
-
-
-def test_a_posterior_may_start_from_a_gan_and_from_nothing_else() -> None:
-    assert explain_needs("crossing.posterior", ["crossing.vae"]) == ""
-    assert explain_needs("crossing.posterior", ["crossing.vae", "crossing.gan"]) == ""
-    wrong = explain_needs("crossing.posterior", ["crossing.vae", "crossing.alignment"])
-    assert wrong == "crossing.posterior needs a vae, or a gan with it, not vae, alignment"
-    assert (
-        explain_needs("crossing.alignment", ["crossing.vae"]) == "crossing.alignment needs a vae, then a gan, not vae"
-    )
 
 
 def test_two_labelled_frames_are_enough_to_run(tmp_path: Path) -> None:
