@@ -164,6 +164,13 @@ def test_published_rivals_are_drawn_from_their_own_predictions(sources: Sources,
     assert "published predictions are not at hand" in without.why
 
 
+def test_curves_say_which_ablations_are_missing(sources: Sources) -> None:
+    items = list_items(sources)
+    told = "Not drawn, as this run has not made them: crossing_without_smoothness, crossing_without_gan."
+    assert told in items["crossing_figure_4_icvl"].notes
+    assert told not in items["crossing_figure_4_nyu"].notes
+
+
 def test_a_gan_has_collapsed_where_its_training_or_its_probe_says_so(sources: Sources) -> None:
     table = find_table(sources, "gan")
     frame = table.frame.set_index(["module", "dataset", "seed"])
