@@ -7,6 +7,7 @@ import pytest
 from handbench.config import load_config
 from handbench.conventions import SYNTHESIZED
 from handbench.evaluation.claim_rivals import Training, describe_training, explain_shorter
+from handbench.evaluation.claim_shares import RIVALS, SHARES, name_module
 from handbench.training.fit import has_stopped_falling
 
 LEAST_EPOCHS = 10
@@ -84,3 +85,31 @@ def test_at_paper_scale_refine_has_the_sizes_that_are_printed(short: bool) -> No
     assert config.render.sets["hands"].full == 200_000
     for name in ("refine_base", "refine", "refine_depth"):
         assert config.modules[name].datasets == ["nyu", "icvl", "wristband"]
+
+
+CROSSING = {
+    name: module.settings.model_dump()
+    for name, module in load_config([DEFAULT, ROOT / "config" / "paper.yaml"]).modules.items()
+    if module.kind.startswith("crossing.") and module.datasets == ["nyu", "icvl", "msra"]
+}
+
+
+@pytest.mark.parametrize("name", CROSSING)
+def test_at_paper_scale_crossing_has_the_sizes_that_are_printed(name: str) -> None:
+    """Sections 4.4, 5.1 and 5.2; the heads' 21 epochs are those of the authors' program."""
+    [share] = [int(word) for word in name.split("_") if word.isdigit()] or [100]
+    printed = {"epochs": 100, "epoch_steps": None, "batch": 64, "unlabelled": 64, "head_epochs": 21}
+    printed |= {"learning_rate": 0.001, "generator_rate": 0.001, "last_rate_share": 1.0, "warm_up_steps": 0}
+    printed |= {"labelled_share": share / 100, "latent_noise": 0.05, "precision": "float32"}
+    printed |= {"equal": "epochs" if name.endswith("_epochs") else "updates"}
+    printed |= {"smoothness": name != "crossing_without_smoothness", "gan": name != "crossing_without_gan"}
+    # Each kind has some of them.
+    assert {key: CROSSING[name].get(key, value) for key, value in printed.items()} == printed
+
+
+def test_at_paper_scale_crossing_has_every_share_and_variant_on_three_data_sets() -> None:
+    """Figs. 3 and 4."""
+    bases = ("crossing", "crossing_vae", "crossing_alignment", "crossing_posterior", "crossing_pretrained")
+    named = {name_module(base, share) for base in bases for share in SHARES}
+    named |= {name_module(base, share, epochs=True) for base in RIVALS for share in SHARES}
+    assert CROSSING.keys() == named | {"crossing_gan", "crossing_without_smoothness", "crossing_without_gan"}

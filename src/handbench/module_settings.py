@@ -135,7 +135,11 @@ class Kind:
     """Whether its probe asks for points that only embedded data knows."""
     probes_truth: bool = False
     """Whether its probe tells more where the truth of embedded frames is at hand."""
+    one_chain: bool = False
+    """Whether what its needs have started from must be the others of its needs."""
     spreads: bool = False
     """Whether several devices can train it together."""
+    least_rows: int = 1
+    """Of a batch, that each device must have: a batch normalisation of numbers asks for two."""
     learns_hands: bool = False
     """Whether it learns from hands rendered alone, with the turns of their bones: one training serves all datasets."""

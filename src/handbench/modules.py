@@ -244,8 +244,12 @@ def explain_spread(kind: str, settings: Settings, processes: int) -> str:
         return ""
     if not KINDS[kind].spreads:
         return f"{kind} is trained by one process: one device on one node"
-    batch = getattr(settings, "batch", processes)
-    return f"a batch of {batch} cannot be shared evenly by {processes} processes" if batch % processes else ""
+    batch, least = getattr(settings, "batch", processes), KINDS[kind].least_rows
+    if batch % processes:
+        return f"a batch of {batch} cannot be shared evenly by {processes} processes"
+    if batch < least * processes:
+        return f"a batch of {batch} gives each of {processes} processes fewer than the {least} frames that {kind} needs"
+    return ""
 
 
 def check_settings(kind: str, values: Mapping[str, Any]) -> Settings:

@@ -106,6 +106,18 @@ def test_equal_epochs_are_told_and_not_asked_for() -> None:
     assert "baselines of as many epochs: 2 % of NYU +1.9" in verdict.reason
 
 
+def test_equal_epochs_that_cannot_be_compared_leave_the_claim_decided() -> None:
+    module = "crossing_posterior_2_epochs"
+    fewer = decide([*make_shares(), make_result(module, "nyu", level(18.0), 0, settings=FULL)], "CN1")
+    assert fewer.status == "holds"
+    told = "2 % of NYU not compared from scratch (expected the same seeds of both, found [0, 1] against [0])"
+    assert fewer.reason.endswith(told)
+    other = [make_result(module, "nyu", level(18.0, blocks=20), seed, settings=FULL) for seed in SEEDS]
+    verdict = decide([*make_shares(), *other], "CN1")
+    assert verdict.status == "holds"
+    assert "(expected results on the same frames, found 1000 frames of nyu and 2000 of nyu)" in verdict.reason
+
+
 def test_pretraining_helps_where_labels_are_scarce() -> None:
     verdict = decide(make_shares(), "CN2")
     assert verdict.status == "holds", verdict.reason

@@ -15,6 +15,7 @@ from stamped import check_stamped
 from handbench.datasets.scored_skeleton import scored_skeleton
 from handbench.evaluation.probes import Probe, read_probes
 from handbench.evaluation.published import Record
+from handbench.evaluation.remarks import tell_run
 from handbench.evaluation.results import read_results
 from handbench.evaluation.trainings import read_trainings, select_trainings
 from handbench.report.build import build_report
@@ -163,6 +164,13 @@ def test_published_rivals_are_drawn_from_their_own_predictions(sources: Sources,
     assert "published predictions are not at hand" in without.why
 
 
+def test_curves_say_which_ablations_are_missing(sources: Sources) -> None:
+    items = list_items(sources)
+    told = "Not drawn, as this run has not made them: crossing_without_smoothness, crossing_without_gan."
+    assert told in items["crossing_figure_4_icvl"].notes
+    assert told not in items["crossing_figure_4_nyu"].notes
+
+
 def test_a_gan_has_collapsed_where_its_training_or_its_probe_says_so(sources: Sources) -> None:
     table = find_table(sources, "gan")
     frame = table.frame.set_index(["module", "dataset", "seed"])
@@ -201,8 +209,17 @@ def test_a_task_that_took_no_part_has_no_number(sources: Sources) -> None:
 def test_the_summary_says_what_trainings_remarked(report: Path) -> None:
     page = (report / "index.html").read_text()
     summary = page[page.index('<section id="summary">') : page.index("</section>")]
-    told = "The drawing of images has collapsed in 4 of 8 trainings: crossing on NYU Hand Pose, seed 0; crossing on"
+    told = "The drawing of images has collapsed in 8 of 12 trainings: crossing on NYU Hand Pose, seed 0; crossing on"
     assert told in summary
+    assert "crossing_2 on NYU Hand Pose, seed 1 (its probe says so)" in summary
+
+
+def test_the_end_of_a_call_says_the_same(run: Path) -> None:
+    """Of what was asked for: a probe alone can tell of a collapse, and one that saw no GAN task cannot."""
+    modules = {name: {"datasets": ["nyu"]} for name in ("crossing_2", "crossing_without_gan")}
+    [line] = tell_run(run, {"modules": modules, "use": ["nyu"], "seeds": [1]})
+    told = "The drawing of images has collapsed in 1 of 2 trainings: crossing_2 on NYU Hand Pose, seed 1 (its probe"
+    assert line.startswith(told)
 
 
 def test_only_trainings_that_were_asked_for_count(run: Path) -> None:

@@ -317,6 +317,7 @@ def test_what_knows_its_batch_comes_near_and_ends_alike_in_both(
         ("handobject.hand_updater", {}, "handobject.hand_updater is trained by one process"),
         ("nearest_neighbour", {}, "nearest_neighbour is trained by one process"),
         ("feedback15.predictor", {"batch": 9}, "a batch of 9 cannot be shared evenly by 2 processes"),
+        ("crossing.vae", {"batch": 2}, "2 gives each of 2 processes fewer than the 2 frames that crossing.vae needs"),
     ],
 )
 def test_what_cannot_be_trained_together_is_told_in_one_line(

@@ -15,7 +15,6 @@ sys.path.insert(0, SOURCES)
 
 from handbench.config import check_config
 from handbench.errors import BadInput
-from handbench.evaluation.trainings import read_trainings, select_trainings, tell_remarks
 from handbench.provenance import write_call
 from handbench.settings_file import read_yaml
 from handbench.training.one_run import LOCAL, SCHEDULER, hold_folder, put_right
@@ -86,8 +85,10 @@ def handbench(*words):
 
 def tell_what_trainings_remarked():
     """At the end of a call, on the terminal: what has gone wrong in a training is no secret of its log."""
+    from handbench.evaluation.remarks import tell_run  # numpy comes with it, which every job's snakemake would load
+
     try:
-        lines = tell_remarks(select_trainings(read_trainings(Path(RUN)), settings.model_dump()))
+        lines = tell_run(Path(RUN), settings.model_dump())
     except BadInput as error:
         lines = [str(error)]
     for line in lines:

@@ -1,6 +1,6 @@
 """What the trainings of a run remarked of themselves, read from the cards of its checkpoints.
 
-A run's summary says it: a GAN that has collapsed, for example, is no secret of the file that it left.
+A run's summary says it (remarks.py): a GAN that has collapsed, for example, is no secret of the file that it left.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,6 @@ from typing import Any
 from handbench.conventions import DATASETS, RENDERED
 from handbench.entries import check_dataset
 from handbench.errors import BadInput
-from handbench.loop.collapse import has_collapsed
 from handbench.sealed import read_whole
 
 CARD = "checkpoint.json"
@@ -40,10 +39,6 @@ class Training:
     def _left_out(self) -> str:
         return f", without {self.fold}" if self.fold else ""
 
-    @property
-    def collapsed(self) -> bool:
-        return has_collapsed(self.remarks)
-
 
 def read_trainings(run: Path) -> tuple[Training, ...]:
     """Every training of a run, sorted by dataset, module, seed and fold."""
@@ -65,18 +60,6 @@ def select_trainings(trainings: Sequence[Training], settings: Mapping[str, Any])
         and one.seed in seeds
         and (one.dataset in RENDERED or (one.dataset in use and one.dataset in modules[one.module]["datasets"]))
         and (not one.fold or one.fold in (modules[one.module].get("folds") or (one.fold,)))
-    )
-
-
-def tell_remarks(trainings: Sequence[Training]) -> tuple[str, ...]:
-    """A line a kind of remark, its numbers left out: how many of the trainings made it, and which."""
-    made: dict[str, list[str]] = {}
-    for one in trainings:
-        for head in dict.fromkeys(remark.partition(":")[0] for remark in one.remarks):
-            made.setdefault(head, []).append(one.name)
-    return tuple(
-        f"{head[:1].upper()}{head[1:]} in {len(names)} of {len(trainings)} trainings: {'; '.join(names)}."
-        for head, names in made.items()
     )
 
 

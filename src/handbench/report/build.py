@@ -16,8 +16,9 @@ from handbench.evaluation.claims import Verdict, decide_claims, write_claims
 from handbench.evaluation.fits import Fit, read_fits, select_fits
 from handbench.evaluation.probes import Probe, read_probes, select_probes
 from handbench.evaluation.published import Record
+from handbench.evaluation.remarks import tell_remarks
 from handbench.evaluation.results import Result, read_results, select_results
-from handbench.evaluation.trainings import Training, read_trainings, select_trainings, tell_remarks
+from handbench.evaluation.trainings import Training, read_trainings, select_trainings
 from handbench.provenance import CALL
 from handbench.report.asked_call import read_call_of
 from handbench.report.claims_table import build_claims_table, count_statuses, list_rows
@@ -148,7 +149,7 @@ def _write(sources: Sources, folder: Path, pictures: bool) -> None:
         counts=counts,
         results=len(sources.results),
         left_out=sources.left_out,
-        remarks=tell_remarks(sources.trainings),
+        remarks=tell_remarks(sources.trainings, sources.probes or ()),
         runs=runs,
         sections=sections,
         sheets=_copy_sheets(sources.run, folder / SHEETS, sources.card) if pictures else (),

@@ -8,8 +8,7 @@ import pandas as pd
 from handbench.conventions import DATASETS
 from handbench.evaluation.claim_crossing import WITHOUT
 from handbench.evaluation.claim_shares import ESTIMATOR, PANELS, SHARES, name_module
-from handbench.evaluation.probes import Probe
-from handbench.evaluation.trainings import Training
+from handbench.evaluation.remarks import Examined, pair_probes
 from handbench.report.items import Absent, Column, Item, Table
 from handbench.report.probe_stamps import stamp_probes
 from handbench.report.sources import Sources
@@ -26,10 +25,11 @@ NOT_SAID = "not at hand"
 def build_gan_table(name: str, title: str, sources: Sources) -> Item:
     """Whether the GAN draws images that differ, and whether its discriminator tells them: a row a training."""
     trainings = [one for one in sources.trainings if one.module in MODULES and one.dataset in PANELS]
-    probes = [one for one in sources.probes or () if one.module in MODULES and "gan" in one.numbers]
-    if not trainings and not probes:
+    probes = [one for one in sources.probes or () if one.module in MODULES]
+    every = pair_probes(trainings, probes)
+    if not every:
         return Absent(name, title, f"{sources.not_probed} The paper does not say how its GAN fared.")
-    rows = sorted(_list_rows(trainings, probes), key=lambda row: (MODULES.index(row["module"]), row["dataset"]))
+    rows = sorted(map(_describe, every), key=lambda row: (MODULES.index(row["module"]), row["dataset"]))
     group = sources.this_run
     measured = f"{group}: measured again on training frames"
     columns = [
@@ -44,28 +44,19 @@ def build_gan_table(name: str, title: str, sources: Sources) -> Item:
     ]
     if any(row["fold"] for row in rows):
         columns.insert(3, Column("fold", "without"))
-    stamp = stamp_probes(sources, probes) if probes else stamp_card(sources.card)
-    notes = (*_explain(rows), *_quote(trainings), *sources.caution)
+    seen = [one.probe for one in every if one.probe is not None]
+    stamp = stamp_probes(sources, seen) if seen else stamp_card(sources.card)
+    notes = (*_explain(rows), *_quote(every), *sources.caution)
     return Table(name, title, pd.DataFrame(rows), tuple(columns), stamp, notes)
 
 
-def _list_rows(trainings: Sequence[Training], probes: Sequence[Probe]) -> list[dict[str, object]]:
-    """Every training with its probe, and probes of trainings that are not at hand."""
-    measured = {(one.module, one.dataset, one.seed): one for one in probes}
-    rows = [_describe(one, measured.pop((one.module, one.dataset, one.seed), None)) for one in trainings]
-    return rows + [_describe(None, one) for one in measured.values()]
-
-
-def _describe(training: Training | None, probe: Probe | None) -> dict[str, object]:
-    """A GAN has collapsed where its training or its probe says so."""
-    one = training or probe
-    assert one is not None, "a row is of one or the other"
-    without = one.settings.get("gan") is False
-    gan = {} if probe is None or without else probe.read("gan")
-    told = training is not None and training.collapsed
-    said = "" if training is None else COLLAPSED if told else NO_TASK if without else SOUND
+def _describe(examined: Examined) -> dict[str, object]:
+    one, gan = examined.one, examined.gan
+    sound = SOUND if examined.has_gan_task else NO_TASK
+    training = examined.training
+    said = NOT_SAID if training is None else COLLAPSED if examined.said_collapsed else sound
     return {
-        "name": _name(one),
+        "name": examined.name,
         "module": one.module,
         "dataset": DATASETS[one.dataset].title,
         "seed": one.seed,
@@ -73,16 +64,10 @@ def _describe(training: Training | None, probe: Probe | None) -> dict[str, objec
         "spread_real": gan.get("spread_real", np.nan),
         "spread_drawn": gan.get("spread_drawn", np.nan),
         "accuracy_percent": 100 * gan.get("accuracy", np.nan),
-        "status": NO_TASK if without else NOT_PROBED,
-        "training": said or NOT_SAID,
-        "health": COLLAPSED if told or gan.get("collapsed") else NO_TASK if without else SOUND,
+        "status": NOT_PROBED if examined.has_gan_task else NO_TASK,
+        "training": said,
+        "health": COLLAPSED if examined.collapsed else sound,
     }
-
-
-def _name(one: Training | Probe) -> str:
-    if isinstance(one, Training):
-        return one.name
-    return f"{one.module} on {DATASETS[one.dataset].title}, seed {one.seed}"
 
 
 def _explain(rows: Sequence[dict[str, object]]) -> tuple[str, ...]:
@@ -98,6 +83,6 @@ def _explain(rows: Sequence[dict[str, object]]) -> tuple[str, ...]:
     )
 
 
-def _quote(trainings: Sequence[Training]) -> tuple[str, ...]:
+def _quote(every: Sequence[Examined]) -> tuple[str, ...]:
     """What those trainings remarked, in their words."""
-    return tuple(f"{one.name}: {remark}." for one in trainings if one.collapsed for remark in one.remarks)
+    return tuple(f"{one.name}: {remark}." for one in every if one.said_collapsed for remark in one.remarks)

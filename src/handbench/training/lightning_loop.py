@@ -23,6 +23,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.plugins.environments import LightningEnvironment
 from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor
+from torch.nn import BatchNorm1d
 from torch.utils.data import DataLoader, Dataset
 
 from handbench.errors import BadInput
@@ -55,6 +56,7 @@ def run_epochs(
     """
     order = BatchOrder(processes.total(len(next(iter(data.values())))), batch, seed, epoch_steps)
     _check_even(order.batch)
+    _check_rows(order.batch, module)
     # A generator of its own: the loader would draw from the one that dropout and augmentation draw from.
     apart = torch.Generator()
     # Its advertisements and its list of devices would be all that a log holds.
@@ -107,6 +109,18 @@ def _check_even(batch: int) -> None:
             expected=f"a batch that {number} processes can share evenly",
             found=str(batch),
             fix="choose another batch or number of devices, or train on more frames than a batch has",
+        )
+
+
+def _check_rows(batch: int, module: LightningModule) -> None:
+    """Of few frames a batch is as small as they are."""
+    normalises = any(isinstance(part, BatchNorm1d) for part in module.modules())
+    if normalises and batch < 2 * processes.count():
+        raise BadInput(
+            "train",
+            expected="two frames for each process in a batch, which it normalises",
+            found=f"{batch} for {processes.count()}",
+            fix="train on more labelled frames, or by fewer devices",
         )
 
 

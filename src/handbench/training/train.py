@@ -52,6 +52,10 @@ class Job:
 
 SAME = ("dataset", "fold", "centre", "size_px", "joints")
 """What the modules of a chain must agree in."""
+SHARE = "labelled_share"
+"""The setting of what learns from the labels of some frames alone (loop/labelled_share.py)."""
+LABELLED_BY = {"seed": "seed", "sha256_of_store": "crops of sha256"}
+"""What of a card decides which frames these are."""
 
 
 def train(job: Job, store: Path, out: Path, *, call: Path | None = None, log_model: bool = False) -> str:
@@ -242,6 +246,37 @@ def _check_needs(job: Job, card: Mapping[str, Any], needs: Sequence[Checkpoint])
                 found=str(one.card[wrong[0]]),
                 fix="train both on the same crops",
             )
+    _check_labels(card, needs)
+    if KINDS[job.kind].one_chain:
+        _check_chain(needs)
+
+
+def _check_labels(card: Mapping[str, Any], needs: Sequence[Checkpoint]) -> None:
+    """Modules that learned from the labels of other frames would have seen more of them together than their share."""
+    share = card["settings"].get(SHARE, 1)
+    for one in needs if share < 1 else ():
+        for key, what in LABELLED_BY.items():
+            if SHARE in one.card["settings"] and one.card[key] != card[key]:
+                raise BadInput(
+                    one.folder,
+                    expected=f"a checkpoint with {what} {card[key]}, by which {share:g} of the labels are chosen",
+                    found=str(one.card[key]),
+                    fix="train both with the same seed on the same crops",
+                )
+
+
+def _check_chain(needs: Sequence[Checkpoint]) -> None:
+    """What one of them has started from is what stands beside it, and no other."""
+    given = {KINDS[one.card["kind"]].gives: one for one in needs}
+    for one in needs:
+        for part, began in zip(KINDS[one.card["kind"]].needs, one.card["needs"], strict=False):
+            if part in given and given[part].card["sha256"] != began["sha256"]:
+                raise BadInput(
+                    one.folder,
+                    expected=f"a checkpoint that started from {given[part].folder}",
+                    found=f"one that started from another {part}, {began['path']} as it was then",
+                    fix="name that one, or train it again from this one",
+                )
 
 
 def _digest(card: Mapping[str, Any]) -> str:

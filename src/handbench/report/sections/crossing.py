@@ -3,6 +3,7 @@
 from functools import partial
 
 from handbench.conventions import DATASETS
+from handbench.evaluation.claim_crossing import WITHOUT
 from handbench.evaluation.claim_shares import ESTIMATOR, PANELS, SHARES, choose_estimator, name_module
 from handbench.evaluation.claim_shares import RIVALS as BASELINES
 from handbench.evaluation.paper_numbers import CROSSING_FIGURE_4
@@ -84,6 +85,8 @@ def _build_figure_4(sources: Sources, dataset: str) -> Item:
     if sources.card.source != "real":
         notes.append("Methods of the printed figure are not drawn beside it: they were measured on real recordings.")
     notes += [f"Not drawn: {row.name}: {row.why_not}." for row in rows if not row.key]
+    without = [one for one in WITHOUT if one not in {group.results[0].module for group in found}]
+    notes += [f"Not drawn, as this run has not made them: {', '.join(without)}."] if without else []
     stamp = stamp_results([one for group in pooled for one in group.results])
     return build_run_curves(name, title, pooled, rivals, stamp, (*notes, *sources.caution))
 
