@@ -16,7 +16,7 @@ from handbench.evaluation.evaluate import evaluate
 from handbench.evaluation.results import parse_result
 from handbench.evaluation.tracked import evaluation_to_rows
 from handbench.fitting.pose_file import FittedPoses, save_poses
-from handbench.hand.keypoints import Hand, scored_keypoints
+from handbench.hand.keypoints import Hand, keypoint_positions, scored_keypoints
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE
 from handbench.training.prediction_file import read_pose, save_predictions
 from tests.datasets.crop_fixtures import make_listing
@@ -32,7 +32,8 @@ def make_truth() -> np.ndarray:
     rng = np.random.default_rng(3)
     fingers = ANGLE_LIMITS_RAD.mean(axis=1) + rng.uniform(-0.02, 0.02, (FRAMES, 20))
     turns = rng.uniform(-1, 1, (FRAMES, 3))
-    return np.concatenate([rng.normal(0, 30, (FRAMES, 3)), turns, fingers], axis=1).astype(np.float32)
+    wrist_mm = rng.normal(0, 30, (FRAMES, 3)) + np.array([0, 0, 400])
+    return np.concatenate([wrist_mm, turns, fingers], axis=1).astype(np.float32)
 
 
 def make_prediction(
@@ -77,7 +78,8 @@ def run(tmp_path: Path) -> Path:
 @pytest.fixture
 def store(run: Path) -> CropStore:
     path = run / "crop" / "icvl" / "joint" / "test"
-    build_crops(make_listing(FRAMES), centre="joint", size_px=16, out=path)
+    joints_mm = keypoint_positions(scored_keypoints("icvl"), REFERENCE_SHAPE, make_truth()).astype(np.float32)
+    build_crops(make_listing(FRAMES, joints_mm=joints_mm), centre="joint", size_px=16, out=path)
     return open_store(path)
 
 
@@ -174,6 +176,11 @@ def test_what_does_not_fit_together_is_refused(run: Path, store: CropStore) -> N
         evaluate(prediction, "icvl", "mine", poses=make_poses(run, truth, rows, "nyu"))
     with pytest.raises(BadInput, match="expected poses of real icvl test, found real icvl train"):
         evaluate(prediction, "icvl", "mine", poses=make_poses(run, truth, rows, split="train"))
+    # Frames of the same numbers, of another recording: one is enough.
+    others = truth.copy()
+    others[250, 0] += 20
+    with pytest.raises(BadInput, match=r"expected poses of the frames of .*/test, found those of others: .* 20 mm"):
+        evaluate(prediction, "icvl", "mine", poses=make_poses(run, others, rows))
     poses = make_poses(run, truth, rows)
     truth[3, 8] = np.nan
     with pytest.raises(BadInput, match="expected finite poses, as its card says, found NaN"):

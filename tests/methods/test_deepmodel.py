@@ -11,7 +11,7 @@ import torch
 
 from handbench.datasets.torch_dataset import open_crops
 from handbench.errors import BadInput
-from handbench.fitting.pose_file import FittedPoses, load_poses, save_poses
+from handbench.fitting.pose_file import load_poses, save_poses
 from handbench.fitting.pose_fit import follow_recordings
 from handbench.hand.keypoints import keypoint_positions, learned_keypoints, scored_keypoints
 from handbench.hand.kinematics import hand_rotation
@@ -334,17 +334,22 @@ def test_what_a_training_refuses(place: Path, changes: dict[str, Any], said: str
 
 
 @pytest.mark.parametrize(
-    ("card", "kept", "said"),
+    ("changed", "kept", "moved_mm", "said"),
     [
-        ({"dataset": "icvl", "split": "test"}, 40, "expected poses of the split train, found test"),
-        ({"dataset": "icvl", "split": "train"}, 30, "a fitted pose for every labelled frame, found none for 10 of 40"),
+        ({"split": "test"}, 40, 0.0, "expected poses of real icvl train, found real icvl test"),
+        ({"source": "embedded"}, 40, 0.0, "expected poses of real icvl train, found embedded icvl train"),
+        ({}, 30, 0.0, "a fitted pose for every labelled frame, found none for 10 of 40"),
+        ({}, 40, 12.0, "found those of others: hands up to 12 mm further from the labels than the fit left them"),
     ],
+    ids=["split", "source", "fewer", "one frame of another recording"],
 )
 def test_poses_of_other_frames_are_refused(
-    place: Path, card: dict[str, str], kept: int, said: str, tmp_path: Path
+    place: Path, changed: dict[str, str], kept: int, moved_mm: float, said: str, tmp_path: Path
 ) -> None:
-    poses: FittedPoses = fitted(draw_poses(40)[:kept])
-    save_poses(tmp_path / "fit", poses, card)
+    pose = draw_poses(40)[:kept]
+    pose[17, 2] += moved_mm
+    card = {"dataset": "icvl", "split": "train", "source": "real"}
+    save_poses(tmp_path / "fit", fitted(pose), card | changed)
     with pytest.raises(BadInput, match=said):
         train(make_job("deepmodel", tmp_path), place / "train", tmp_path / "out")
 
