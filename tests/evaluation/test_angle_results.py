@@ -15,9 +15,10 @@ from handbench.evaluation.blocks import compare_blocks, make_blocks, parse_block
 from handbench.evaluation.evaluate import evaluate
 from handbench.evaluation.results import parse_result
 from handbench.evaluation.tracked import evaluation_to_rows
-from handbench.fitting.pose_file import FittedPoses, save_poses
+from handbench.fitting.pose_file import CARD, FittedPoses, save_poses
 from handbench.hand.keypoints import Hand, keypoint_positions, scored_keypoints
-from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE
+from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE, SHAPE_FIELDS
+from handbench.sealed import seal
 from handbench.training.prediction_file import read_pose, save_predictions
 from tests.datasets.crop_fixtures import make_listing
 
@@ -42,7 +43,8 @@ def make_prediction(
     card = {"kind": "deepmodel.hand", "module": "deepmodel", "paper": "deepmodel", "settings": {}, "seed": 0}
     card |= {"dataset": "icvl", "split": "test", "folds": [], "centre": "joint", "frames": FRAMES, "converged": True}
     card |= {"protocol": store.card["protocol"], "store": store.path.as_posix(), "checkpoints": []}
-    card |= {"gives_angles": True, "limits_rad": ANGLE_LIMITS_RAD.tolist()} | changed
+    hand = {name: getattr(REFERENCE_SHAPE, name).tolist() for name in SHAPE_FIELDS}
+    card |= {"gives_angles": True, "hand": hand, "limits_rad": ANGLE_LIMITS_RAD.tolist()} | changed
     out = run / "predict" / "icvl" / "deepmodel" / "seed0"
     # Backwards: what is evaluated is in the order of the list.
     rows, names = np.asarray(store.row)[::-1], store.names[::-1]
@@ -187,6 +189,20 @@ def test_what_does_not_fit_together_is_refused(run: Path, store: CropStore) -> N
         evaluate(make_prediction(run, store, truth), "icvl", "mine", poses=poses)
     with pytest.raises(BadInput, match="found no pose"):
         evaluate(make_prediction(run, store, None), "icvl", "mine", poses=poses)
+
+
+@pytest.mark.parametrize("part", ["lengths_mm", "limits_rad"])
+def test_poses_of_another_hand_or_within_other_bounds_are_refused(run: Path, store: CropStore, part: str) -> None:
+    """As `handbench fit` without --hand leaves them of test labels: a hand and bounds of their own."""
+    truth = make_truth()
+    poses = make_poses(run, truth, np.asarray(store.row).astype(np.int64))
+    card = json.loads((poses / CARD).read_text())
+    (card["hand"] if part == "lengths_mm" else card)[part][2][1] += 1e-3
+    del card["sha256"]
+    (poses / CARD).write_text(json.dumps(seal(card)))
+    said = f"the hand and the bounds of the training, found other {part} than .*; fit with `handbench fit --hand` and"
+    with pytest.raises(BadInput, match=said):
+        evaluate(make_prediction(run, store, truth), "icvl", "mine", poses=poses)
 
 
 def test_blocks_are_enough_for_intervals_and_pairs() -> None:

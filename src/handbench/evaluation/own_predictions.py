@@ -144,7 +144,7 @@ class OwnPredictions:
         Of poses that were fitted to joints a second time: those of all joints that were read.
         """
         # Fitting knows torch, which a command that reads two files need not wait for.
-        from handbench.fitting.pose_check import check_frames, check_origin
+        from handbench.fitting.pose_check import check_frames, check_hand, check_origin
         from handbench.fitting.pose_file import load_poses
 
         fitted, row = load_poses(poses), read_joints(self.path)[1]
@@ -162,6 +162,7 @@ class OwnPredictions:
                 poses, expected=f"frames of {truth.path}", found="others", fix="fit the labels of this split"
             )
         check_frames(poses, fitted, row[order], truth.joints_mm[predictions.rows], truth.path)
+        check_hand(poses, fitted, self.card)
         limits_rad = np.array(self.card["limits_rad"], np.float64)
         told = limits_rad, truth.sequences, predictions.rows, fitted.inner_limits_rad
         return [score_angles(one[order], true_pose, *told) for one in given]

@@ -16,12 +16,15 @@ from handbench.errors import BadInput
 from handbench.fitting.pose_file import FittedPoses
 from handbench.fitting.pose_fit import measure_left_mm
 from handbench.hand.keypoints import Hand
+from handbench.hand.skeleton import SHAPE_FIELDS
 
 ORIGIN = ("source", "dataset", "split")
 PLACED = 5000
 """Frames, evenly spaced, that the hand is placed in."""
 FURTHER_MM = 5.0
 """The same label may be said with two cameras; hands of other frames lie centimetres away."""
+SAME_NUMBER = 1e-6
+"""Cards hold decimal numbers."""
 
 
 def check_origin(folder: Path, poses: FittedPoses, told: Mapping[str, Any]) -> None:
@@ -54,6 +57,20 @@ def check_frames(
             expected=f"poses of the frames of {where}",
             found=f"those of others: hands up to {further_mm:,.0f} mm further from the labels than the fit left them",
             fix="run `handbench fit` on the labels of these frames",
+        )
+
+
+def check_hand(folder: Path, poses: FittedPoses, told: Mapping[str, Any]) -> None:
+    """Angles of two hands, or within other bounds, cannot be compared; `told` is a card with those of the training."""
+    ours = {name: getattr(poses.hand.shape, name) for name in SHAPE_FIELDS} | {"limits_rad": poses.limits_rad}
+    theirs = {**told["hand"], "limits_rad": told["limits_rad"]}
+    wrong = [name for name, value in ours.items() if not np.allclose(value, theirs[name], rtol=0, atol=SAME_NUMBER)]
+    if wrong:
+        raise BadInput(
+            folder,
+            expected="poses fitted with the hand and the bounds of the training",
+            found=f"other {wrong[0]} than the predictions' card has",
+            fix="fit with `handbench fit --hand` and the fit of the training split",
         )
 
 
