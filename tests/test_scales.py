@@ -68,6 +68,19 @@ def test_paper_scale_has_the_frames_of_the_real_releases() -> None:
 
 
 @pytest.mark.parametrize("short", [False, True])
+def test_at_paper_scale_deepmodel_has_the_numbers_that_are_printed(short: bool) -> None:
+    """Sections 3.2 and 4, of all variants: a steady rate without a rise; the short form has fewer epochs alone."""
+    overlays = [ROOT / "config" / name for name in ("paper.yaml", "paper_short.yaml")[: 2 if short else 1]]
+    modules = load_config([DEFAULT, *overlays]).modules
+    variants = {name: one.settings.model_dump() for name, one in modules.items() if one.paper == "deepmodel"}
+    assert len(variants) == 6
+    printed = {"learning_rate": 0.003, "batch": 512, "momentum": 0.9, "dropout": 0.3, "channels": 8}
+    ours = {"last_rate_share": 1.0, "warm_up_steps": 0, "epochs": 30 if short else 600}
+    for name, settings in variants.items():
+        assert {key: settings[key] for key in printed | ours} == printed | ours, name
+
+
+@pytest.mark.parametrize("short", [False, True])
 def test_at_paper_scale_refine_has_the_sizes_that_are_printed(short: bool) -> None:
     """Section 4.1, whatever the demo has; the short form shortens the base alone."""
     overlays = [ROOT / "config" / name for name in ("paper.yaml", "paper_short.yaml")[: 2 if short else 1]]

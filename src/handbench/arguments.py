@@ -14,7 +14,7 @@ from handbench.argument_words import (
     parse_positive,
     parse_size,
 )
-from handbench.conventions import HANDOBJECT, HANDS, RECORDED, SYNTHESIZED
+from handbench.conventions import HANDOBJECT, HANDS, ONE_HAND, RECORDED, SYNTHESIZED
 from handbench.model_arguments import add_models
 from handbench.own_arguments import add_camera, add_predict, add_refine
 
@@ -207,7 +207,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
 def _add_fit(commands: argparse._SubParsersAction) -> None:
     words = "fit a hand and its poses to labelled joints: those of a crop store, or NYU's published ones"
     parser = add_command(commands, "fit", words)
-    add_dataset(parser, RECORDED)
+    add_dataset(parser, ONE_HAND)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--store", type=Path, metavar="DIR", help="crop store whose labels are fitted")
     source.add_argument("--record", type=Path, metavar="DIR", help="folder of the published record")

@@ -15,9 +15,10 @@ from handbench.evaluation.blocks import compare_blocks, make_blocks, parse_block
 from handbench.evaluation.evaluate import evaluate
 from handbench.evaluation.results import parse_result
 from handbench.evaluation.tracked import evaluation_to_rows
-from handbench.fitting.pose_file import FittedPoses, save_poses
-from handbench.hand.keypoints import Hand, scored_keypoints
-from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE
+from handbench.fitting.pose_file import CARD, FittedPoses, save_poses
+from handbench.hand.keypoints import Hand, keypoint_positions, scored_keypoints
+from handbench.hand.skeleton import ANGLE_LIMITS_RAD, REFERENCE_SHAPE, SHAPE_FIELDS
+from handbench.sealed import seal
 from handbench.training.prediction_file import read_pose, save_predictions
 from tests.datasets.crop_fixtures import make_listing
 
@@ -32,7 +33,8 @@ def make_truth() -> np.ndarray:
     rng = np.random.default_rng(3)
     fingers = ANGLE_LIMITS_RAD.mean(axis=1) + rng.uniform(-0.02, 0.02, (FRAMES, 20))
     turns = rng.uniform(-1, 1, (FRAMES, 3))
-    return np.concatenate([rng.normal(0, 30, (FRAMES, 3)), turns, fingers], axis=1).astype(np.float32)
+    wrist_mm = rng.normal(0, 30, (FRAMES, 3)) + np.array([0, 0, 400])
+    return np.concatenate([wrist_mm, turns, fingers], axis=1).astype(np.float32)
 
 
 def make_prediction(
@@ -41,7 +43,8 @@ def make_prediction(
     card = {"kind": "deepmodel.hand", "module": "deepmodel", "paper": "deepmodel", "settings": {}, "seed": 0}
     card |= {"dataset": "icvl", "split": "test", "folds": [], "centre": "joint", "frames": FRAMES, "converged": True}
     card |= {"protocol": store.card["protocol"], "store": store.path.as_posix(), "checkpoints": []}
-    card |= {"gives_angles": True, "limits_rad": ANGLE_LIMITS_RAD.tolist()} | changed
+    hand = {name: getattr(REFERENCE_SHAPE, name).tolist() for name in SHAPE_FIELDS}
+    card |= {"gives_angles": True, "hand": hand, "limits_rad": ANGLE_LIMITS_RAD.tolist()} | changed
     out = run / "predict" / "icvl" / "deepmodel" / "seed0"
     # Backwards: what is evaluated is in the order of the list.
     rows, names = np.asarray(store.row)[::-1], store.names[::-1]
@@ -77,7 +80,8 @@ def run(tmp_path: Path) -> Path:
 @pytest.fixture
 def store(run: Path) -> CropStore:
     path = run / "crop" / "icvl" / "joint" / "test"
-    build_crops(make_listing(FRAMES), centre="joint", size_px=16, out=path)
+    joints_mm = keypoint_positions(scored_keypoints("icvl"), REFERENCE_SHAPE, make_truth()).astype(np.float32)
+    build_crops(make_listing(FRAMES, joints_mm=joints_mm), centre="joint", size_px=16, out=path)
     return open_store(path)
 
 
@@ -174,12 +178,31 @@ def test_what_does_not_fit_together_is_refused(run: Path, store: CropStore) -> N
         evaluate(prediction, "icvl", "mine", poses=make_poses(run, truth, rows, "nyu"))
     with pytest.raises(BadInput, match="expected poses of real icvl test, found real icvl train"):
         evaluate(prediction, "icvl", "mine", poses=make_poses(run, truth, rows, split="train"))
+    # Frames of the same numbers, of another recording: one is enough.
+    others = truth.copy()
+    others[250, 0] += 20
+    with pytest.raises(BadInput, match=r"expected poses of the frames of .*/test, found those of others: .* 20 mm"):
+        evaluate(prediction, "icvl", "mine", poses=make_poses(run, others, rows))
     poses = make_poses(run, truth, rows)
     truth[3, 8] = np.nan
     with pytest.raises(BadInput, match="expected finite poses, as its card says, found NaN"):
         evaluate(make_prediction(run, store, truth), "icvl", "mine", poses=poses)
     with pytest.raises(BadInput, match="found no pose"):
         evaluate(make_prediction(run, store, None), "icvl", "mine", poses=poses)
+
+
+@pytest.mark.parametrize("part", ["lengths_mm", "limits_rad"])
+def test_poses_of_another_hand_or_within_other_bounds_are_refused(run: Path, store: CropStore, part: str) -> None:
+    """As `handbench fit` without --hand leaves them of test labels: a hand and bounds of their own."""
+    truth = make_truth()
+    poses = make_poses(run, truth, np.asarray(store.row).astype(np.int64))
+    card = json.loads((poses / CARD).read_text())
+    (card["hand"] if part == "lengths_mm" else card)[part][2][1] += 1e-3
+    del card["sha256"]
+    (poses / CARD).write_text(json.dumps(seal(card)))
+    said = f"the hand and the bounds of the training, found other {part} than .*; fit with `handbench fit --hand` and"
+    with pytest.raises(BadInput, match=said):
+        evaluate(make_prediction(run, store, truth), "icvl", "mine", poses=poses)
 
 
 def test_blocks_are_enough_for_intervals_and_pairs() -> None:

@@ -222,8 +222,8 @@ def test_fits_that_are_missing_are_named() -> None:
     assert judge_fits(make_fits(), "real").status == "not-run"
 
 
-def write_fit(run: Path, split: str, **card: Any) -> Path:
-    path = run / "fit" / "nyu" / split / "fit.json"
+def write_fit(run: Path, split: str, dataset: str = "nyu", **card: Any) -> Path:
+    path = run / "fit" / dataset / split / "fit.json"
     path.parent.mkdir(parents=True)
     left = {"mean_mm": 5.0, "variance_mm2": 2.0, "worst_mm": {"b.png": 20.0}, "frames": 3, "seconds": 1.5}
     path.write_text(json.dumps(seal({"lbfgs": left, "pso": left | {"mean_mm": 5.5, "rounds": 7}} | card)))
@@ -249,6 +249,18 @@ def test_fits_are_read_from_a_run(tmp_path: Path) -> None:
     path.write_text(json.dumps(seal({"lbfgs": {"mean_mm": 5.0}})))
     with pytest.raises(BadInput, match="a damaged or older one"):
         read_fits(tmp_path)
+
+
+@pytest.mark.parametrize("used", [("nyu", "icvl"), ("icvl",)])
+def test_a_hand_is_told_by_the_labels_that_it_was_fitted_to(used: tuple[str, ...], tmp_path: Path) -> None:
+    """ICVL's test labels take the hand of its training's, and these that of NYU's where NYU is used."""
+    limits_rad, before = ANGLE_LIMITS_RAD.tolist(), {"hand_from": "400 frames of these labels", "hand_of": used[0]}
+    for dataset in used:
+        path = write_fit(tmp_path, "train", dataset, limits_rad=limits_rad, **before)
+        before = {"hand_from": json.loads(path.read_text())["sha256"], "hand_of": dataset}
+    write_fit(tmp_path, "test", "icvl", **before)
+    told = {(one.dataset, one.split): one.hand_of for one in read_fits(tmp_path)}
+    assert told[("icvl", "train")] == told[("icvl", "test")] == used[0]
 
 
 def time_deepmodel(single_ms: float) -> Verdict:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from handbench.cli import main
 from handbench.datasets.embedded_files import plan_recordings
 from handbench.datasets.recordings import sample_poses
+from handbench.errors import BadInput
 from handbench.fitting import label_fit
 from handbench.fitting.label_fit import Left, find_inner_limits, find_limits, fit_labels, fit_record, join
 from handbench.fitting.labelled_frames import NYU_SEGMENTS, LabelledFrames, read_record, read_store
@@ -83,7 +85,6 @@ def test_what_does_not_fit_together_is_one_line(embedded: Path, capsys: pytest.C
     for words, said in (
         (("nyu", "--store", str(embedded)), "expected a crop store"),
         (("icvl", "--store", str(crops / "train")), "expected crops of icvl, found nyu"),
-        (("msra", "--store", str(crops / "train")), "expected nyu or icvl, found msra"),
         (("nyu", "--store", str(crops / "test"), "--hand", str(crops)), "expected the card of fitted poses"),
         (("nyu", "--store", str(crops / "test"), "--truth", str(train / "poses.npz")), "expected the truth.npz"),
         (("nyu", "--record", str(embedded)), "expected a file of the published record"),
@@ -94,6 +95,16 @@ def test_what_does_not_fit_together_is_one_line(embedded: Path, capsys: pytest.C
         assert said in told
         assert told.count("\n") == 1
     assert not (embedded / "nothing").exists()
+    with pytest.raises(BadInput, match="expected nyu or icvl, found msra"):
+        read_store(crops / "train", "msra")
+
+
+def test_the_help_offers_what_can_be_fitted(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["fit", "--help"])
+    told = capsys.readouterr().out
+    assert "nyu, icvl" in told
+    assert not {"msra", "msra14", "dexter"} & set(re.findall(r"\w+", told))
 
 
 def make_frames(count: int = 12, scale: float = 1.0) -> LabelledFrames:

@@ -43,7 +43,7 @@ def make_data(folder: Path, frames: int = 40, tested: int = 12) -> None:
         listing = make_listing(number, split=split, joints_mm=joints_mm.astype(np.float32))
         build_crops(listing, centre="joint", size_px=SIZE_PX, out=folder / split)
     pose = draw_poses(frames)
-    save_poses(folder / "fit", fitted(pose), {"dataset": "icvl", "split": "train"})
+    save_poses(folder / "fit", fitted(pose), {"dataset": "icvl", "split": "train", "source": "real"})
 
 
 def fitted(pose: Float32[np.ndarray, "frames 26"]) -> FittedPoses:

@@ -9,6 +9,7 @@ from network_builders import BUILDERS, JOINTS, make_inputs, make_layer, output_s
 from safetensors.torch import load_file, save_file
 
 from handbench.errors import BadInput
+from handbench.networks.deepmodel import DeepModel
 from handbench.networks.deepprior_plus import Bottleneck
 from handbench.networks.localizer import Localizer
 from handbench.networks.synthesizer import START_DEPTH
@@ -109,6 +110,14 @@ RESIDUAL = (
 )
 def test_parameters_counted_by_hand(name, by_hand):
     assert count(BUILDERS[name](64)) == by_hand
+
+
+@pytest.mark.parametrize(("size_px", "cells", "told"), [(64, 4, 1_213_821), (128, 12, 2_262_397)])
+def test_a_palm_by_six_numbers_takes_three_outputs_more(size_px, cells, told):
+    """As the module `deepmodel` is configured; 3,075 parameters more than with three angles."""
+    network = DeepModel(make_layer(), size_px, palm_numbers=6)
+    by_hand = THREE + (cells * cells * 8 + 1) * 1024 + 1025 * 1024 + 1025 * 29
+    assert count(network) == by_hand == told == count(BUILDERS["deepmodel"](size_px)) + 3075
 
 
 @pytest.mark.parametrize("name", NAMES)

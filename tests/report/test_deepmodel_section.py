@@ -173,6 +173,10 @@ def test_fits_stand_beside_print(sources: Sources) -> None:
     assert frame.loc[0, ["mean_mm", "frames", "worst_names"]].tolist() == [5.5, 8252, "image_0007.png, image_0009.png"]
     assert frame.loc[1, "speed"] == pytest.approx(8252 / 12)
     assert sum("3.25 degrees off" in note for note in table.notes) == 3
+    assert not frame["labels"].str.contains("hand of").any(), "each has its own"
+    borrowed = replace(sources, fits=tuple(replace(one, hand_of="nyu") for one in sources.fits))
+    labels = find_table(borrowed, "deepmodel_fits").frame["labels"].unique().tolist()
+    assert [one.partition(", with the hand of ")[2] for one in labels] == ["", "NYU Hand Pose", "", ""]
     half = (Fit("nyu", "test", {"lbfgs": sources.fits[0].left["lbfgs"]}),)
     frame = find_table(replace(sources, fits=half), "deepmodel_fits").frame
     assert frame["status"].tolist() == ["not fitted"] * 2

@@ -204,6 +204,17 @@ def test_a_ready_crop_needs_no_camera(tmp_path):
     assert last == pytest.approx({"x_mm": 42.5, "y_mm": -20, "z_mm": 600, "u_px": 35.2, "v_px": 32}, abs=0.01)
 
 
+@pytest.mark.parametrize(("centre", "joint"), [("joint", "palm"), ("joint-thumb_tip", "thumb_tip"), ("com", "")])
+def test_a_model_that_knows_cubes_around_a_label_says_so(centre, joint, tmp_path, capsys):
+    frames, model = [save_hand(tmp_path / "in" / name) for name in ("a.png", "b.png")], make_model(centre=centre)
+    predict_frames(frames, model, CAMERA, tmp_path / "out", pictures=False)
+    lines = capsys.readouterr().err.splitlines()
+    said = f"tenths: has learned in cubes around the labelled {joint}, which no camera gives"
+    assert [line.split(";")[0] for line in lines] == ([said] if joint else [])
+    model.check_source(Centre(np.float32([30, -20, 600]), 250.0))
+    assert capsys.readouterr().err == "", "whoever places the cube may place it there"
+
+
 def test_the_real_frame_from_file_to_joints(shared, tmp_path):
     """A model that answers with the labels: what comes out lies on the pixels that the labels were made in."""
     uvd = np.loadtxt(shared / NYU_LABELS, delimiter=",")[list(NYU.scored)]

@@ -11,7 +11,7 @@ from handbench.entries import check_dataset
 from handbench.errors import BadInput
 from handbench.fitting.pose_file import CARD, PUBLISHED
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD
-from handbench.sealed import read_whole
+from handbench.sealed import SEAL, read_whole
 
 HOLDS, FIX = "a fit as `handbench fit` left it", "fit again"
 
@@ -49,6 +49,8 @@ class Fit:
     """On embedded data: how far the fitted angles are from the true ones."""
     at_wall: int | None = None
     """Bounds, of the 40 that training labels have set, that are the anatomical limits themselves; None of others."""
+    hand_of: str = ""
+    """The dataset whose training labels gave the hand; empty of segments that have hands of their own."""
 
     @property
     def published(self) -> bool:
@@ -57,7 +59,9 @@ class Fit:
 
 def read_fits(run: Path) -> tuple[Fit, ...]:
     """Every fit of a run, sorted by dataset and split."""
-    return tuple(_read_fit(path) for path in sorted(run.glob(f"fit/*/*/{CARD}")))
+    cards = {path: read_whole(path, holds=HOLDS, fix=FIX) for path in sorted(run.glob(f"fit/*/*/{CARD}"))}
+    known = {card[SEAL]: card for card in cards.values()}
+    return tuple(_read_fit(path, card, known) for path, card in cards.items())
 
 
 def select_fits(fits: Sequence[Fit], settings: Mapping[str, Any]) -> tuple[Fit, ...]:
@@ -65,8 +69,8 @@ def select_fits(fits: Sequence[Fit], settings: Mapping[str, Any]) -> tuple[Fit, 
     return tuple(one for one in fits if one.published or one.dataset in settings["use"])
 
 
-def _read_fit(path: Path) -> Fit:
-    card, dataset = read_whole(path, holds=HOLDS, fix=FIX), path.parent.parent.name
+def _read_fit(path: Path, card: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> Fit:
+    dataset = path.parent.parent.name
     check_dataset(path, dataset)
     try:
         left = {
@@ -75,10 +79,19 @@ def _read_fit(path: Path) -> Fit:
             if card.get(key)
         }
         at_wall = _count_at_wall(card) if path.parent.name == "train" else None
+        hand_of = _tell_hand(card, known)
     except (KeyError, TypeError, ValueError) as error:
         found = f"a damaged or older one ({type(error).__name__}: {error})"
         raise BadInput(path, expected=HOLDS, found=found, fix=FIX) from None
-    return Fit(dataset, path.parent.name, left, card.get("truth") or {}, at_wall)
+    if hand_of:
+        check_dataset(path, hand_of)
+    return Fit(dataset, path.parent.name, left, card.get("truth") or {}, at_wall, hand_of)
+
+
+def _tell_hand(card: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> str:
+    """A card names the dataset of the fit that its hand was taken from, which may have taken it from another."""
+    before = known.get(card.get("hand_from", ""))
+    return _tell_hand(before, known) if before else str(card.get("hand_of", ""))
 
 
 def _count_at_wall(card: Mapping[str, Any]) -> int:

@@ -144,18 +144,12 @@ class OwnPredictions:
         Of poses that were fitted to joints a second time: those of all joints that were read.
         """
         # Fitting knows torch, which a command that reads two files need not wait for.
+        from handbench.fitting.pose_check import check_frames, check_hand, check_origin
         from handbench.fitting.pose_file import load_poses
 
         fitted, row = load_poses(poses), read_joints(self.path)[1]
-        ours, theirs = (
-            f"{one['source']} {one['dataset']} {one['split']}"
-            for one in (
-                {"source": self.card["protocol"]["source"], "dataset": truth.dataset, "split": self.card["split"]},
-                fitted.card,
-            )
-        )
-        if theirs != ours:
-            raise BadInput(poses, expected=f"poses of {ours}", found=theirs, fix="name the fit of these frames")
+        source = self.card["protocol"]["source"]
+        check_origin(poses, fitted, {"source": source, "dataset": truth.dataset, "split": self.card["split"]})
         pose, of_all = read_pose(self.path), read_pose_of_all(self.path)
         given = [one for one in (pose, of_all) if one is not None]
         if pose is None or not all(np.isfinite(one).all() for one in given):
@@ -167,6 +161,8 @@ class OwnPredictions:
             raise BadInput(
                 poses, expected=f"frames of {truth.path}", found="others", fix="fit the labels of this split"
             )
+        check_frames(poses, fitted, row[order], truth.joints_mm[predictions.rows], truth.path)
+        check_hand(poses, fitted, self.card)
         limits_rad = np.array(self.card["limits_rad"], np.float64)
         told = limits_rad, truth.sequences, predictions.rows, fitted.inner_limits_rad
         return [score_angles(one[order], true_pose, *told) for one in given]

@@ -60,13 +60,15 @@ class FittedPoses:
     inner_limits_rad: Float[np.ndarray, "20 2"] | None = None
     """Narrower bounds, the 0.5 and 99.5 percentiles of the training's angles; None where labels set no bounds."""
 
+    def locate(self, rows: Int[np.ndarray, "wanted"]) -> Int64[np.ndarray, "wanted"]:
+        """Where the poses of frames stand, by their place in the list; -1 where none was fitted."""
+        places = {int(row): place for place, row in enumerate(self.row)}
+        return np.array([places.get(row, -1) for row in rows.tolist()], np.int64)
+
     def find(self, rows: Int[np.ndarray, "wanted"]) -> Float32[np.ndarray, "wanted 26"]:
         """The poses of frames by their place in the list, NaN where none was fitted."""
-        places = {int(row): place for place, row in enumerate(self.row)}
-        found = np.full((len(rows), 26), np.nan, np.float32)
-        for at, row in enumerate(rows.tolist()):
-            if row in places:
-                found[at] = self.pose[places[row]]
+        places, found = self.locate(rows), np.full((len(rows), 26), np.nan, np.float32)
+        found[places >= 0] = self.pose[places[places >= 0]]
         return found
 
 

@@ -74,8 +74,9 @@ def _describe(fit: Fit, key: str, sources: Sources) -> dict[str, object]:
 
 
 def _name_labels(fit: Fit, source: str) -> str:
-    title = DATASETS[fit.dataset].title
-    return f"{title}, {REAL}" if fit.published else f"{title}, {SCALED.format(fit.split, source)}"
+    told = f"{DATASETS[fit.dataset].title}, {REAL if fit.published else SCALED.format(fit.split, source)}"
+    borrowed = fit.hand_of and fit.hand_of != fit.dataset
+    return f"{told}, with the hand of {DATASETS[fit.hand_of].title}" if borrowed else told
 
 
 def _tell_truth(fit: Fit) -> str:

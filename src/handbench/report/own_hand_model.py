@@ -1,5 +1,6 @@
 """A model of a hand alone, as someone with a camera uses it."""
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -47,9 +48,21 @@ class HandModel(OwnModel):
         return scored_skeleton(self.dataset)
 
     def check_source(self, source: Intrinsics | Centre) -> None:
-        """A cube that a person has placed is where the model expects it; a frame has to be localized first."""
+        """A cube that a person has placed is where the model expects it; a frame has to be localized first.
+
+        Of a labelled joint nothing can be had but the centre of mass, which has to be said.
+        """
+        if isinstance(source, Centre):
+            return
         word, _, sha256 = self.centre.partition("-")
-        if word == LOCALIZED and self.localizer is None and not isinstance(source, Centre):
+        if word == "joint":
+            joint = self.convention.centre_joint if self.centre == word else self.centre.removeprefix("joint-")
+            print(
+                f"{self.name}: has learned in cubes around the labelled {joint}, which no camera gives; in those around"
+                " the hand's centre of mass its joints may be far off",
+                file=sys.stderr,
+            )
+        if word == LOCALIZED and self.localizer is None:
             raise BadInput(
                 self.name,
                 expected=f"--localizer with the checkpoint that made its crops (sha256 {sha256}...)",

@@ -15,6 +15,7 @@ from handbench.datasets.lock import hold_alone
 from handbench.datasets.torch_dataset import CropDataset, open_crops
 from handbench.digest import stage_digest
 from handbench.errors import BadInput
+from handbench.fitting.pose_check import check_frames, check_origin
 from handbench.fitting.pose_file import FittedPoses, load_poses
 from handbench.loop import processes
 from handbench.methods import State, load_method
@@ -187,15 +188,10 @@ def _load_poses(job: Job, crops: CropDataset) -> FittedPoses | None:
         raise BadInput(job.module, expected=f"{expected} for the kind {job.kind}", found=found, fix=fix)
     if job.poses is None:
         return None
-    poses, protocol = load_poses(job.poses), crops.store.card["protocol"]
-    for key in ("dataset", "split"):
-        if poses.card[key] != protocol[key]:
-            raise BadInput(
-                job.poses,
-                expected=f"poses of the {key} {protocol[key]}",
-                found=poses.card[key],
-                fix="name the fit of the training split",
-            )
+    poses, store = load_poses(job.poses), crops.store
+    check_origin(job.poses, poses, store.card["protocol"])
+    labels_mm = np.asarray(store.joints_mm)[crops.places][:, list(store.scored)]
+    check_frames(job.poses, poses, np.asarray(store.row)[crops.places], labels_mm, store.path)
     return poses
 
 
