@@ -337,9 +337,10 @@ def all_probes(papers=PAPERS, part=""):
 
 def is_one_network(module, dataset):
     """MSRA, with a network for each subject, is probed where one subject alone is left out and a figure asks for it:
-    Fig. 5 of crossing, those of feedback15."""
+    Fig. 5 of crossing, those of the feedback loops."""
     asked = settings.modules[module]
-    return dataset != "msra" or (asked.paper in ("crossing", "feedback15") and len(asked.folds or MSRA_SUBJECTS) == 1)
+    shown = asked.paper in ("crossing", "feedback15", "feedback19")
+    return dataset != "msra" or (shown and len(asked.folds or MSRA_SUBJECTS) == 1)
 
 
 def fold_probed(wildcards):
