@@ -174,6 +174,24 @@ def test_hand_and_object_learn_from_rendered_frames_and_are_tested_on_others(che
     assert "--centre com-400 --size 128" in cut
 
 
+def test_claims_of_a_feedback_paper_ask_for_the_baselines_of_its_tables(checkout: Checkout) -> None:
+    """Whosever modules they are, on the data sets that it is measured on itself."""
+    (checkout.root / "mine.yaml").write_text("modules: {feedback15_deepprior: {datasets: [nyu]}}\n")
+    baselines = ("feedback15_predictor", "feedback15_deepprior", "feedback19_predictor", "nn_search")
+    asked = {}
+    for paper in ("feedback15", "feedback19", "deepmodel"):
+        done = checkout.snakemake("--dry-run", f"claims_{paper}", "--configfile", "mine.yaml")
+        said = done.stdout + done.stderr
+        asked[paper] = {
+            (dataset, module)
+            for dataset in ("nyu", "icvl", "msra")
+            for module in baselines
+            if f"output: results/demo-embedded/evaluate/{dataset}/{module}/seed0/" in said
+        }
+    on_nyu = {("nyu", module) for module in baselines}
+    assert asked == {"feedback15": on_nyu, "feedback19": on_nyu, "deepmodel": set()}
+
+
 @pytest.mark.parametrize(("overlays", "seeds"), [(["claims"], 3), (["paper", "paper_short"], 1)])
 def test_the_half_about_hand_and_object_stands_alone(checkout: Checkout, overlays: list[str], seeds: int) -> None:
     """Without what feedback19 trains for hands alone; rendered sets, and each module of that half."""

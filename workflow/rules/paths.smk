@@ -17,6 +17,7 @@ from handbench.conventions import (
     WRISTBAND,
 )
 from handbench.digest import told_digest
+from handbench.evaluation.baselines import BASELINES, COMPARED
 from handbench.modules import KINDS, method_file
 from handbench.provenance import CALL, digest_settings
 
@@ -323,6 +324,18 @@ def all_evaluations(papers=PAPERS, part=""):
         f"{RUN}/evaluate/{dataset}/{name}/seed{seed}/evaluation.json"
         for name, dataset, seed in all_trainings(papers, part)
         if KINDS[settings.modules[name].kind].predicts and can_be_told(name)
+    ]
+
+
+def baseline_evaluations(paper):
+    """Those of the baselines that a feedback paper's tables hold its loop against, whose papers are others as well."""
+    if paper not in COMPARED:
+        return []
+    compared_on = {dataset for _, dataset, _ in all_trainings([paper])}
+    return [
+        f"{RUN}/evaluate/{dataset}/{name}/seed{seed}/evaluation.json"
+        for name, dataset, seed in all_trainings()
+        if name in BASELINES.values() and dataset in compared_on
     ]
 
 

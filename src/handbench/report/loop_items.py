@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from handbench.conventions import DATASETS
+from handbench.evaluation.baselines import BASELINES
 from handbench.evaluation.bootstrap import Interval, bootstrap_blocks
 from handbench.evaluation.claim_loop import ITERATIONS, SUBJECTS, mean_of, stop_at
 from handbench.evaluation.probes import Probe, describe_device, list_batches, name_device
 from handbench.evaluation.results import Result, compare_results
-from handbench.report.baselines import BASELINES
 from handbench.report.comparisons import PRINTED, build_run_curves
 from handbench.report.items import Absent, Column, Figure, Item, Table
 from handbench.report.loop_figures import draw_iterations

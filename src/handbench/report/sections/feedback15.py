@@ -3,11 +3,12 @@
 from functools import partial
 
 from handbench.evaluation import tables
+from handbench.evaluation.baselines import BASELINES
 from handbench.evaluation.claim_feedback15 import LOOP, PREDICTOR, SEARCH_FIGURES
 from handbench.evaluation.claim_synthesizer import END_TO_END, OF_LABEL_NOISE, SYNTHESIZER
 from handbench.evaluation.paper_numbers import FEEDBACK15_FIGURE_8A, NOT_PUBLISHED, Printed
 from handbench.evaluation.tables import compare_with_print
-from handbench.report.baselines import BASELINES, add_baselines
+from handbench.report.baselines import add_baselines
 from handbench.report.beside_print import build_beside
 from handbench.report.comparisons import build_comparison, build_run_bars, read_figure
 from handbench.report.image_items import build_image_comparison, build_image_errors, build_label_noise
