@@ -110,9 +110,11 @@ def _describe_baseline(label: str, results: Sequence[Result]) -> dict[str, objec
     }
 
 
-def build_variants(name: str, title: str, modules: Mapping[str, str], sources: Sources, *, printed: str) -> Item:
+def build_variants(
+    name: str, title: str, modules: Mapping[str, str], sources: Sources, *, printed: str, dataset: str = "nyu"
+) -> Item:
     """Loops in rows: the error before, after each of two iterations, and how it differs from the first row's."""
-    found = {label: find_loop(sources, module) for module, label in modules.items()}
+    found = {label: find_loop(sources, module, dataset) for module, label in modules.items()}
     results = [one for group in found.values() for one in group]
     if not results:
         return Absent(name, title, f"This run: {NOT_RUN}. {printed}")
@@ -154,13 +156,15 @@ def _describe_loop(label: str, results: Sequence[Result], first: Sequence[Result
     }
 
 
-def build_two_starts(name: str, title: str, modules: Sequence[str], sources: Sources, *, printed: str) -> Item:
+def build_two_starts(
+    name: str, title: str, modules: Sequence[str], sources: Sources, *, printed: str, dataset: str = "nyu"
+) -> Item:
     """Accuracy curves of two predictors and of the loop from either."""
-    pooled = [one for module in modules for one in sources.pool(dataset="nyu", module=module)]
+    pooled = [one for module in modules for one in sources.pool(dataset=dataset, module=module)]
     if not any(one.results[0].steps_mm is not None for one in pooled):
         return Absent(name, title, f"This run: {NOT_RUN}. {printed}")
     results = [one for group in pooled for one in group.results]
-    without = [module for module in modules if not sources.find_results(dataset="nyu", module=module)]
+    without = [module for module in modules if not sources.find_results(dataset=dataset, module=module)]
     notes = [tell_results(results), printed]
     notes += [f"Not drawn, as this run has not made them: {', '.join(without)}."] if without else []
     return build_run_curves(name, title, pooled, (), stamp_results(results), (*notes, *sources.caution))
@@ -181,13 +185,20 @@ class Runtime:
 
 
 def build_runtime(
-    name: str, title: str, module: str, sources: Sources, printed: Runtime, *, localizer: str = ""
+    name: str,
+    title: str,
+    module: str,
+    sources: Sources,
+    printed: Runtime,
+    *,
+    localizer: str = "",
+    dataset: str = "nyu",
 ) -> Item:
     """Milliseconds a frame of each part, in batches of one and of many, for every device that was timed on."""
-    probes = sources.find_probes(module)
+    probes = sources.find_probes(module, dataset)
     if not probes:
         return Absent(name, title, f"{sources.not_probed} {printed}")
-    located = [one for one in sources.find_probes(localizer) if "milliseconds" in one.numbers]
+    located = [one for one in sources.find_probes(localizer, dataset) if "milliseconds" in one.numbers]
     labels = {key: label for key, label in TIMED.items() if localizer or key != "localizer"}
     frame = pd.DataFrame(
         {"part": list(labels.values()), "printed": [printed.milliseconds.get(key, np.nan) for key in labels]}
