@@ -305,6 +305,24 @@ def test_runtime_on_a_gpu_tells_of_its_graphs_and_its_large_batch(sources: Sourc
     )
 
 
+def test_runtime_on_a_gpu_has_the_cpu_beside_it(sources: Sources) -> None:
+    """Of every part, the localizer's too; print stands once."""
+    parts = ("predictor", "synthesizer", "updater", "loop")
+    on_cpu = {"device": "CPU", "threads": 4, "precision": "float32"}
+    on_gpu = {"device": "Some GPU", "cuda_graph": True, "not_captured": {}}
+    timed = {"1": dict.fromkeys(parts, 0.5)}
+    loop = {**on_gpu, "milliseconds": timed, "on_cpu": {**on_cpu, "milliseconds": {"1": dict.fromkeys(parts, 2.0)}}}
+    found = {**on_gpu, "milliseconds": {"1": {"localizer": 0.1}}}
+    found["on_cpu"] = {**on_cpu, "milliseconds": {"1": {"localizer": 0.7}}}
+    changed = change_probe(change_probe(sources, "feedback19", **loop), "feedback19_localizer", **found)
+    table = list_items(changed)["feedback19_runtime"]
+    assert isinstance(table, Table)
+    groups = [column.group.partition("; ")[2] for column in table.columns[2:]]
+    assert groups == ["Some GPU, float32, CUDA graphs", "CPU, 4 threads, float32"]
+    assert table.frame["device_0_batch_1"].tolist() == [0.1, 0.5, 1.0, 0.5, 0.5, 0.5, 2000]
+    assert table.frame["device_1_batch_1"].tolist() == [0.7, 2.0, 4.0, 2.0, 2.0, 2.0, 500]
+
+
 def test_without_runs_every_place_says_so() -> None:
     card = RunCard("demo", "embedded", (0,), "abc", "123", None)
     items = list_items(Sources(Path("run"), card, (), None))

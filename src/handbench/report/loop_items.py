@@ -12,7 +12,7 @@ from handbench.conventions import DATASETS
 from handbench.evaluation.baselines import BASELINES
 from handbench.evaluation.bootstrap import Interval, bootstrap_blocks
 from handbench.evaluation.claim_loop import ITERATIONS, SUBJECTS, mean_of, stop_at
-from handbench.evaluation.probes import Probe, describe_device, list_batches, name_device
+from handbench.evaluation.probes import Probe, find_on_cpu, group_by_device, list_batches, name_device
 from handbench.evaluation.results import Result, compare_results
 from handbench.report.comparisons import PRINTED, build_run_curves
 from handbench.report.items import Absent, Column, Figure, Item, Table
@@ -208,9 +208,10 @@ def build_runtime(
         Column("part", "a frame takes"),
         Column("printed", printed.device, PRINTED, decimals=2, otherwise="printed_words"),
     ]
+    located += find_on_cpu(located)
     elsewhere = "on another device" if located else NOT_RUN
     frame["words"] = [elsewhere if key == "localizer" else "" for key in labels]
-    for place, (device, timed) in enumerate(_group_by_device(probes).items()):
+    for place, (device, timed) in enumerate(group_by_device(probes).items()):
         beside = [one for one in located if name_device(one) == name_device(timed[0])]
         for batch in list_batches(timed):
             key = f"device_{place}_batch_{batch}"
@@ -220,13 +221,6 @@ def build_runtime(
             columns.append(Column(key, f"batch {batch}", group, decimals=2, otherwise="words"))
     notes = _tell_timing(probes, located, separate=bool(localizer))
     return Table(name, title, frame, tuple(columns), stamp_probes(sources, probes), notes)
-
-
-def _group_by_device(probes: Sequence[Probe]) -> dict[str, list[Probe]]:
-    groups: dict[str, list[Probe]] = {}
-    for one in probes:
-        groups.setdefault(describe_device(one), []).append(one)
-    return groups
 
 
 def _average_times(probes: Sequence[Probe], batch: str) -> dict[str, float]:
