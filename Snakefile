@@ -75,6 +75,7 @@ for paper in PAPERS:
             f"claims_{paper}"
         input:
             all_evaluations([paper]),
+            baseline_evaluations(paper),
             all_probes([paper]),
             published_fits([paper]),
         localrule: True

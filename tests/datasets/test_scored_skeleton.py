@@ -3,7 +3,7 @@
 import pytest
 
 from handbench.conventions import DATASETS, DEXTER, ICVL, NYU_SCORED_JOINTS
-from handbench.datasets.scored_skeleton import scored_skeleton
+from handbench.datasets.scored_skeleton import find_tip, scored_skeleton
 
 
 @pytest.mark.parametrize("dataset", sorted(DATASETS))
@@ -21,3 +21,9 @@ def test_scored_skeletons_by_hand() -> None:
     assert scored_skeleton("icvl") == ICVL.joints
     assert scored_skeleton("dexter").names == DEXTER.joints.names[:5]
     assert scored_skeleton("dexter").edges == ()
+
+
+@pytest.mark.parametrize(("dataset", "tip"), [("nyu", "F4_KNU3_A"), ("icvl", "index_tip"), ("msra", "index_tip")])
+def test_a_finger_ends_in_its_tip(dataset: str, tip: str) -> None:
+    joints = scored_skeleton(dataset)
+    assert joints.names[find_tip(joints, "index")] == tip

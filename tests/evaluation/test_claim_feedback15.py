@@ -236,6 +236,13 @@ def test_speed_by_hand() -> None:
     )
     on_gpu["milliseconds"]["4096"] = {"loop": 2.5}
     assert "500 frames/s in batches of 64 on Some GPU" in decide_updates("FB10", on_gpu).reason
+    beside = {"milliseconds": {"1": {"loop": 20.0}, "64": {"loop": 10.0}}, "device": "CPU", "threads": 4}
+    told = decide_updates("FB10", on_gpu | {"on_cpu": {**beside, "precision": "float32"}})
+    assert told.measured == decide_updates("FB10", on_gpu).measured
+    assert told.reason == (
+        f"{decide_updates('FB10', on_gpu).reason}; 100 frames/s in batches of 64 on CPU, 4 threads, float32, where a "
+        "single frame takes 20 ms"
+    )
     alone = on_gpu | {"cuda_graph": False}
     assert "on Some GPU, float32, not all in CUDA graphs, 400" in decide_updates("FB10", alone).reason
     both = [make_probe("feedback15", make_updates()), make_probe("feedback15", on_gpu, seed=1)]

@@ -137,6 +137,29 @@ def test_numbers_of_a_gpu_say_whether_graphs_were_replayed(monkeypatch: pytest.M
     assert (told["cuda_graph"], told["not_captured"]) == (False, plain)
 
 
+def test_beside_a_gpu_the_cpu_is_timed_in_the_same_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With "meta", a device without memory, for the GPU."""
+    seen: list[tuple[str, int, bool]] = []
+    clock, meta = FakeClock(2.0), torch.device("meta")
+    network = nn.Identity()
+
+    def list_one(which: nn.Module, images: Tensor) -> dict[str, timing.Call]:
+        seen.append((images.device.type, len(images), which is network))
+        return {"only": clock.work}
+
+    monkeypatch.setattr(timing, "time", clock)
+    monkeypatch.setattr(timing, "device_of", lambda network: meta)
+    monkeypatch.setattr(timing, "choose_batches", lambda device, size_px: (1, 64) if device.type == "cpu" else (1, 512))
+    monkeypatch.setattr(timing, "describe_device", lambda device: "CPU" if device.type == "cpu" else "Some GPU")
+    numbers = time_network(network, list_one, torch.rand(1, 1, SIZE, SIZE))
+    assert seen == [("meta", 1, True), ("meta", 512, True), ("cpu", 1, False), ("cpu", 64, False)]
+    assert (numbers["device"], [*numbers["milliseconds"]]) == ("Some GPU", ["1", "512"])
+    beside = numbers["on_cpu"]
+    assert beside["milliseconds"] == {"1": {"only": 2000.0}, "64": {"only": 2000.0 / 64}}
+    assert (beside["device"], beside["threads"], beside["precision"]) == ("CPU", torch.get_num_threads(), "float32")
+    assert not {"cuda_graph", "on_cpu"} & {*beside}
+
+
 @NEEDS_GPU
 @torch.no_grad()
 def test_a_replay_computes_the_call_again(loop: FeedbackLoop) -> None:
@@ -160,11 +183,14 @@ def test_a_call_that_waits_for_the_cpu_is_not_captured_and_leaves_the_gpu_in_ord
 
 
 @NEEDS_GPU
-def test_a_gpu_is_timed_with_a_copy_and_a_large_batch(loop: FeedbackLoop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_is_timed_with_a_large_batch_and_the_cpu_with_a_copy(
+    loop: FeedbackLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(timing, "TIMED_S", 0.01)
-    numbers = time_network(loop, list_parts, torch.rand(1, 1, SIZE, SIZE))
-    assert next(loop.parameters()).device.type == "cpu"
+    numbers = time_network(loop.to(GPU), list_parts, torch.rand(1, 1, SIZE, SIZE))
+    assert next(loop.parameters()).device.type == "cuda"
     assert [*numbers["milliseconds"]] == ["1", "64", "4096"]
+    assert [*numbers["on_cpu"]["milliseconds"]] == ["1", "64"]
     assert (numbers["cuda_graph"], numbers["not_captured"]) == (True, {})
     assert numbers["device"] == torch.cuda.get_device_name()
     assert torch.backends.cudnn.allow_tf32, "only the timing is without TF32"

@@ -42,7 +42,7 @@ LOOPS = {
     "feedback19_joint": ("Generalized Feedback, joint", (8.0, 7.4, 7.1)),
     "feedback19_joint_random": ("Generalized Feedback, random start", (22.0, 21.0, 20.0)),
 }
-ON_BOTH = ("feedback15", "feedback15_predictor", "nn_search")
+ON_BOTH = ("feedback15", "feedback15_predictor", "nn_search", "feedback15_lbfgsb", "feedback15_beside_lbfgsb")
 """What is run on ICVL as on NYU."""
 SEQUENCES = ["abcdef"[6 * k // FRAMES] for k in range(FRAMES)]
 """Of a probe's frames."""
@@ -138,6 +138,7 @@ def write_probes(run: Path, seed: int) -> None:
     write_probe(run, "feedback15", seed, updates)
     write_probe(run, "feedback15", seed, make_updates(rng), dataset="icvl")
     write_probe(run, "feedback15_beside_lbfgsb", seed, updates)
+    write_probe(run, "feedback15_beside_lbfgsb", seed, updates, dataset="icvl")
     write_probe(run, "feedback19", seed, updates)
     write_probe(run, "feedback19_joint", seed, updates | {"synthesizer": make_images(rng, 12.0, 0.4)})
     write_probe(run, "feedback19_joint_random", seed, updates | {"synthesizer": make_images(rng, 60.0, 0.1)})
@@ -147,6 +148,9 @@ def write_probes(run: Path, seed: int) -> None:
         falls = np.exp(-np.arange(iterations + 1) / (iterations / 5))
         numbers = {"frames": frames, "image_error": (300 + 700 * falls).tolist()}
         write_probe(run, module, seed, numbers | {"pose_error_mm": (26 - 6 * falls).tolist()})
+        if module in ON_BOTH:
+            on_icvl = {"image_error": (200 + 600 * falls).tolist(), "pose_error_mm": (20 - 4 * falls).tolist()}
+            write_probe(run, module, seed, numbers | on_icvl, dataset="icvl")
 
 
 def make_distances(rng: np.random.Generator) -> dict[str, Any]:

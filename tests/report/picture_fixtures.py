@@ -1,9 +1,10 @@
 """Made-up pictures of a module: a square hand before nothing, and poses around its middle."""
 
 import numpy as np
+from jaxtyping import Float32
 
-from handbench.datasets.scored_skeleton import scored_skeleton
-from handbench.training.picture_file import LEVELS, Pictures
+from handbench.datasets.scored_skeleton import find_tip, scored_skeleton
+from handbench.training.picture_file import LEVELS, Pictures, UpdatePictures
 
 SIZE_PX = 16
 OF_TRUTH = ("truth", "fingers swapped", "fingers flipped", "wrist flipped")
@@ -40,4 +41,20 @@ def assemble(dataset: str, steps: tuple[str, ...], chosen: tuple[str, ...]) -> P
         hand_mm=errors_mm + 0.25,
         image_mm=errors_mm + 0.5,
         cube_mm=np.full(frames, 300, np.float32),
+        updates=make_updates(dataset, truth_px) if steps == OF_LOOP else None,
     )
+
+
+def make_updates(dataset: str, truth_px: Float32[np.ndarray, "frames joints 3"]) -> UpdatePictures:
+    """Of eight updates of three frames the last goes on by half, the others come back by as much."""
+    joints = scored_skeleton(dataset)
+    tip = find_tip(joints, "index")
+    turns = np.linspace(0, 2 * np.pi, 8, endpoint=False)
+    around = np.stack([np.cos(turns), np.sin(turns), np.zeros(8)], axis=1)
+    shares = np.array([0.5] * 7 + [1.5])
+    starts_px, ends_px = (
+        (truth_px[:3, None, tip] + 3 * share * around).astype(np.float32) for share in (1, shares[:, None])
+    )
+    before_mm = np.full((3, 8), 20, np.float32)
+    after_mm = (before_mm * shares).astype(np.float32)
+    return UpdatePictures(joints.names[tip], 20.0, np.arange(3), starts_px, ends_px, before_mm, after_mm)

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,7 +22,13 @@ from handbench.report.table_files import format_cells
 
 FIGURES_15 = ("8b", "10", "10_pso", "12")
 DRAWN = (*(f"feedback15_figure_{number}" for number in FIGURES_15), "feedback15_iterations", "feedback15_section_4_5")
-DRAWN_19 = ("feedback19_iterations", "feedback19_figure_13", "feedback15_joints", "feedback19_joints")
+DRAWN_19 = (
+    "feedback19_iterations",
+    "feedback19_figure_13",
+    "feedback19_section_5_4_path",
+    "feedback15_joints",
+    "feedback19_joints",
+)
 TABLES = (
     *(f"feedback15_{word}" for word in ("section_3_3", "layer_wise", "figure_7", "figure_8b_means", "variants")),
     *("feedback15_section_4_7", "feedback19_section_3_4", "feedback19_section_3_6", "feedback19_section_3_6_images"),
@@ -149,6 +156,30 @@ def test_updates_and_their_histograms_pool_the_seeds(sources: Sources, tmp_path:
     assert drawn[drawn["level"] == "20 mm"]["after_mm"].iloc[0] == pytest.approx(by_hand)
 
 
+def test_single_updates_are_arrows_above_the_curve(sources: Sources, tmp_path: Path) -> None:
+    figure = list_items(sources)["feedback15_figure_12"]
+    assert isinstance(figure, Figure)
+    png, _, csv = figure.draw(tmp_path / "figure")
+    arrows = pd.read_csv(csv).query("panel == 'arrows'")
+    assert arrows["frame"].unique().tolist() == ["frame 0 (10 %)", "frame 7 (50 %)", "frame 14 (90 %)"]
+    # The fixture's updates leave half of the error, the last of each frame half as much again.
+    assert arrows["after_mm"].tolist() == [*[10.0] * 7, 30.0] * 3
+    lengths_px = np.hypot(arrows["end_column"] - arrows["start_column"], arrows["end_row"] - arrows["start_row"])
+    assert lengths_px.tolist() == pytest.approx([1.5] * 24, abs=1e-5)
+    assert any(note.startswith("Arrows: seed 0, F4_KNU3_A. Each begins where noise of 20 mm") for note in figure.notes)
+    old = [
+        one if one.module != "feedback15" else dataclasses.replace(one, sha256_of_pictures="")
+        for one in sources.probes or ()
+    ]
+    without = list_items(dataclasses.replace(sources, probes=tuple(old)))["feedback15_figure_12"]
+    assert isinstance(without, Figure)
+    plain, _, csv = without.draw(tmp_path / "old")
+    assert set(pd.read_csv(csv)["panel"]) == {"left", "right"}
+    assert any(note.startswith("Single updates are not drawn as arrows: expected pictures") for note in without.notes)
+    heights = [cv2.imread(str(path)).shape[0] for path in (png, plain)]
+    assert heights[0] > 1.5 * heights[1]
+
+
 def test_image_errors_stand_beside_print(sources: Sources) -> None:
     for name, printed in (("feedback15_section_3_3", [1.3, 10.9, 32.2]), ("feedback19_section_3_4", [0.1, 8.9, 28.5])):
         table = list_items(sources)[name]
@@ -272,6 +303,24 @@ def test_runtime_on_a_gpu_tells_of_its_graphs_and_its_large_batch(sources: Sourc
     assert table.notes[-1] == (
         "Not captured as a CUDA graph, but called as it is: loop, batch 1 (RuntimeError: not permitted)."
     )
+
+
+def test_runtime_on_a_gpu_has_the_cpu_beside_it(sources: Sources) -> None:
+    """Of every part, the localizer's too; print stands once."""
+    parts = ("predictor", "synthesizer", "updater", "loop")
+    on_cpu = {"device": "CPU", "threads": 4, "precision": "float32"}
+    on_gpu = {"device": "Some GPU", "cuda_graph": True, "not_captured": {}}
+    timed = {"1": dict.fromkeys(parts, 0.5)}
+    loop = {**on_gpu, "milliseconds": timed, "on_cpu": {**on_cpu, "milliseconds": {"1": dict.fromkeys(parts, 2.0)}}}
+    found = {**on_gpu, "milliseconds": {"1": {"localizer": 0.1}}}
+    found["on_cpu"] = {**on_cpu, "milliseconds": {"1": {"localizer": 0.7}}}
+    changed = change_probe(change_probe(sources, "feedback19", **loop), "feedback19_localizer", **found)
+    table = list_items(changed)["feedback19_runtime"]
+    assert isinstance(table, Table)
+    groups = [column.group.partition("; ")[2] for column in table.columns[2:]]
+    assert groups == ["Some GPU, float32, CUDA graphs", "CPU, 4 threads, float32"]
+    assert table.frame["device_0_batch_1"].tolist() == [0.1, 0.5, 1.0, 0.5, 0.5, 0.5, 2000]
+    assert table.frame["device_1_batch_1"].tolist() == [0.7, 2.0, 4.0, 2.0, 2.0, 2.0, 500]
 
 
 def test_without_runs_every_place_says_so() -> None:

@@ -1,5 +1,6 @@
 """Pictures on disk: what is read is what was written, in the same bytes, and nothing else is read."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ from handbench.datasets.files import digest_file
 from handbench.errors import BadInput
 from handbench.training.picture_file import (
     ARRAYS,
+    OF_UPDATES,
     WORDS,
     Pictures,
+    UpdatePictures,
     as_depth_mm,
     as_levels,
     read_pictures,
@@ -44,6 +47,22 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
     read = read_pictures(tmp_path / "a.npz", digest_file(tmp_path / "a.npz"))
     assert all(np.array_equal(getattr(read, name), getattr(written, name)) for name in ARRAYS)
     assert all(getattr(read, name) == getattr(written, name) for name in WORDS)
+
+
+def test_updates_come_back_and_pictures_of_older_releases_have_none(tmp_path: Path) -> None:
+    ends = np.random.default_rng(1).normal(4, 2, (2, 2, 4, 3)).astype(np.float32)
+    written = UpdatePictures("index_tip", 20.0, np.array([0, 2]), *ends, *ends[..., 0])
+    for name, pictures in (("new", replace(make_pictures(), updates=written)), ("old", make_pictures())):
+        save_pictures(tmp_path / name, pictures)
+    read, old = (read_pictures(tmp_path / name, digest_file(tmp_path / name)).updates for name in ("new", "old"))
+    assert old is None
+    assert read is not None
+    assert (read.joint, read.noise_mm) == ("index_tip", 20.0)
+    assert all(np.array_equal(getattr(read, name), getattr(written, name)) for name in OF_UPDATES)
+    kept = {name: array for name, array in np.load(tmp_path / "new").items() if name != "updates_ends_px"}
+    np.savez(tmp_path / "part.npz", allow_pickle=False, **kept)
+    with pytest.raises(BadInput, match="found no ends_px in it"):
+        read_pictures(tmp_path / "part.npz", digest_file(tmp_path / "part.npz"))
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

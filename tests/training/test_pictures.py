@@ -7,6 +7,7 @@ import torch
 from handbench.datasets.crops import build_crops
 from handbench.datasets.torch_dataset import CropDataset, open_crops
 from handbench.geometry.crop import points_to_patch
+from handbench.loop.loop_probe import COPIES, FOLLOWED_MM, NOISE_SEED, NORM_OF_UNIT_NOISE
 from handbench.methods import Trained, keep, load_method
 from handbench.methods.feedback15 import make_synthesizer
 from handbench.modules import Feedback15Predictor, Feedback15Synthesizer, Feedback15Updater, ImageSearch, Loop
@@ -106,6 +107,35 @@ def test_a_loop_is_seen_at_its_first_steps_and_at_its_end(
     np.testing.assert_allclose(pictures.pose_mm[:, -1], error_mm, rtol=1e-3)
     start_mm = pictures.pose_mm[:3, 0]
     assert (np.diff(start_mm) >= 0).all(), "the shares rise"
+
+
+def test_single_updates_are_followed_from_noisy_poses(crops: CropDataset) -> None:
+    """Arrows of the index finger's tip, of the frames that stand first: where each begins, and where it ends."""
+    trained = make_loop()
+    pictures, store = take_pictures(trained, crops), crops.store
+    updates = pictures.updates
+    assert updates is not None
+    assert (updates.joint, updates.places.tolist()) == ("index_tip", [0, 1, 2])
+    assert updates.starts_px.shape == updates.ends_px.shape == (3, COPIES, 3)
+    assert updates.before_mm.mean() == pytest.approx(FOLLOWED_MM, rel=0.1)
+    tip, loop = crops.joint_names.index(updates.joint), trained.build()
+    row = pictures.rows[1]
+    truth, depth = (crops.tensors()[name][row] for name in ("joints", "depth"))
+    noise = torch.randn((3 * COPIES, JOINTS, 3), generator=torch.Generator().manual_seed(NOISE_SEED))[COPIES + 4]
+    start = truth + noise * FOLLOWED_MM / NORM_OF_UNIT_NOISE / 125
+    with torch.no_grad():
+        end = start + loop.updater(depth.half().float()[None], loop.synthesizer(start[None]))[0]
+    for pose, pixels, error_mm in (
+        (start, updates.starts_px, updates.before_mm),
+        (end, updates.ends_px, updates.after_mm),
+    ):
+        point_mm = pose[tip].double().numpy() * 125 + store.centre_mm[row]
+        expected = points_to_patch(
+            point_mm[None], store.patch_from_image[row], store.centre_mm[row], float(store.cube_mm[row]), store.camera
+        )
+        np.testing.assert_allclose(pixels[1, 4], expected[0], atol=1e-2)
+        assert error_mm[1, 4] == pytest.approx(float((pose - truth)[tip].norm()) * 125, rel=1e-3)
+    assert take_pictures(make_parts()[1], crops).updates is None, "a synthesizer updates nothing"
 
 
 def test_a_search_and_the_loop_beside_it_show_the_same_frames(crops: CropDataset) -> None:

@@ -148,6 +148,19 @@ def test_hands_with_objects_are_rendered_for_who_asks(checkout: Checkout, word: 
     assert checkout.planned(f"{run}/show/handobject/{word}.png") == {"synthesize": 2, "render": 1, "show": 1}
 
 
+@pytest.mark.parametrize(("folds", "probes"), [("[P3]", 2), ("[P0, P3]", 0)])
+def test_a_loop_of_2019_is_probed_where_one_subject_of_msra_is_left_out(
+    checkout: Checkout, folds: str, probes: int
+) -> None:
+    """Its synthesizer and the loop itself."""
+    asked = f"{{datasets: [msra], folds: {folds}}}"
+    modules = ("feedback19_predictor", "feedback19_synthesizer", "feedback19_updater", "feedback19")
+    lines = "".join(f"  {module}: {asked}\n" for module in modules)
+    (checkout.root / "mine.yaml").write_text(f"use: [msra]\nmodules:\n{lines}")
+    jobs = checkout.planned("claims_feedback19", "--configfile", "mine.yaml")
+    assert (jobs["train"] > 0, jobs.get("probe", 0)) == (True, probes)
+
+
 def test_hand_and_object_learn_from_rendered_frames_and_are_tested_on_others(checkout: Checkout) -> None:
     run = "results/demo-embedded"
     done = checkout.snakemake("--dry-run", f"{run}/evaluate/dexter/handobject/seed0/evaluation.json")
@@ -159,6 +172,24 @@ def test_hand_and_object_learn_from_rendered_frames_and_are_tested_on_others(che
     assert f"--store {run}/crop/dexter/com-400-x2/test --truth {run}/synthesize/dexter/truth.npz" in predicted
     [cut] = [line for line in lines if "handbench crop dexter" in line]
     assert "--centre com-400 --size 128" in cut
+
+
+def test_claims_of_a_feedback_paper_ask_for_the_baselines_of_its_tables(checkout: Checkout) -> None:
+    """Whosever modules they are, on the data sets that it is measured on itself."""
+    (checkout.root / "mine.yaml").write_text("modules: {feedback15_deepprior: {datasets: [nyu]}}\n")
+    baselines = ("feedback15_predictor", "feedback15_deepprior", "feedback19_predictor", "nn_search")
+    asked = {}
+    for paper in ("feedback15", "feedback19", "deepmodel"):
+        done = checkout.snakemake("--dry-run", f"claims_{paper}", "--configfile", "mine.yaml")
+        said = done.stdout + done.stderr
+        asked[paper] = {
+            (dataset, module)
+            for dataset in ("nyu", "icvl", "msra")
+            for module in baselines
+            if f"output: results/demo-embedded/evaluate/{dataset}/{module}/seed0/" in said
+        }
+    on_nyu = {("nyu", module) for module in baselines}
+    assert asked == {"feedback15": on_nyu, "feedback19": on_nyu, "deepmodel": set()}
 
 
 @pytest.mark.parametrize(("overlays", "seeds"), [(["claims"], 3), (["paper", "paper_short"], 1)])

@@ -17,6 +17,7 @@ from handbench.conventions import (
     WRISTBAND,
 )
 from handbench.digest import told_digest
+from handbench.evaluation.baselines import BASELINES, COMPARED
 from handbench.modules import KINDS, method_file
 from handbench.provenance import CALL, digest_settings
 
@@ -326,6 +327,18 @@ def all_evaluations(papers=PAPERS, part=""):
     ]
 
 
+def baseline_evaluations(paper):
+    """Those of the baselines that a feedback paper's tables hold its loop against, whose papers are others as well."""
+    if paper not in COMPARED:
+        return []
+    compared_on = {dataset for _, dataset, _ in all_trainings([paper])}
+    return [
+        f"{RUN}/evaluate/{dataset}/{name}/seed{seed}/evaluation.json"
+        for name, dataset, seed in all_trainings()
+        if name in BASELINES.values() and dataset in compared_on
+    ]
+
+
 def all_probes(papers=PAPERS, part=""):
     """Every module of which there is more to know."""
     return [
@@ -337,9 +350,10 @@ def all_probes(papers=PAPERS, part=""):
 
 def is_one_network(module, dataset):
     """MSRA, with a network for each subject, is probed where one subject alone is left out and a figure asks for it:
-    Fig. 5 of crossing, those of feedback15."""
+    Fig. 5 of crossing, those of the feedback loops."""
     asked = settings.modules[module]
-    return dataset != "msra" or (asked.paper in ("crossing", "feedback15") and len(asked.folds or MSRA_SUBJECTS) == 1)
+    shown = asked.paper in ("crossing", "feedback15", "feedback19")
+    return dataset != "msra" or (shown and len(asked.folds or MSRA_SUBJECTS) == 1)
 
 
 def fold_probed(wildcards):

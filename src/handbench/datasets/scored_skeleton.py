@@ -17,3 +17,10 @@ def scored_skeleton(dataset: str) -> JointSet:
         parts=tuple(joints.parts[joint] for joint in scored),
         edges=tuple((place[a], place[b]) for a, b in joints.edges if a in place and b in place),
     )
+
+
+def find_tip(joints: JointSet, finger: str) -> int:
+    """The joint of a finger where no further bone begins."""
+    ends = [joint for edge in joints.edges for joint in edge]
+    [tip] = [joint for joint, part in enumerate(joints.parts) if part == finger and ends.count(joint) == 1]
+    return tip

@@ -16,7 +16,7 @@ from handbench.evaluation.claim_rules import (
     judge_size,
     judge_speed,
 )
-from handbench.evaluation.probes import Probe, describe_devices, find_fastest
+from handbench.evaluation.probes import Probe, describe_devices, find_fastest, find_on_cpu
 from handbench.evaluation.results import Result, compare_results
 
 ITERATIONS = 2
@@ -52,23 +52,34 @@ def judge_gain(evidence: Evidence, loop: str, predictor: str, *, at_least: float
 
 
 def decide_speed(evidence: Evidence, loop: str, dataset: str, printed_fps: float, *, figure: str) -> Finding:
-    """Frames a second of a whole loop in the batches that are fastest, wherever its probes ran."""
+    """Frames a second of a whole loop in the batches that are fastest, wherever its probes ran; the CPU beside a GPU is
+    told of."""
     missing = evidence.explain_missing(dataset, probes=(loop,))
     if missing:
         return Finding("not-run", missing, figure=figure)
     probes = evidence.find_probes(loop, dataset)
     batch, speed = find_fastest(probes)
-    single_ms = float(np.mean([one.read("milliseconds", "1", "loop") for one in probes]))
     device = describe_devices(probes)
     outcome = judge_speed(speed, printed_fps, unit=f"frames/s in batches of {batch}", device=device)
     return Finding(
         outcome.status,
-        f"{outcome.reason}; a single frame takes {single_ms:.3g} ms",
+        f"{outcome.reason}; {_tell_single(probes)}{_tell_cpu(find_on_cpu(probes))}",
         measured=f"{speed:.0f} frames/s on {device}",
         value=speed,
         seeds=tuple(one.seed for one in probes),
         figure=figure,
     )
+
+
+def _tell_single(probes: Sequence[Probe]) -> str:
+    return f"a single frame takes {np.mean([one.read('milliseconds', '1', 'loop') for one in probes]):.3g} ms"
+
+
+def _tell_cpu(probes: Sequence[Probe]) -> str:
+    if not probes:
+        return ""
+    batch, speed = find_fastest(probes)
+    return f"; {speed:.4g} frames/s in batches of {batch} on {describe_devices(probes)}, where {_tell_single(probes)}"
 
 
 def _explain_predictor(evidence: Evidence, loop: str, predictor: str) -> str:

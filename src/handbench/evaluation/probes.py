@@ -18,6 +18,8 @@ from handbench.training.probe_file import FILE, read_arrays_of, read_probe
 
 BATCH = "64"
 """What every device is timed with, beside single frames."""
+ON_CPU = "on_cpu"
+"""Among the numbers of a probe on a GPU: the times of the same on the CPU beside it."""
 NOT_TRACKED = "probes are files in the run's folder, which the tracking store does not hold"
 
 
@@ -189,6 +191,23 @@ def compare_centres(probes: Sequence[Probe], ours: str, theirs: str) -> Comparis
         )
     first, second = ([one.frame_distances_mm(centre) for one in probes] for centre in (ours, theirs))
     return compare_seeds(first, second, sequences[0])
+
+
+def group_by_device(probes: Sequence[Probe]) -> dict[str, list[Probe]]:
+    """Those timed on each device, by what it is called: the CPU beside a GPU is one of its own."""
+    groups: dict[str, list[Probe]] = {}
+    for one in (*probes, *find_on_cpu(probes)):
+        groups.setdefault(describe_device(one), []).append(one)
+    return groups
+
+
+def find_on_cpu(probes: Sequence[Probe]) -> tuple[Probe, ...]:
+    """The times of the CPU beside a GPU as probes of their own; older probes have none."""
+    return tuple(
+        replace(one, numbers={"frames": one.frames, **beside})
+        for one in probes
+        if isinstance(beside := one.numbers.get(ON_CPU), Mapping)
+    )
 
 
 def list_batches(probes: Sequence[Probe]) -> list[str]:

@@ -17,6 +17,8 @@ NOISE_MM = (0.0, 5.0, 10.0, 20.0, 40.0)
 NORM_OF_UNIT_NOISE = 1.5957691
 """Mean length of a vector of three standard normal numbers, 2 sqrt(2 / pi)."""
 NOISE_SEED = 15
+FOLLOWED_MM, COPIES = 20.0, 24
+"""Of the updates that are shown one by one: the mean error of the poses they start from, and how many a frame has."""
 BIN_MM = 1.0
 BINS = 80
 
@@ -37,9 +39,7 @@ def probe_loop(loop: FeedbackLoop, crops: CropDataset) -> dict[str, Any]:
 def update_from_noise(loop: FeedbackLoop, data: Data, noise_mm: float) -> dict[str, Any]:
     """One update of the truth plus Gaussian noise of a given mean length a joint."""
     truth, half_mm = data["joints"], (data["cube_mm"] / 2)[:, None, None]
-    noise = torch.randn(truth.shape, generator=torch.Generator().manual_seed(NOISE_SEED))
-    start = truth + noise * noise_mm / NORM_OF_UNIT_NOISE / half_mm
-    poses = run_loop(loop.updater, loop.synthesizer, data["depth"], start, 1)
+    poses = update_noisy(loop, data, noise_mm)
     before_mm, after_mm = (((pose - truth) * half_mm).norm(dim=-1).mean(dim=1) for pose in poses)
     moved_mm = ((poses[1] - poses[0]) * half_mm).norm(dim=-1).mean(dim=1)
     return {
@@ -51,6 +51,21 @@ def update_from_noise(loop: FeedbackLoop, data: Data, noise_mm: float) -> dict[s
         "before_histogram": count(before_mm),
         "after_histogram": count(after_mm),
     }
+
+
+def update_noisy(loop: FeedbackLoop, data: Data, noise_mm: float) -> Float[Tensor, "2 frames joints 3"]:
+    """The noisy poses, and what one update makes of them."""
+    truth, half_mm = data["joints"], (data["cube_mm"] / 2)[:, None, None]
+    noise = torch.randn(truth.shape, generator=torch.Generator().manual_seed(NOISE_SEED))
+    start = truth + noise * noise_mm / NORM_OF_UNIT_NOISE / half_mm
+    return run_loop(loop.updater, loop.synthesizer, data["depth"], start, 1)
+
+
+@torch.no_grad()
+def follow_updates(loop: FeedbackLoop, data: Data) -> tuple[Data, Float[Tensor, "2 updates joints 3"]]:
+    """Every frame as often as it is updated, one frame after the other; the noisy poses and the updated ones."""
+    repeated = {name: values.repeat_interleave(COPIES, dim=0) for name, values in data.items()}
+    return repeated, update_noisy(loop, repeated, FOLLOWED_MM)
 
 
 def count(errors_mm: Float[Tensor, "frames"]) -> list[int]:

@@ -5,6 +5,7 @@ other. So there a call is captured as a CUDA graph, which starts all of its kern
 cannot be captured, a renderer on the CPU for one, is called as it is, and the numbers say so.
 """
 
+import copy
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ Images = Float[Tensor, "frames 1 size size"]
 Call = Callable[[], object]
 Network = TypeVar("Network", bound=nn.Module)
 
+CPU = torch.device("cpu")
 BATCHES = (1, 64)
 LARGE_BATCH, LARGE_PX = 4096, 64
 """A GPU is timed when it is full as well: so many frames of this size, of larger ones as many as have their pixels."""
@@ -49,8 +51,23 @@ class Timed:
 def time_network(
     network: Network, list_parts: Callable[[Network, Images], dict[str, Call]], depth: Float[Tensor, "1 1 size size"]
 ) -> dict[str, Any]:
-    """`milliseconds` a frame, by batch size and part, and what they were measured on: where the network is."""
+    """`milliseconds` a frame, by batch size and part, and what they were measured on: where the network is.
+
+    Where that is a GPU, `on_cpu` has the same of a copy of the network on the CPU.
+    """
     device = device_of(network)
+    told = _time_on(device, network, list_parts, depth)
+    if device.type == CPU.type:
+        return told
+    return {**told, "on_cpu": _time_on(CPU, copy.deepcopy(network).to(CPU), list_parts, depth)}
+
+
+def _time_on(
+    device: torch.device,
+    network: Network,
+    list_parts: Callable[[Network, Images], dict[str, Call]],
+    depth: Float[Tensor, "1 1 size size"],
+) -> dict[str, Any]:
     milliseconds: dict[str, dict[str, float]] = {}
     plain: dict[str, str] = {}
     with hold_float32(device):

@@ -4,18 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from handbench.evaluation.claim_feedback15 import BETTER_PREDICTOR, PREDICTOR
-from handbench.evaluation.claim_feedback19 import PREDICTOR as DEEPPRIOR_PLUS
+from handbench.evaluation.baselines import BASELINES
 from handbench.evaluation.paper_numbers import Printed
 from handbench.evaluation.tables import compare_with_print
 
-BASELINES = {
-    "Simple predictor": PREDICTOR,
-    "DeepPrior": BETTER_PREDICTOR,
-    "DeepPrior++": DEEPPRIOR_PLUS,
-    "Nearest neighbour": "nn_search",
-}
-"""Names of rows and the modules that they stand for."""
 NOT_PRINTED = "not printed here: a baseline of this project"
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from handbench.evaluation.bootstrap import bootstrap_mean
 from handbench.evaluation.claim_handobject import DATASET, LOCALIZERS, LOOP, SPHERES, compare_distances
 from handbench.evaluation.paper_numbers import FEEDBACK19_SPHERES_MM
-from handbench.evaluation.probes import Probe, describe_device, list_batches
+from handbench.evaluation.probes import Probe, group_by_device, list_batches
 from handbench.report.comparisons import PRINTED
 from handbench.report.items import Absent, Column, Item, Table
 from handbench.report.probe_stamps import stamp_probes, tell_seeds
@@ -101,10 +101,7 @@ def build_held_runtime(name: str, title: str, sources: Sources) -> Item:
         Column("part", "a frame takes"),
         Column("printed", "one network, GTX 980 Ti", PRINTED, decimals=1, otherwise="printed_words"),
     ]
-    groups: dict[str, list[Probe]] = {}
-    for one in probes:
-        groups.setdefault(describe_device(one), []).append(one)
-    for place, (device, timed) in enumerate(groups.items()):
+    for place, (device, timed) in enumerate(group_by_device(probes).items()):
         for batch in list_batches(timed):
             key = f"device_{place}_batch_{batch}"
             frame[key] = _average_times(timed, batch)

@@ -17,7 +17,7 @@ from handbench.evaluation.probes import Probe, compare_images
 from handbench.report.comparisons import PRINTED
 from handbench.report.items import Absent, Column, Item, Table
 from handbench.report.probe_stamps import stamp_probes, tell_seeds
-from handbench.report.sources import NOT_RUN, Sources
+from handbench.report.sources import NOT_RUN, ONLY_NYU, Sources
 
 REGIONS = {
     "all": "all pixels",
@@ -33,19 +33,23 @@ WHERE = (
 )
 
 
-def build_image_errors(name: str, title: str, module: str, sources: Sources) -> Item:
-    """Errors over parts of the image, all pixels beside print."""
-    probes = sources.find_probes(module)
-    printed = dict(zip(NUMBERS, PRINTED_IMAGE_ERRORS[module], strict=True))
+def build_image_errors(name: str, title: str, module: str, sources: Sources, *, dataset: str = "nyu") -> Item:
+    """Errors over parts of the image, all pixels beside print, which is of NYU."""
+    probes = sources.find_probes(module, dataset)
+    printed = dict(zip(NUMBERS, PRINTED_IMAGE_ERRORS[module], strict=True)) if dataset == "nyu" else {}
     if not probes:
-        told = f"Printed: median {printed['median_mm']} mm, mean {printed['mean_mm']} +- {printed['deviation_mm']} mm"
-        return Absent(name, title, f"{sources.not_probed} {told}.")
+        told = (
+            "Printed: median {median_mm} mm, mean {mean_mm} +- {deviation_mm} mm.".format(**printed)
+            if printed
+            else ONLY_NYU
+        )
+        return Absent(name, title, f"{sources.not_probed} {told}")
     rows = [_describe_region(probes, region, printed if region == "all" else {}) for region in REGIONS]
     columns = [Column("region", "pixels")]
-    columns += [Column(f"printed_{key}", label, PRINTED, decimals=1) for key, label in NUMBERS.items()]
+    columns += [Column(f"printed_{key}", label, PRINTED, decimals=1) for key, label in NUMBERS.items() if printed]
     columns += [Column(f"run_{key}", label, sources.this_run, decimals=2) for key, label in NUMBERS.items()]
     columns.append(Column("pixels", "number", sources.this_run, decimals=0))
-    notes = (WHERE, tell_seeds(probes), *sources.caution)
+    notes = (WHERE, *(() if printed else (ONLY_NYU,)), tell_seeds(probes), *sources.caution)
     return Table(name, title, pd.DataFrame(rows), tuple(columns), stamp_probes(sources, probes), notes)
 
 
@@ -60,10 +64,10 @@ def _describe_region(probes: Sequence[Probe], region: str, printed: Mapping[str,
 
 
 def build_image_comparison(
-    name: str, title: str, modules: Mapping[str, str], sources: Sources, *, printed: str
+    name: str, title: str, modules: Mapping[str, str], sources: Sources, *, printed: str, dataset: str = "nyu"
 ) -> Item:
     """Synthesizers side by side: the error over the hand and over all, and what training each of them took."""
-    found = {label: _find_images(sources, module) for module, label in modules.items()}
+    found = {label: _find_images(sources, module, dataset) for module, label in modules.items()}
     probes = [one for group in found.values() for one in group]
     if not probes:
         return Absent(name, title, f"{sources.not_probed} {printed}")
@@ -91,9 +95,9 @@ def build_image_comparison(
     return Table(name, title, frame, columns, stamp_probes(sources, probes), notes)
 
 
-def _find_images(sources: Sources, module: str) -> tuple[Probe, ...]:
+def _find_images(sources: Sources, module: str, dataset: str) -> tuple[Probe, ...]:
     """Every seed, where all of them know the error of each frame: a loop's probe need not."""
-    found = sources.find_probes(module)
+    found = sources.find_probes(module, dataset)
     return found if all("frame_hand_mm" in one.images.numbers for one in found) else ()
 
 

@@ -3,11 +3,13 @@
 They look as those of `figures` do and keep the same promises: PNG, PDF and CSV, the same bytes for the same numbers.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from handbench.report.arrow_panels import ArrowPanel, draw_panels
 from handbench.report.figures import (
     DASHES,
     FAINT_INK,
@@ -26,7 +28,7 @@ from handbench.report.stamped_csv import write_csv
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 NUDGE = 0.03
 """Of an iteration: intervals of neighbouring methods stand side by side."""
@@ -110,10 +112,25 @@ def draw_searches(traces: pd.DataFrame, loops: pd.DataFrame, out: Path, *, title
     return (*pictures, write_csv(traces.assign(loop_pose_error_mm=traces["method"].map(ends)), out, stamp))
 
 
-def draw_updates(updates: pd.DataFrame, bins: pd.DataFrame, out: Path, *, title: str, stamp: str) -> tuple[Path, ...]:
-    """Errors after one update against those before, and the histogram of both for the level named `predictor`."""
-    with _open_figure(3.7) as figure:
-        left, right = figure.subplots(1, 2, width_ratios=(1, 1.15))
+def draw_updates(
+    updates: pd.DataFrame,
+    bins: pd.DataFrame,
+    out: Path,
+    *,
+    title: str,
+    stamp: str,
+    arrows: Sequence[ArrowPanel] = (),
+) -> tuple[Path, ...]:
+    """Errors after one update against those before, and the histogram of both for the level named `predictor`.
+
+    Above them single updates as arrows, a frame each, where there are any.
+    """
+    with _open_figure(6.5 if arrows else 3.7) as figure:
+        below: Figure | SubFigure = figure
+        if arrows:
+            above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 1.25))[:, 0]
+            draw_panels(above, arrows)
+        left, right = below.subplots(1, 2, width_ratios=(1, 1.15))
         # Room for the number beside the last point.
         limit = HEADROOM**2 * updates[["before_mm", "after_mm"]].max().max()
         left.plot([0, limit], [0, limit], color=FAINT_INK, linewidth=1.0, linestyle=(0, (4, 2)), label="no update")
@@ -130,7 +147,7 @@ def draw_updates(updates: pd.DataFrame, bins: pd.DataFrame, out: Path, *, title:
         _name_axes(right, "mean error of a frame (mm)", "frames (%)")
         _finish_panels(figure, title, stamp)
         pictures = _save(figure, out)
-    drawn = [updates.assign(panel="left"), shown.assign(panel="right")]
+    drawn = [*(one.as_frame() for one in arrows), updates.assign(panel="left"), shown.assign(panel="right")]
     return (*pictures, write_csv(pd.concat(drawn, ignore_index=True), out, stamp))
 
 

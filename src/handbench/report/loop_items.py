@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from handbench.conventions import DATASETS
+from handbench.evaluation.baselines import BASELINES
 from handbench.evaluation.bootstrap import Interval, bootstrap_blocks
 from handbench.evaluation.claim_loop import ITERATIONS, SUBJECTS, mean_of, stop_at
-from handbench.evaluation.probes import Probe, describe_device, list_batches, name_device
+from handbench.evaluation.probes import Probe, find_on_cpu, group_by_device, list_batches, name_device
 from handbench.evaluation.results import Result, compare_results
-from handbench.report.baselines import BASELINES
 from handbench.report.comparisons import PRINTED, build_run_curves
 from handbench.report.items import Absent, Column, Figure, Item, Table
 from handbench.report.loop_figures import draw_iterations
@@ -110,9 +110,11 @@ def _describe_baseline(label: str, results: Sequence[Result]) -> dict[str, objec
     }
 
 
-def build_variants(name: str, title: str, modules: Mapping[str, str], sources: Sources, *, printed: str) -> Item:
+def build_variants(
+    name: str, title: str, modules: Mapping[str, str], sources: Sources, *, printed: str, dataset: str = "nyu"
+) -> Item:
     """Loops in rows: the error before, after each of two iterations, and how it differs from the first row's."""
-    found = {label: find_loop(sources, module) for module, label in modules.items()}
+    found = {label: find_loop(sources, module, dataset) for module, label in modules.items()}
     results = [one for group in found.values() for one in group]
     if not results:
         return Absent(name, title, f"This run: {NOT_RUN}. {printed}")
@@ -154,13 +156,15 @@ def _describe_loop(label: str, results: Sequence[Result], first: Sequence[Result
     }
 
 
-def build_two_starts(name: str, title: str, modules: Sequence[str], sources: Sources, *, printed: str) -> Item:
+def build_two_starts(
+    name: str, title: str, modules: Sequence[str], sources: Sources, *, printed: str, dataset: str = "nyu"
+) -> Item:
     """Accuracy curves of two predictors and of the loop from either."""
-    pooled = [one for module in modules for one in sources.pool(dataset="nyu", module=module)]
+    pooled = [one for module in modules for one in sources.pool(dataset=dataset, module=module)]
     if not any(one.results[0].steps_mm is not None for one in pooled):
         return Absent(name, title, f"This run: {NOT_RUN}. {printed}")
     results = [one for group in pooled for one in group.results]
-    without = [module for module in modules if not sources.find_results(dataset="nyu", module=module)]
+    without = [module for module in modules if not sources.find_results(dataset=dataset, module=module)]
     notes = [tell_results(results), printed]
     notes += [f"Not drawn, as this run has not made them: {', '.join(without)}."] if without else []
     return build_run_curves(name, title, pooled, (), stamp_results(results), (*notes, *sources.caution))
@@ -181,13 +185,20 @@ class Runtime:
 
 
 def build_runtime(
-    name: str, title: str, module: str, sources: Sources, printed: Runtime, *, localizer: str = ""
+    name: str,
+    title: str,
+    module: str,
+    sources: Sources,
+    printed: Runtime,
+    *,
+    localizer: str = "",
+    dataset: str = "nyu",
 ) -> Item:
     """Milliseconds a frame of each part, in batches of one and of many, for every device that was timed on."""
-    probes = sources.find_probes(module)
+    probes = sources.find_probes(module, dataset)
     if not probes:
         return Absent(name, title, f"{sources.not_probed} {printed}")
-    located = [one for one in sources.find_probes(localizer) if "milliseconds" in one.numbers]
+    located = [one for one in sources.find_probes(localizer, dataset) if "milliseconds" in one.numbers]
     labels = {key: label for key, label in TIMED.items() if localizer or key != "localizer"}
     frame = pd.DataFrame(
         {"part": list(labels.values()), "printed": [printed.milliseconds.get(key, np.nan) for key in labels]}
@@ -197,9 +208,10 @@ def build_runtime(
         Column("part", "a frame takes"),
         Column("printed", printed.device, PRINTED, decimals=2, otherwise="printed_words"),
     ]
+    located += find_on_cpu(located)
     elsewhere = "on another device" if located else NOT_RUN
     frame["words"] = [elsewhere if key == "localizer" else "" for key in labels]
-    for place, (device, timed) in enumerate(_group_by_device(probes).items()):
+    for place, (device, timed) in enumerate(group_by_device(probes).items()):
         beside = [one for one in located if name_device(one) == name_device(timed[0])]
         for batch in list_batches(timed):
             key = f"device_{place}_batch_{batch}"
@@ -209,13 +221,6 @@ def build_runtime(
             columns.append(Column(key, f"batch {batch}", group, decimals=2, otherwise="words"))
     notes = _tell_timing(probes, located, separate=bool(localizer))
     return Table(name, title, frame, tuple(columns), stamp_probes(sources, probes), notes)
-
-
-def _group_by_device(probes: Sequence[Probe]) -> dict[str, list[Probe]]:
-    groups: dict[str, list[Probe]] = {}
-    for one in probes:
-        groups.setdefault(describe_device(one), []).append(one)
-    return groups
 
 
 def _average_times(probes: Sequence[Probe], batch: str) -> dict[str, float]:

@@ -45,9 +45,12 @@ def build_noise_pictures(name: str, title: str, modules: Mapping[str, str], sour
     return _build(name, title, made or tuple(modules), sources, lay_out, dataset="icvl", notes=notes)
 
 
-def build_search_pictures(name: str, title: str, search: Search, sources: Sources, *, even: bool) -> Item:
+def build_search_pictures(
+    name: str, title: str, search: Search, sources: Sources, *, even: bool, dataset: str = "nyu"
+) -> Item:
     """Image-based optimisation beside the loop (Fig. 9 of 2015, Fig. 11 of 2019)."""
-    return _build(name, title, (search.module, search.beside), sources, partial(lay_out_search, even=even))
+    lay_out = partial(lay_out_search, even=even)
+    return _build(name, title, (search.module, search.beside), sources, lay_out, dataset=dataset)
 
 
 def build_loop_pictures(name: str, title: str, module: str, sources: Sources, *, dataset: str = "nyu") -> Item:

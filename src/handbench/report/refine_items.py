@@ -26,7 +26,7 @@ from handbench.evaluation.claim_refine import (
 from handbench.evaluation.evaluation_text import SKELETON_WORDS
 from handbench.evaluation.metrics import THRESHOLDS_MM
 from handbench.evaluation.paper_numbers import REFINE_FORWARD_MS, REFINE_RETRAIN_MINUTES, REFINE_VARIANCES
-from handbench.evaluation.probes import Probe, describe_device, list_batches
+from handbench.evaluation.probes import Probe, group_by_device, list_batches
 from handbench.evaluation.results import Pooled, Result
 from handbench.evaluation.score import NO_LABELS
 from handbench.evaluation.skeleton_score import RE_EXPRESSED, REMOVED
@@ -270,8 +270,7 @@ def build_speed(name: str, title: str, sources: Sources) -> Item:
         {"where": f"print, {PRINTED_DEVICE}", "batch": 1, "ms": REFINE_FORWARD_MS, "fps": 1000 / REFINE_FORWARD_MS}
         | {"minutes": REFINE_RETRAIN_MINUTES, "words": ""}
     ]
-    for device in dict.fromkeys(describe_device(one) for one in probes):
-        timed = [one for one in probes if describe_device(one) == device]
+    for device, timed in group_by_device(probes).items():
         minutes = find_minutes([one for one in timed if one.module != BASE])
         for batch in list_batches(timed):
             ms = float(np.mean([one.read("milliseconds", batch, "network") for one in timed]))

@@ -21,7 +21,7 @@ from handbench.report.items import Absent, Column, Figure, Item, Table
 from handbench.report.loop_figures import draw_searches
 from handbench.report.loop_items import find_loop, tell_results
 from handbench.report.probe_stamps import stamp_probes
-from handbench.report.sources import NOT_RUN, Sources
+from handbench.report.sources import NOT_RUN, ONLY_NYU, Sources
 from handbench.report.stamps import stamp_results
 from handbench.training.prediction_file import FILE, read_steps
 
@@ -43,10 +43,12 @@ PRINTED_MM = {"feedback19_lbfgsb": (12.2, 32.3)}
 """Before and after, feedback19 5.4."""
 
 
-def build_search_curves(name: str, title: str, optimiser: str, sources: Sources, *, printed: str) -> Item:
+def build_search_curves(
+    name: str, title: str, search: Search, sources: Sources, *, printed: str, dataset: str = "nyu"
+) -> Item:
     """Accuracy of the initialisation, the loop and image-based optimisation on the frames of the latter (Fig. 10)."""
-    modules = (LOOP_BESIDE[optimiser], SEARCHES[optimiser])
-    pooled = [pool_seeds(found) for module in modules if (found := find_loop(sources, module))]
+    modules = (search.beside, search.module)
+    pooled = [pool_seeds(found) for module in modules if (found := find_loop(sources, module, dataset))]
     if len(pooled) < len(modules):
         return Absent(name, title, f"This run: {NOT_RUN}. {printed}")
     results = [one for group in pooled for one in group.results]
@@ -83,14 +85,16 @@ def _as_curve(method: str, curve: Curve) -> pd.DataFrame:
     return pd.DataFrame({"method": method, "threshold_mm": THRESHOLDS_MM, "fraction": curve})
 
 
-def build_search_paths(name: str, title: str, sources: Sources) -> Item:
+def build_search_paths(
+    name: str, title: str, searches: Sequence[Search], sources: Sources, *, dataset: str = "nyu"
+) -> Item:
     """Image error and pose error after each iteration of each optimiser, the loop's final error beside them."""
-    probes = {word: found for word, module in SEARCHES.items() if (found := sources.find_probes(module))}
+    probes = {one.optimiser: found for one in searches if (found := sources.find_probes(one.module, dataset))}
     if not probes:
         return Absent(name, title, f"{sources.not_probed} The papers print neither path.")
     traces = pd.concat([_frame_path(word, found) for word, found in probes.items()], ignore_index=True)
-    beside = {word: find_loop(sources, LOOP_BESIDE[word]) for word in probes}
-    ends = [(word, mean_of(stop_at(found, ITERATIONS))) for word, found in beside.items() if found]
+    beside = {one.optimiser: find_loop(sources, one.beside, dataset) for one in searches}
+    ends = [(word, mean_of(stop_at(beside[word], ITERATIONS))) for word in probes if beside[word]]
     loops = pd.DataFrame(ends, columns=["method", "pose_error_mm"])
     told = "; ".join(_tell_path(word, found) for word, found in probes.items())
     stamp = stamp_probes(sources, [one for found in probes.values() for one in found])
@@ -116,19 +120,22 @@ def _tell_path(optimiser: str, probes: Sequence[Probe]) -> str:
     )
 
 
-def build_search_table(name: str, title: str, searches: Sequence[Search], sources: Sources) -> Item:
-    """Optimisers in rows: pose error before and after beside print, and the loop on the same frames."""
-    results = [one for search in searches for one in find_loop(sources, search.module)]
+def build_search_table(
+    name: str, title: str, searches: Sequence[Search], sources: Sources, *, dataset: str = "nyu"
+) -> Item:
+    """Optimisers in rows: pose error before and after beside print (NYU alone), and the loop on the same frames."""
+    results = [one for search in searches for one in find_loop(sources, search.module, dataset)]
     if not results:
-        before_mm, after_mm = PRINTED_MM[OF_2019[0].module]
-        printed = f"feedback19 prints {before_mm} mm before and {after_mm} mm after L-BFGS-B on the image difference."
-        return Absent(name, title, f"This run: {NOT_RUN}. {printed}")
-    frame = pd.DataFrame([_describe_search(sources, search) for search in searches])
+        return Absent(name, title, f"This run: {NOT_RUN}. {_tell_printed(dataset)}")
+    frame = pd.DataFrame([_describe_search(sources, search, dataset) for search in searches])
     group = sources.this_run
-    columns = (
-        Column("method", "optimiser"),
+    printed = (
         Column("printed_before_mm", "before, mm", PRINTED, decimals=1),
         Column("printed_after_mm", "after, mm", PRINTED, decimals=1),
+    )
+    columns = (
+        Column("method", "optimiser"),
+        *(printed if dataset == "nyu" else ()),
         Column("frames", "frames", group, decimals=0, otherwise="status"),
         Column("image_percent", "image error left, %", group, decimals=1),
         Column("before_mm", "before, mm", group, decimals=2),
@@ -136,13 +143,20 @@ def build_search_table(name: str, title: str, searches: Sequence[Search], source
         Column("low_mm", "95 % interval of the change, mm", group, decimals=2, high="high_mm"),
         Column("loop_mm", "the loop on these frames, mm", group, decimals=2),
     )
-    notes = ("Print has numbers for feedback19 alone (Section 5.4).", *sources.caution)
-    return Table(name, title, frame, columns, stamp_results(results), notes)
+    told = "Print has numbers for feedback19 alone (Section 5.4)." if dataset == "nyu" else ONLY_NYU
+    return Table(name, title, frame, columns, stamp_results(results), (told, *sources.caution))
 
 
-def _describe_search(sources: Sources, search: Search) -> Mapping[str, object]:
-    results = find_loop(sources, search.module)
-    printed = PRINTED_MM.get(search.module, (np.nan, np.nan))
+def _tell_printed(dataset: str) -> str:
+    if dataset != "nyu":
+        return ONLY_NYU
+    before_mm, after_mm = PRINTED_MM[OF_2019[0].module]
+    return f"feedback19 prints {before_mm} mm before and {after_mm} mm after L-BFGS-B on the image difference."
+
+
+def _describe_search(sources: Sources, search: Search, dataset: str) -> Mapping[str, object]:
+    results = find_loop(sources, search.module, dataset)
+    printed = PRINTED_MM.get(search.module, (np.nan, np.nan)) if dataset == "nyu" else (np.nan, np.nan)
     row: dict[str, object] = {
         "method": search.optimiser,
         "printed_before_mm": printed[0],
@@ -154,8 +168,8 @@ def _describe_search(sources: Sources, search: Search) -> Mapping[str, object]:
         return row
     start = stop_at(results, 0)
     change = compare_results(results, start).difference
-    probes = sources.find_probes(search.module)
-    loop = find_loop(sources, search.beside)
+    probes = sources.find_probes(search.module, dataset)
+    loop = find_loop(sources, search.beside, dataset)
     return row | {
         "frames": results[0].frames,
         "image_percent": _frame_path(search.optimiser, probes)["image_percent"].iloc[-1] if probes else np.nan,

@@ -18,6 +18,7 @@ HOW_TO_GET = (
     "published`, or set `published.use: true` in the config."
 )
 NOT_RUN = "not run at this scale"
+ONLY_NYU = "The paper prints this of NYU alone."
 DASH = "A dash under this run: not a method of this project."
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from handbench.evaluation.probes import Probe, describe_device, list_batches
+from handbench.evaluation.probes import group_by_device, list_batches
 from handbench.report.items import Absent, Column, Item, Table
 from handbench.report.probe_stamps import stamp_probes, tell_seeds
 from handbench.report.sources import Sources
@@ -28,12 +28,9 @@ def build_speed(name: str, title: str, module: str, printed: PrintedSpeed, what:
     probes = sources.find_probes(module)
     if not probes:
         return Absent(name, title, f"{sources.not_probed} {printed}")
-    devices: dict[str, list[Probe]] = {}
-    for one in probes:
-        devices.setdefault(describe_device(one), []).append(one)
     told = {"where": f"print, {printed.device}", "batch": np.nan, "words": "not told"}
     rows: list[dict[str, object]] = [{**told, "ms": printed.ms, "fps": printed.fps}]
-    for device, timed in devices.items():
+    for device, timed in group_by_device(probes).items():
         for batch in list_batches(timed):
             ms = [one.read("milliseconds", batch, "network") for one in timed]
             speed = float(np.mean([1000 / value for value in ms]))

@@ -33,6 +33,23 @@ class WalkPictures:
 
 
 @dataclass(frozen=True)
+class UpdatePictures:
+    """Where single updates of noisy poses begin and end, in the images of some of the frames and of one joint."""
+
+    joint: str
+    noise_mm: float
+    """Mean error of the noisy poses."""
+    places: Int64[np.ndarray, "shown"]
+    """Of these frames among the pictures."""
+    starts_px: Float32[np.ndarray, "shown updates 3"]
+    """Column, row and depth in the patch."""
+    ends_px: Float32[np.ndarray, "shown updates 3"]
+    before_mm: Float32[np.ndarray, "shown updates"]
+    """How far the joint is from the true one."""
+    after_mm: Float32[np.ndarray, "shown updates"]
+
+
+@dataclass(frozen=True)
 class Pictures:
     """Test frames as the camera saw them, and of each some poses with the image that the synthesizer draws of them."""
 
@@ -56,6 +73,8 @@ class Pictures:
     cube_mm: Float32[np.ndarray, "frames"]
     walk: WalkPictures | None = None
     """Of a module with a latent space."""
+    updates: UpdatePictures | None = None
+    """Of a loop; probes of older releases have none."""
 
 
 ARRAYS = ("rows", "camera", "drawn", "truth_px", "poses_px", "pose_mm", "hand_mm", "image_mm", "cube_mm")
@@ -63,6 +82,8 @@ WORDS = ("chosen", "steps")
 OF_A_WALK = ("rows", "camera", "drawn", "poses_px", "cube_mm", "rendered")
 WALK = "walk_"
 """What the names of a walk's arrays begin with."""
+OF_UPDATES = ("places", "starts_px", "ends_px", "before_mm", "after_mm")
+UPDATES = "updates_"
 _IMAGES, _ERRORS = ("frames", "steps", "size", "size"), ("f", ("frames", "steps"))
 LAYOUT: Layout = {
     "rows": ("i", ("frames",)),
@@ -83,6 +104,13 @@ WALK_LAYOUT: Layout = {
     "cube_mm": ("f", ("points",)),
     "rendered": ("u", ("points", "size", "size")),
 }
+UPDATES_LAYOUT: Layout = {
+    "places": ("i", ("shown",)),
+    **dict.fromkeys(("starts_px", "ends_px"), ("f", ("shown", "updates", 3))),
+    **dict.fromkeys(("before_mm", "after_mm"), ("f", ("shown", "updates"))),
+    "joint": ("U", (1,)),
+    "noise_mm": ("f", (1,)),
+}
 HOLDS, FIX = "pictures as `handbench probe` left them", "probe again"
 
 
@@ -100,7 +128,15 @@ def save_pictures(path: Path, pictures: Pictures) -> None:
     arrays = {name: getattr(pictures, name) for name in ARRAYS}
     words = {name: np.array(getattr(pictures, name), np.str_) for name in WORDS}
     walk = {f"{WALK}{name}": getattr(pictures.walk, name) for name in OF_A_WALK} if pictures.walk else {}
-    write_arrays(path, arrays | words | {name: array for name, array in walk.items() if array is not None})
+    walk = {name: array for name, array in walk.items() if array is not None}
+    write_arrays(path, arrays | words | walk | (_list_updates(pictures.updates) if pictures.updates else {}))
+
+
+def _list_updates(updates: UpdatePictures) -> dict[str, np.ndarray]:
+    told = {"joint": np.array([updates.joint], np.str_), "noise_mm": np.array([updates.noise_mm], np.float32)}
+    return {f"{UPDATES}{name}": array for name, array in told.items()} | {
+        f"{UPDATES}{name}": getattr(updates, name) for name in OF_UPDATES
+    }
 
 
 def read_pictures(path: Path, sha256: str) -> Pictures:
@@ -110,7 +146,7 @@ def read_pictures(path: Path, sha256: str) -> Pictures:
     check_layout(path, held, LAYOUT, holds=HOLDS, fix=FIX)
     read: dict[str, Any] = {name: held[name] for name in ARRAYS}
     words = {name: tuple(held[name].tolist()) for name in WORDS}
-    return Pictures(**read | words, walk=_read_walk(path, held))
+    return Pictures(**read | words, walk=_read_walk(path, held), updates=_read_updates(path, held))
 
 
 def _read_walk(path: Path, held: dict[str, np.ndarray]) -> WalkPictures | None:
@@ -120,3 +156,12 @@ def _read_walk(path: Path, held: dict[str, np.ndarray]) -> WalkPictures | None:
     layout = WALK_LAYOUT if "rendered" in walk else {name: WALK_LAYOUT[name] for name in OF_A_WALK[:-1]}
     check_layout(path, walk, layout, holds=HOLDS, fix=FIX)
     return WalkPictures(**walk)
+
+
+def _read_updates(path: Path, held: dict[str, np.ndarray]) -> UpdatePictures | None:
+    updates = {name.removeprefix(UPDATES): array for name, array in held.items() if name.startswith(UPDATES)}
+    if not updates:
+        return None
+    check_layout(path, updates, UPDATES_LAYOUT, holds=HOLDS, fix=FIX)
+    joint, noise_mm = str(updates["joint"][0]), float(updates["noise_mm"][0])
+    return UpdatePictures(joint, noise_mm, *(updates[name] for name in OF_UPDATES))

@@ -5,22 +5,24 @@ those at fixed shares of the frames, ordered by the error of the predictor.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from handbench.conventions import BACKGROUND
-from handbench.datasets.scored_skeleton import scored_skeleton
+from handbench.conventions import BACKGROUND, JointSet
+from handbench.datasets.scored_skeleton import find_tip, scored_skeleton
 from handbench.datasets.torch_dataset import CropDataset
 from handbench.geometry.patch_frame import project_points
 from handbench.loop.crop_data import Data, apply, choose_evenly, find_labelled, gather, measure_frames_mm
 from handbench.loop.impossible_poses import make_impossible
+from handbench.loop.iteration import FeedbackLoop
+from handbench.loop.loop_probe import COPIES, FOLLOWED_MM, follow_updates
 from handbench.methods import Trained, load_method
 from handbench.modules import KINDS
-from handbench.training.picture_file import EVEN, Pictures, as_levels
+from handbench.training.picture_file import EVEN, Pictures, UpdatePictures, as_levels
 
 SHARES = (0.1, 0.5, 0.9)
 """Of the frames that lie below in the error of the start: easy, median and hard ones."""
@@ -28,6 +30,8 @@ EVENLY_OF_START, EVENLY_OF_TRUTH = 7, 8
 FIRST_ITERATIONS = (0, 1, 2)
 """These and the last one are shown of an iteration."""
 TRUTH = "truth"
+FOLLOWED = "index"
+"""The finger whose tip single updates are shown of."""
 
 Poses = Float[Tensor, "steps frames joints 3"]
 
@@ -56,13 +60,15 @@ def take_pictures(trained: Trained, crops: CropDataset) -> Pictures:
         predictor, synthesizer = (build_part(trained, part) for part in ("predictor", "synthesizer"))
         choice = choose_by_start(measure_frames_mm(apply(predictor, data["depth"]), data))
     shown, rows = take(data, choice.places), np.asarray(crops.store.row)[places[choice.places.numpy()]]
+    joints = scored_skeleton(crops.store.card["protocol"]["dataset"])
     if draws_only:
-        joints = scored_skeleton(crops.store.card["protocol"]["dataset"])
         poses = {TRUTH: shown["joints"], **make_impossible(shown["joints"], joints)}
     else:
         poses = take_steps(trained, shown["depth"]) if synthesizer else {}
     drawn = [apply(synthesizer, pose)[:, 0] for pose in poses.values()] if synthesizer else []
-    return assemble(rows.astype(np.int64), choice.words, poses, drawn, shown)
+    pictures = assemble(rows.astype(np.int64), choice.words, poses, drawn, shown)
+    updates = "updater" in KINDS[trained.kind].needs
+    return replace(pictures, updates=take_updates(trained, shown, joints)) if updates else pictures
 
 
 def build_part(trained: Trained, part: str) -> nn.Module:
@@ -95,6 +101,19 @@ def take_steps(trained: Trained, depth: Tensor) -> dict[str, Tensor]:
     poses = predict(trained, depth.float())
     last = len(poses) - 1
     return {str(step): poses[step] for step in sorted({*FIRST_ITERATIONS, last}) if step <= last}
+
+
+def take_updates(trained: Trained, shown: Data, joints: JointSet) -> UpdatePictures:
+    """Single updates from noisy poses, of the frames that stand first: an easy, a median and a hard one."""
+    loop = trained.build()
+    assert isinstance(loop, FeedbackLoop), "what has an updater is a loop"
+    places, tip = torch.arange(min(len(SHARES), len(shown["depth"]))), find_tip(joints, FOLLOWED)
+    repeated, poses = follow_updates(loop, take(shown, places))
+    off_mm = (poses - repeated["joints"])[:, :, tip].norm(dim=-1) * repeated["cube_mm"] / 2
+    (starts_px, ends_px), (before_mm, after_mm) = (
+        values.unflatten(1, (len(places), COPIES)).numpy() for values in (project(poses, repeated)[:, :, tip], off_mm)
+    )
+    return UpdatePictures(joints.names[tip], FOLLOWED_MM, places.numpy(), starts_px, ends_px, before_mm, after_mm)
 
 
 def assemble(

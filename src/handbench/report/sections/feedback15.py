@@ -3,11 +3,12 @@
 from functools import partial
 
 from handbench.evaluation import tables
+from handbench.evaluation.baselines import BASELINES
 from handbench.evaluation.claim_feedback15 import LOOP, PREDICTOR, SEARCH_FIGURES
 from handbench.evaluation.claim_synthesizer import END_TO_END, OF_LABEL_NOISE, SYNTHESIZER
 from handbench.evaluation.paper_numbers import FEEDBACK15_FIGURE_8A, NOT_PUBLISHED, Printed
 from handbench.evaluation.tables import compare_with_print
-from handbench.report.baselines import BASELINES, add_baselines
+from handbench.report.baselines import add_baselines
 from handbench.report.beside_print import build_beside
 from handbench.report.comparisons import build_comparison, build_run_bars, read_figure
 from handbench.report.image_items import build_image_comparison, build_image_errors, build_label_noise
@@ -30,7 +31,7 @@ from handbench.report.picture_items import (
     build_search_pictures,
 )
 from handbench.report.search_items import OF_2015, build_search_curves, build_search_paths, build_search_table
-from handbench.report.sources import HOW_TO_GET, Sources
+from handbench.report.sources import HOW_TO_GET, ONLY_NYU, Sources
 from handbench.report.stamps import stamp_printed
 from handbench.report.update_items import build_updates
 
@@ -67,8 +68,14 @@ LABELS = dict(
 )
 RUNTIME = Runtime("GTX 780 Ti", {"predictor": 0.07, "synthesizer": 0.8, "iteration": 1.2}, "over 400")
 """Section 4.7; the updater's own time and that of the whole are not printed."""
+LAYER_WISE = {SYNTHESIZER: "layer by layer", END_TO_END: "end to end"}
+SEARCH_TITLES = {
+    "L-BFGS-B": "feedback15, Fig. 10: image-based optimisation by L-BFGS-B",
+    "PSO": "feedback15, Section 4.5: image-based optimisation by PSO",
+}
+LAYERS_ALONE = 'The paper says of layer-wise training that it "achieves lesser errors", without numbers.'
+POOLING_ALONE = 'Section 3.4 says of max-pooling that it gave "inferior accuracy", without numbers.'
 ARROWS = "The paper prints arrows without numbers."
-ONLY_NYU = "The paper prints this of NYU alone."
 CURVES_ONLY = "The paper prints curves without numbers."
 
 
@@ -113,9 +120,14 @@ def _list_figures(sources: Sources) -> dict[str, Again]:
             "feedback15, Fig. 3 on {}: images drawn of impossible poses",
             partial(build_impossible, module=SYNTHESIZER, sources=sources),
         ),
+        **_list_images_again(sources),
         "feedback15_figure_8a": (
             "feedback15, as Fig. 8a: accuracy on {}",
             partial(build_beside, data=None, modules=CURVES_8A, sources=sources, without=ONLY_NYU),
+        ),
+        "feedback15_figure_8b": (
+            "feedback15, as Fig. 8b: two initialisations on {}",
+            partial(build_two_starts, modules=tuple(MODULES_8B.values()), sources=sources, printed=ONLY_NYU),
         ),
         "feedback15_joints": (
             "feedback15: error of each joint on {}",
@@ -125,6 +137,11 @@ def _list_figures(sources: Sources) -> dict[str, Again]:
             "feedback15: error by iteration on {}",
             partial(build_iterations, modules=tuple(VARIANTS), sources=sources, printed=ONLY_NYU),
         ),
+        "feedback15_variants": (
+            "Variants of the loop on {}",
+            partial(build_variants, modules=VARIANTS, sources=sources, printed=POOLING_ALONE),
+        ),
+        **_list_searches_again(sources),
         "feedback15_figure_11": (
             "feedback15, Fig. 11 on {}: poses before and after the loop",
             partial(build_loop_pictures, module=LOOP, sources=sources),
@@ -132,6 +149,48 @@ def _list_figures(sources: Sources) -> dict[str, Again]:
         "feedback15_figure_12": (
             "feedback15, Fig. 12 on {}: updates around the truth",
             partial(build_updates, module=LOOP, sources=sources, printed=ARROWS),
+        ),
+        "feedback15_section_4_7": (
+            "Section 4.7 on {}: runtime",
+            partial(build_runtime, module=LOOP, sources=sources, printed=RUNTIME),
+        ),
+    }
+
+
+def _list_images_again(sources: Sources) -> dict[str, Again]:
+    return {
+        "feedback15_section_3_3": (
+            "Section 3.3 on {}: where synthesized images err",
+            partial(build_image_errors, module=SYNTHESIZER, sources=sources),
+        ),
+        "feedback15_layer_wise": (
+            "Section 3.3 on {}: the synthesizer trained layer by layer and end to end",
+            partial(build_image_comparison, modules=LAYER_WISE, sources=sources, printed=LAYERS_ALONE),
+        ),
+    }
+
+
+def _list_searches_again(sources: Sources) -> dict[str, Again]:
+    curves: dict[str, Again] = {
+        SEARCH_FIGURES[one.optimiser]: (
+            f"{SEARCH_TITLES[one.optimiser]}, {{}}",
+            partial(build_search_curves, search=one, sources=sources, printed=ONLY_NYU),
+        )
+        for one in OF_2015
+    }
+    return {
+        "feedback15_figure_9": (
+            "feedback15, Fig. 9 on {}: image-based optimisation and the loop in pictures",
+            partial(build_search_pictures, search=OF_2015[0], sources=sources, even=False),
+        ),
+        **curves,
+        "feedback15_section_4_5": (
+            "feedback15, Section 4.5 on {}: image error and pose error by iteration",
+            partial(build_search_paths, searches=OF_2015, sources=sources),
+        ),
+        "feedback15_section_4_5_means": (
+            "Section 4.5 on {}: image-based optimisation and the loop",
+            partial(build_search_table, searches=OF_2015, sources=sources),
         ),
     }
 
@@ -148,9 +207,9 @@ def _show_synthesizer(sources: Sources) -> tuple[Item, ...]:
         build_image_comparison(
             "feedback15_layer_wise",
             "Section 3.3: the synthesizer trained layer by layer and end to end",
-            {SYNTHESIZER: "layer by layer", END_TO_END: "end to end"},
+            LAYER_WISE,
             sources,
-            printed='The paper says of layer-wise training that it "achieves lesser errors", without numbers.',
+            printed=LAYERS_ALONE,
         ),
         build_label_noise(
             "feedback15_figure_7", "Fig. 7: what wrong labels do to the synthesizer, ICVL", OF_LABEL_NOISE, sources
@@ -227,7 +286,7 @@ def _show_starts(sources: Sources) -> tuple[Item, ...]:
             "Variants of the loop on NYU",
             VARIANTS,
             sources,
-            printed='Section 3.4 says of max-pooling that it gave "inferior accuracy", without numbers.',
+            printed=POOLING_ALONE,
         ),
         build_subjects(
             "feedback15_subjects", "The loop on the subject seen in training and on the other", "feedback15", sources
@@ -243,16 +302,19 @@ def _show_starts(sources: Sources) -> tuple[Item, ...]:
 
 
 def _show_searches(sources: Sources) -> tuple[Item, ...]:
-    titles = {
-        "L-BFGS-B": "feedback15, Fig. 10: image-based optimisation by L-BFGS-B",
-        "PSO": "feedback15, Section 4.5: image-based optimisation by PSO",
-    }
     printed = {
         "L-BFGS-B": f"{CURVES_ONLY[:-1]}; feedback19 5.4 has them.",
         "PSO": 'The paper says that it obtained "similar results", without numbers.',
     }
     curves = (
-        build_search_curves(SEARCH_FIGURES[word], titles[word], word, sources, printed=printed[word]) for word in titles
+        build_search_curves(
+            SEARCH_FIGURES[one.optimiser],
+            SEARCH_TITLES[one.optimiser],
+            one,
+            sources,
+            printed=printed[one.optimiser],
+        )
+        for one in OF_2015
     )
     pictures = build_search_pictures(
         "feedback15_figure_9",
@@ -265,7 +327,10 @@ def _show_searches(sources: Sources) -> tuple[Item, ...]:
         pictures,
         *curves,
         build_search_paths(
-            "feedback15_section_4_5", "feedback15, Section 4.5: image error and pose error by iteration", sources
+            "feedback15_section_4_5",
+            "feedback15, Section 4.5: image error and pose error by iteration",
+            OF_2015,
+            sources,
         ),
         build_search_table(
             "feedback15_section_4_5_means", "Section 4.5: image-based optimisation and the loop", OF_2015, sources

@@ -29,9 +29,9 @@ from handbench.report.localizer_items import build_centres
 from handbench.report.loop_items import Runtime, build_iterations, build_runtime, build_variants
 from handbench.report.loop_sets import Again, build_sets
 from handbench.report.picture_items import build_impossible, build_loop_pictures, build_samples, build_search_pictures
-from handbench.report.search_items import OF_2019, build_search_table
+from handbench.report.search_items import OF_2019, build_search_paths, build_search_table
 from handbench.report.sections.handobject import build_hand_object
-from handbench.report.sources import Sources
+from handbench.report.sources import ONLY_NYU, Sources
 from handbench.report.update_items import build_histograms
 
 MODULES = {
@@ -49,10 +49,17 @@ SECTION_5_3 = (
 MODULES_5_3 = {"DeepPrior++ (initialization)": PREDICTOR, "feedback": LOOP}
 RUNTIME = Runtime("GTX 980 Ti", {"localizer": 0.8, "predictor": 20.0, "synthesizer": 0.8, "iteration": 1.2}, "over 40")
 """Section 6.3."""
-ONLY_NYU, HISTOGRAMS = "The paper prints this of NYU alone.", "The paper prints histograms without numbers."
+HISTOGRAMS = "The paper prints histograms without numbers."
 RANDOM = "feedback19_joint_random"
 """The loop whose networks were trained together from random ones."""
 APART, TOGETHER, FROM_RANDOM = "trained apart", "fine-tuned together", "together from random networks"
+TRAINED = {LOOP: APART, JOINT: TOGETHER, RANDOM: FROM_RANDOM}
+IMAGES_TRAINED = {SYNTHESIZER: APART, JOINT: TOGETHER, RANDOM: FROM_RANDOM}
+SIMILAR = (
+    "The paper says, without numbers, that fine-tuning together leads to similar accuracy, and that a random start did "
+    "not converge to a satisfying solution."
+)
+LESS_READABLE = "The paper says that the images become less readable, without numbers."
 
 
 def build_section(sources: Sources) -> Section:
@@ -79,14 +86,7 @@ def build_section(sources: Sources) -> Section:
             *_show_training(sources),
             _build_table_1(sources),
             *_show_loop(sources),
-            build_search_table("feedback19_section_5_4", "Section 5.4: image-based optimisation", OF_2019, sources),
-            build_search_pictures(
-                "feedback19_figure_11",
-                "feedback19, Fig. 11: image-based optimisation and the loop in pictures",
-                OF_2019[0],
-                sources,
-                even=True,
-            ),
+            *_show_search(sources),
             build_loop_pictures(
                 "feedback19_figure_12", "feedback19, Fig. 12: poses before and after the loop", LOOP, sources
             ),
@@ -122,6 +122,18 @@ def _list_figures(sources: Sources) -> dict[str, Again]:
             "feedback19, Fig. 3 on {}: images drawn of impossible poses",
             partial(build_impossible, module=SYNTHESIZER, sources=sources),
         ),
+        "feedback19_section_3_4": (
+            "Section 3.4 on {}: where synthesized images err",
+            partial(build_image_errors, module=SYNTHESIZER, sources=sources),
+        ),
+        "feedback19_section_3_6": (
+            "Section 3.6 on {}: three networks trained apart and together",
+            partial(build_variants, modules=TRAINED, sources=sources, printed=SIMILAR),
+        ),
+        "feedback19_section_3_6_images": (
+            "Section 3.6 on {}: images of the synthesizer, trained apart and together",
+            partial(build_image_comparison, modules=IMAGES_TRAINED, sources=sources, printed=LESS_READABLE),
+        ),
         "feedback19_joints": (
             "feedback19: error of each joint on {}",
             partial(build_run_bars, modules=(PREDICTOR, LOOP), sources=sources),
@@ -130,6 +142,7 @@ def _list_figures(sources: Sources) -> dict[str, Again]:
             "feedback19: error by iteration on {}",
             partial(build_iterations, modules=(LOOP, THREE, JOINT), sources=sources, printed=ONLY_NYU),
         ),
+        **_list_searches_again(sources),
         "feedback19_figure_12": (
             "feedback19, Fig. 12 on {}: poses before and after the loop",
             partial(build_loop_pictures, module=LOOP, sources=sources),
@@ -137,6 +150,46 @@ def _list_figures(sources: Sources) -> dict[str, Again]:
         "feedback19_figure_13": (
             "feedback19, Fig. 13 on {}: errors before and after updates from noisy poses",
             partial(build_histograms, module=LOOP, sources=sources, printed=HISTOGRAMS),
+        ),
+        "feedback19_runtime": (
+            "Section 6.3 on {}: runtime of the loop for hands",
+            partial(build_runtime, module=LOOP, sources=sources, printed=RUNTIME, localizer=LOCALIZER),
+        ),
+    }
+
+
+def _show_search(sources: Sources) -> tuple[Item, ...]:
+    return (
+        build_search_table("feedback19_section_5_4", "Section 5.4: image-based optimisation", OF_2019, sources),
+        build_search_paths(
+            "feedback19_section_5_4_path",
+            "feedback19, Section 5.4: image error and pose error by iteration",
+            OF_2019,
+            sources,
+        ),
+        build_search_pictures(
+            "feedback19_figure_11",
+            "feedback19, Fig. 11: image-based optimisation and the loop in pictures",
+            OF_2019[0],
+            sources,
+            even=True,
+        ),
+    )
+
+
+def _list_searches_again(sources: Sources) -> dict[str, Again]:
+    return {
+        "feedback19_section_5_4": (
+            "Section 5.4 on {}: image-based optimisation",
+            partial(build_search_table, searches=OF_2019, sources=sources),
+        ),
+        "feedback19_section_5_4_path": (
+            "feedback19, Section 5.4 on {}: image error and pose error by iteration",
+            partial(build_search_paths, searches=OF_2019, sources=sources),
+        ),
+        "feedback19_figure_11": (
+            "feedback19, Fig. 11 on {}: image-based optimisation and the loop in pictures",
+            partial(build_search_pictures, search=OF_2019[0], sources=sources, even=True),
         ),
     }
 
@@ -147,17 +200,16 @@ def _show_training(sources: Sources) -> tuple[Item, ...]:
         build_variants(
             "feedback19_section_3_6",
             "Section 3.6: three networks trained apart and together",
-            {LOOP: APART, JOINT: TOGETHER, RANDOM: FROM_RANDOM},
+            TRAINED,
             sources,
-            printed="The paper says, without numbers, that fine-tuning together leads to similar accuracy, and that a "
-            "random start did not converge to a satisfying solution.",
+            printed=SIMILAR,
         ),
         build_image_comparison(
             "feedback19_section_3_6_images",
             "Section 3.6: images of the synthesizer, trained apart and together",
-            {SYNTHESIZER: APART, JOINT: TOGETHER, RANDOM: FROM_RANDOM},
+            IMAGES_TRAINED,
             sources,
-            printed="The paper says that the images become less readable, without numbers.",
+            printed=LESS_READABLE,
         ),
     )
 
