@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from handbench.conventions import NYU_LABEL_CAMERA, RECORDED
 from handbench.datasets import synthesize as room
+from handbench.datasets.array_file import read_arrays, write_arrays
 from handbench.datasets.doctor import examine
 from handbench.datasets.embedded_files import FILES, LabelledTake
 from handbench.datasets.files import digest_file
@@ -218,6 +220,32 @@ def test_stale_drawings_never_outlive_the_note_of_them(tmp_path, monkeypatch):
     with pytest.raises(FileExistsError):
         synthesize("msra14", tmp_path, frames={"all": 12}, seed=3)
     assert cleared == [".partial", "raw"]
+
+
+def test_of_the_masks_no_more_than_a_few_chunks_are_in_memory(tmp_path, monkeypatch):
+    """Twenty-four chunks of 5 MB, each of a mask of its own."""
+    mask_bytes, frames = 100_000, 24 * room.CHUNK_FRAMES
+
+    def leave_chunks(out, request, chunks, jobs):
+        for number, chunk in enumerate(chunks):
+            mask = np.full((chunk.last - chunk.first, mask_bytes), number, np.uint8)
+            visible = np.ones((len(mask), len(RECORDED["msra14"].joints.names)), bool)
+            write_arrays(out / room.PARTIAL / chunk.file_name, {"visible": visible, "forearm_bits": mask})
+        (out / room.RAW).mkdir()
+        tracemalloc.start()
+
+    monkeypatch.setattr(room, "_draw_chunks", leave_chunks)
+    try:
+        synthesize("msra14", tmp_path, frames={"all": frames}, seed=3)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 5 * room.CHUNK_FRAMES * mask_bytes
+    masks = read_arrays(tmp_path / "truth.npz")["forearm_bits"]
+    assert masks.shape == (frames, mask_bytes)
+    assert (masks == masks[:, :1]).all()
+    assert (np.diff(masks[:, 0].astype(int)) >= 0).all()
+    assert set(masks[:, 0]) == set(range(len(set(masks[:, 0]))))
 
 
 @pytest.mark.parametrize("frames", [{"train": 5}, {"all": 0}, {"all": -3}])
