@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +47,7 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray | Pieces]) -> None:
                     np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
 
 
-def _write_pieces(member: IO[bytes], pieces: Pieces) -> None:
+def _write_pieces(member: Any, pieces: Pieces) -> None:
     like, written = None, 0
     for piece in pieces.arrays:
         if like is None:
