@@ -120,25 +120,19 @@ def damaged(kind: str, content: bytes) -> bytes:
     return {"empty": b"", "text": b"hello, this is no archive"}[kind]
 
 
-@pytest.mark.parametrize("kind", ["cut", "another", "zip", "empty", "text"])
-@pytest.mark.parametrize("read", [read_truth, read_forearms])
-def test_a_damaged_file_is_one_clear_line(embedded_sets, tmp_path, kind, read):
+@pytest.mark.parametrize("kind", ["cut", "another", "zip", "flipped", "empty", "text"])
+def test_a_damaged_file_is_one_clear_line(embedded_sets, tmp_path, kind):
     path = tmp_path / "truth.npz"
     path.write_bytes(damaged(kind, (embedded_sets["msra14"].out / "truth.npz").read_bytes()))
     with pytest.raises(BadInput, match=r"truth\.npz"):
-        read(path, "all")
-
-
-def test_flipped_bits_are_one_clear_line(embedded_sets, tmp_path):
-    """In the middle of the file, where the masks lie."""
-    path = tmp_path / "truth.npz"
-    path.write_bytes(damaged("flipped", (embedded_sets["msra14"].out / "truth.npz").read_bytes()))
-    with pytest.raises(BadInput, match=r"truth\.npz: .* a damaged one"):
-        read_forearms(path, "all")
+        read_truth(path, "all")
+    if kind != "flipped":  # the middle of the file is of poses and their like
+        with pytest.raises(BadInput, match=r"truth\.npz"):
+            read_forearms(path, "all")
 
 
 def test_masks_are_read_by_nobody_who_does_not_ask_for_them(embedded_sets, tmp_path):
-    """They are nearly all of the file."""
+    """Unpacked they are nearly all of the file."""
     whole = embedded_sets["msra14"].out / "truth.npz"
     write_arrays(tmp_path / "truth.npz", {n: a for n, a in read_arrays(whole).items() if n != "forearm_bits"})
     known = read_truth(tmp_path / "truth.npz", "all")

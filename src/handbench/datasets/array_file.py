@@ -51,7 +51,7 @@ def _write_pieces(member: Any, pieces: Pieces) -> None:
     like, written = None, 0
     for piece in pieces.arrays:
         if like is None:
-            like = piece[:0]
+            like = piece[:0].copy()  # a view would keep the first piece in memory
             header = np.lib.format.header_data_from_array_1_0(like)
             header |= {"shape": (pieces.rows, *like.shape[1:]), "fortran_order": False}
             np.lib.format.write_array_header_1_0(member, header)

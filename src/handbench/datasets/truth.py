@@ -42,7 +42,7 @@ PER_TAKE = ("bases_mm", "lengths_mm", "girths", "palm_stretch", "mirrored")
 
 @dataclass(frozen=True)
 class Truth:
-    """All arrays are in list order of one split; masks of forearms, most of the file, are read by themselves."""
+    """All arrays are in list order of one split; masks of forearms, by far the largest, are read by themselves."""
 
     poses: Float32[np.ndarray, "frames 26"]
     """Pose parameters (hand.skeleton.DOFS) in the axes of the drawing camera; of a right hand even where mirrored."""
