@@ -11,6 +11,7 @@ from benchmarks.dag import DryJob, parse_dry_run
 from benchmarks.schedule import Job, count_use, find_critical_path, measure_makespan, measure_peak, schedule
 from handbench.config import load_config
 from handbench.conventions import NYU
+from handbench.datasets.synthesize import CHUNK_FRAMES
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs/scaling.md").read_text(encoding="utf-8")
@@ -151,7 +152,7 @@ def test_the_page_has_what_growth_was_measured() -> None:
 
 
 def test_the_page_tells_by_how_much_memory_grows_and_why() -> None:
-    """A crop in half precision and the file it was read from; the mask of the forearm, twice."""
+    """A crop in half precision and the file it was read from; the mask of the forearm, twice as it was measured."""
     low, high = json.loads(growth.MEASURED.read_text())["rows"][-2:]
     grown = {
         stage: (high[stage]["peak_mb"] - low[stage]["peak_mb"]) * 1000 / (high["frames"] - low["frames"])
@@ -160,9 +161,12 @@ def test_the_page_tells_by_how_much_memory_grows_and_why() -> None:
     crop, mask = 2 * growth.SIZE_PX**2 / 1000, NYU.camera.width * NYU.camera.height / 8 / 1000
     assert grown["train"] == pytest.approx(2 * crop, rel=0.1)
     assert grown["synthesize"] == pytest.approx(2 * mask, rel=0.1)
+    full = high["frames"] + (24_000 - high["train"]["peak_mb"]) * 1000 / grown["train"]
+    assert f"a training on some {round(full, -4):,.0f}\nframes would fill this machine's 24 GB" in PAGE
     assert f"a training grows by {grown['train']:.0f} KB a frame of {growth.SIZE_PX} pixels" in PAGE
-    assert f"drawing grows by {grown['synthesize']:.0f} KB" in PAGE
-    assert f"pixels, {mask:.0f} KB, and is in memory twice" in PAGE
+    assert f"drawing grew by {grown['synthesize']:.0f} KB a frame when" in PAGE
+    assert f"pixels, {mask:.0f} KB, and was in memory twice" in PAGE
+    assert f"in chunks of {CHUNK_FRAMES} frames, {CHUNK_FRAMES * mask / 1000:.0f} MB" in PAGE
 
 
 def test_the_page_has_what_the_program_prints_of_the_graph_as_it_is() -> None:

@@ -11,7 +11,7 @@ from handbench.modules import KINDS
 DRAWING_LEAST_MB, NETWORK_LEAST_MB = 3000, 8000
 """What a job is given at least. Networks take their part whatever the frames: batches, weights, torch itself."""
 DRAWING_MB, DRAWN_FRAME_MB = 1000, 0.09
-"""Of a job that draws, and of each frame, whose forearm's mask it keeps twice as it writes the truth."""
+"""Of a job that draws, and of each frame: as was measured when the forearm's mask was kept twice (docs/scaling.md)."""
 PROCESS_MB, COPIES = 2000, 2
 """Of a process with torch, and how often it holds what it learns from while it is read."""
 PIXEL_BYTES, LABEL_BYTES = 2, 512

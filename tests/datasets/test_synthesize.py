@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from handbench.conventions import NYU_LABEL_CAMERA, RECORDED
 from handbench.datasets import synthesize as room
+from handbench.datasets.array_file import read_arrays, write_arrays
 from handbench.datasets.doctor import examine
 from handbench.datasets.embedded_files import FILES, LabelledTake
 from handbench.datasets.files import digest_file
@@ -218,6 +220,37 @@ def test_stale_drawings_never_outlive_the_note_of_them(tmp_path, monkeypatch):
     with pytest.raises(FileExistsError):
         synthesize("msra14", tmp_path, frames={"all": 12}, seed=3)
     assert cleared == [".partial", "raw"]
+
+
+def measure_peak(out: Path, monkeypatch: pytest.MonkeyPatch, mask_bytes: int) -> int:
+    """Of putting 24 chunks together, each with masks of its own number."""
+
+    def leave_chunks(out, request, chunks, jobs):
+        for number, chunk in enumerate(chunks):
+            masks = np.full((chunk.last - chunk.first, mask_bytes), number, np.uint8)
+            visible = np.ones((len(masks), len(RECORDED["msra14"].joints.names)), bool)
+            write_arrays(out / room.PARTIAL / chunk.file_name, {"visible": visible, "forearm_bits": masks})
+        tracemalloc.start()
+
+    monkeypatch.setattr(room, "_draw_chunks", leave_chunks)
+    monkeypatch.setattr(room, "_write_labels", lambda *_: None)
+    try:
+        synthesize("msra14", out, frames={"all": 24 * room.CHUNK_FRAMES}, seed=3)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_of_the_masks_no_more_than_a_few_chunks_are_in_memory(tmp_path, monkeypatch):
+    chunk_bytes = room.CHUNK_FRAMES * 100_000
+    least = measure_peak(tmp_path / "without", monkeypatch, 1)
+    assert measure_peak(tmp_path / "with", monkeypatch, 100_000) - least < 4 * chunk_bytes
+    masks = read_arrays(tmp_path / "with/truth.npz")["forearm_bits"]
+    assert masks.nbytes == 24 * chunk_bytes
+    assert (masks == masks[:, :1]).all()
+    numbers = masks[:, 0].astype(int)
+    assert set(np.diff(numbers)) == {0, 1}
+    assert (numbers[0], numbers[-1]) == (0, 23)
 
 
 @pytest.mark.parametrize("frames", [{"train": 5}, {"all": 0}, {"all": -3}])

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from handbench.conventions import NYU_LABEL_CAMERA, RECORDED
+from handbench.datasets.array_file import read_arrays, write_arrays
 from handbench.datasets.importers import list_frames
 from handbench.datasets.takes import drawing_camera, object_truth
-from handbench.datasets.truth import read_truth, unpack_forearm
+from handbench.datasets.truth import read_forearms, read_truth, unpack_forearm
 from handbench.errors import BadInput
 from handbench.geometry.box import Box, box_corners
 from handbench.geometry.rotation import quaternion_to_rotation
@@ -61,11 +62,12 @@ def test_visibility_has_a_row_a_frame_and_a_column_a_joint(embedded_sets, datase
 def test_forearm_masks_are_images_and_show_no_hand(embedded_sets, dataset, split):
     """The fingertips that are seen lie on the hand's own pixels, never on the forearm's."""
     out = embedded_sets[dataset].out
-    truth = read_truth(out / "truth.npz", split)
+    truth, forearms = read_truth(out / "truth.npz", split), read_forearms(out / "truth.npz", split)
+    assert len(forearms) == len(truth.poses)
     camera = NYU_LABEL_CAMERA if dataset == "nyu" else drawing_camera(dataset)
     shares = []
     for row in range(len(truth.poses)):
-        forearm = unpack_forearm(truth, dataset, row)
+        forearm = unpack_forearm(forearms[row], dataset)
         assert forearm.shape == (camera.height, camera.width)
         shares.append(forearm.mean())
         tips = keypoint_positions(KEYPOINTS["dexter"], shape_of(truth, row), truth.poses[row].astype(np.float64))
@@ -124,6 +126,19 @@ def test_a_damaged_file_is_one_clear_line(embedded_sets, tmp_path, kind):
     path.write_bytes(damaged(kind, (embedded_sets["msra14"].out / "truth.npz").read_bytes()))
     with pytest.raises(BadInput, match=r"truth\.npz"):
         read_truth(path, "all")
+    if kind != "flipped":  # the middle of the file is of poses and their like
+        with pytest.raises(BadInput, match=r"truth\.npz"):
+            read_forearms(path, "all")
+
+
+def test_masks_are_read_by_nobody_who_does_not_ask_for_them(embedded_sets, tmp_path):
+    """Unpacked they are nearly all of the file."""
+    whole = embedded_sets["msra14"].out / "truth.npz"
+    write_arrays(tmp_path / "truth.npz", {n: a for n, a in read_arrays(whole).items() if n != "forearm_bits"})
+    known = read_truth(tmp_path / "truth.npz", "all")
+    np.testing.assert_equal(vars(known), vars(read_truth(whole, "all")))
+    with pytest.raises(BadInput, match="found no forearm_bits in it"):
+        read_forearms(tmp_path / "truth.npz", "all")
 
 
 def test_a_missing_file_says_where_it_comes_from(tmp_path):

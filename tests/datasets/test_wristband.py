@@ -14,7 +14,7 @@ from handbench.datasets.hand_in_scene import STUMP_MM
 from handbench.datasets.importers import list_frames
 from handbench.datasets.store import open_store
 from handbench.datasets.synthesize import synthesize
-from handbench.datasets.truth import read_truth, unpack_forearm
+from handbench.datasets.truth import read_forearms, read_truth, unpack_forearm
 from handbench.datasets.wristband import LABELS
 from handbench.datasets.wristband import list_frames as list_recording
 from handbench.errors import BadInput
@@ -106,10 +106,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_beyond_the_band_the_forearm_is_missing(made: Path) -> None:
     """What stays of it is the stump before the band: in each frame far less than was drawn."""
-    listing, truth = list_recording(made / "raw", "test"), read_truth(made / "truth.npz", "test")
+    listing, forearms = list_recording(made / "raw", "test"), read_forearms(made / "truth.npz", "test")
     kept, drawn = 0, 0
     for row in range(len(listing)):
-        forearm = unpack_forearm(truth, "wristband", row)
+        forearm = unpack_forearm(forearms[row], "wristband")
         seen = listing.frame(row).depth_mm > 0
         kept, drawn = kept + int((seen & forearm).sum()), drawn + int(forearm.sum())
         rows, columns = np.nonzero(seen)

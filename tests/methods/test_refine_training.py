@@ -234,7 +234,6 @@ def know_truth(frames: int) -> Truth:
         **shape,
         palm_stretch=SMALLER.palm_stretch[None].astype(np.float32),
         visible=np.ones((frames, 16), bool),
-        forearm_bits=np.zeros((frames, 1), np.uint8),
         object_centre_mm=nothing,
         object_rotation=np.full((frames, 3, 3), np.nan, np.float32),
         object_size_mm=nothing,

@@ -16,7 +16,7 @@ from handbench.datasets.render_truth import read_render_truth
 from handbench.datasets.scored_skeleton import scored_skeleton
 from handbench.datasets.store import CARD, INDEX, array_layout, open_store
 from handbench.datasets.synthesize import synthesize
-from handbench.datasets.truth import read_truth, unpack_forearm
+from handbench.datasets.truth import read_forearms, read_truth, unpack_forearm
 from handbench.errors import BadInput
 from handbench.evaluation.fits import read_fits
 from handbench.evaluation.probes import read_probes
@@ -182,7 +182,7 @@ def write_truth(folder: Path) -> None:
 def read_truths(folder: Path) -> Any:
     path = folder / "truth.npz"
     truth = read_truth(path, "test")
-    forearms = [unpack_forearm(truth, "dexter", row) for row in range(len(truth.poses))]
+    forearms = [unpack_forearm(packed, "dexter") for packed in read_forearms(path, "test")]
     return {"truth": vars(truth), "corners": read_true_corners(path, "test"), "forearms": forearms}
 
 

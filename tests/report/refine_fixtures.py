@@ -86,7 +86,6 @@ def write_truth(run: Path, dataset: str, poses: np.ndarray) -> None:
             "split": np.array(["test"] * FRAMES),
             "take": np.zeros(FRAMES, np.int64),
             "visible": np.ones((FRAMES, len(DATASETS[dataset].joints.names)), bool),
-            "forearm_bits": np.zeros((FRAMES, 1), np.uint8),
             "object_centre_mm": nothing,
             "object_rotation": np.full((FRAMES, 3, 3), np.nan, np.float32),
             "object_size_mm": nothing,

@@ -7,13 +7,14 @@ to the bytes that follow before memory is asked for, and the arrays to the layou
 import io
 import math
 import zipfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from handbench.datasets.files import replace_file
+from handbench.datasets.files import open_replacement
 from handbench.errors import BadInput
 from handbench.plain_file import check_plain
 
@@ -25,11 +26,43 @@ for lengths that arrays share."""
 _ENDING = ".npy"
 
 
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Compressed, without anything that reading would have to run."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    replace_file(path, buffer.getvalue())
+@dataclass(frozen=True)
+class Pieces:
+    """An array that is too large to be in memory whole: its rows, piece by piece, each taken when it is written."""
+
+    rows: int
+    """Of all pieces: the header, which comes first, has to say it."""
+    arrays: Iterable[np.ndarray]
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray | Pieces]) -> None:
+    """Compressed, without anything that reading would have to run: the bytes of numpy.savez_compressed."""
+    with open_replacement(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            # As numpy does, whose sizes may not be known before an array is written.
+            with archive.open(name + _ENDING, "w", force_zip64=True) as member:
+                if isinstance(array, Pieces):
+                    _write_pieces(member, array)
+                else:
+                    np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+
+
+def _write_pieces(member: Any, pieces: Pieces) -> None:
+    like, written = None, 0
+    for piece in pieces.arrays:
+        if like is None:
+            like = piece[:0].copy()  # a view would keep the first piece in memory
+            header = np.lib.format.header_data_from_array_1_0(like)
+            header |= {"shape": (pieces.rows, *like.shape[1:]), "fortran_order": False}
+            np.lib.format.write_array_header_1_0(member, header)
+        if (piece.dtype, piece.shape[1:]) != (like.dtype, like.shape[1:]):
+            raise ValueError(
+                f"a piece of {piece.dtype} {piece.shape[1:]} after others of {like.dtype} {like.shape[1:]}"
+            )
+        member.write(piece.tobytes())
+        written += len(piece)
+    if written != pieces.rows:
+        raise ValueError(f"{written:,} rows in pieces of {pieces.rows:,}")
 
 
 def read_arrays(

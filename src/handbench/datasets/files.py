@@ -2,7 +2,10 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from handbench.errors import BadInput
 from handbench.plain_file import check_plain, read_plain
@@ -28,10 +31,18 @@ def digest_file(path: Path) -> str:
 
 def replace_file(path: Path, content: bytes) -> None:
     """Write beside the target, then rename: a kill leaves the old file or the new one, never a part."""
+    with open_replacement(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def open_replacement(path: Path) -> Iterator[BinaryIO]:
+    """The same for what is written bit by bit: the file takes the target's place at the end, if nothing went wrong."""
     # The leading dot and the ending keep a leftover out of every pattern an importer looks for.
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        partial.write_bytes(content)
+        with partial.open("wb") as file:
+            yield file
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)

@@ -18,10 +18,10 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 
 from handbench.conventions import SYNTHESIZED
-from handbench.datasets.array_file import read_arrays, write_arrays
+from handbench.datasets.array_file import Pieces, read_arrays, write_arrays
 from handbench.datasets.embedded_files import FILES, LabelledTake, plan_recordings
 from handbench.datasets.files import digest_file, replace_file
 from handbench.datasets.frame_chunks import MANIFEST, PARTIAL, RAW, TRUTH, is_made, run_chunks, start_or_carry_on
@@ -99,11 +99,17 @@ def _make(out: Path, request: Request, jobs: int) -> None:
     start_or_carry_on(out, _plain(request))
     _draw_chunks(out, request, chunks, jobs)
     takes = [_take(request, index) for index in range(chunks[-1].take + 1)]
-    truths = [read_arrays(out / PARTIAL / chunk.file_name) for chunk in chunks]
-    _write_labels(out, request, takes, truths)
-    write_arrays(out / TRUTH, collect_truth(takes, truths))
+    visible = np.concatenate([_read_chunk(out, chunk, "visible") for chunk in chunks])
+    # Masks of whole images: of these no more than a chunk's are in memory.
+    forearm_bits = Pieces(len(visible), (_read_chunk(out, chunk, "forearm_bits") for chunk in chunks))
+    _write_labels(out, request, takes, visible)
+    write_arrays(out / TRUTH, collect_truth(takes, visible, forearm_bits))
     replace_file(out / MANIFEST, _describe(out, request, takes).encode())
     shutil.rmtree(out / PARTIAL)
+
+
+def _read_chunk(out: Path, chunk: Chunk, name: str) -> np.ndarray:
+    return read_arrays(out / PARTIAL / chunk.file_name, names=(name,))[name]
 
 
 def _plain(request: Request) -> dict[str, Any]:
@@ -163,8 +169,7 @@ def _labels(request: Request, index: int) -> Float32[np.ndarray, "frames joints 
     return label_take(_take(request, index))
 
 
-def _write_labels(out: Path, request: Request, takes: list[Take], truths: list[dict[str, np.ndarray]]) -> None:
-    visible = np.concatenate([truth["visible"] for truth in truths])
+def _write_labels(out: Path, request: Request, takes: list[Take], visible: Bool[np.ndarray, "frames joints"]) -> None:
     labelled, row = [], 0
     for take in takes:
         joints_mm = label_take(take)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from handbench.conventions import SYNTHESIZED
-from handbench.datasets.array_file import Layout, check_layout, read_arrays
+from handbench.datasets.array_file import Layout, Pieces, check_layout, read_arrays
 from handbench.datasets.takes import Drawn, Take, object_truth
 from handbench.errors import BadInput
 from handbench.geometry.rotation import rotation_to_quaternion
@@ -35,14 +35,14 @@ LAYOUT: Layout = {
     "girths": ("f", ("takes", 5)),
     "palm_stretch": ("f", ("takes", 3)),
     "visible": ("b", ("frames", "joints")),
-    "forearm_bits": ("u", ("frames", "bytes")),
 }
+FOREARM_LAYOUT: Layout = {"split": ("U", ("frames",)), "forearm_bits": ("u", ("frames", "bytes"))}
 PER_TAKE = ("bases_mm", "lengths_mm", "girths", "palm_stretch", "mirrored")
 
 
 @dataclass(frozen=True)
 class Truth:
-    """All arrays are in list order of one split."""
+    """All arrays are in list order of one split; masks of forearms, by far the largest, are read by themselves."""
 
     poses: Float32[np.ndarray, "frames 26"]
     """Pose parameters (hand.skeleton.DOFS) in the axes of the drawing camera; of a right hand even where mirrored."""
@@ -56,7 +56,6 @@ class Truth:
     palm_stretch: Float32[np.ndarray, "takes 3"]
     visible: Bool[np.ndarray, "frames joints"]
     """A joint is visible where the rendered surface at its pixel is its own flesh or box."""
-    forearm_bits: UInt8[np.ndarray, "frames bytes"]
     object_centre_mm: Float32[np.ndarray, "frames 3"]
     """NaN where nothing is held."""
     object_rotation: Float32[np.ndarray, "frames 3 3"]
@@ -73,7 +72,9 @@ def describe_chunk(drawn: Sequence[Drawn]) -> dict[str, np.ndarray]:
     }
 
 
-def collect_truth(takes: Sequence[Take], chunks: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def collect_truth(
+    takes: Sequence[Take], visible: Bool[np.ndarray, "frames joints"], forearm_bits: Pieces
+) -> dict[str, np.ndarray | Pieces]:
     """The arrays of truth.npz: every split in one file, told apart by `split`."""
     poses = np.concatenate([take.poses for take in takes])
     counts = [len(take.poses) for take in takes]
@@ -90,8 +91,8 @@ def collect_truth(takes: Sequence[Take], chunks: Sequence[dict[str, np.ndarray]]
         "lengths_mm": np.stack([shape.lengths_mm for shape in shapes]).astype(np.float32),
         "girths": np.stack([shape.girths for shape in shapes]).astype(np.float32),
         "palm_stretch": np.stack([shape.palm_stretch for shape in shapes]).astype(np.float32),
-        "visible": np.concatenate([chunk["visible"] for chunk in chunks]),
-        "forearm_bits": np.concatenate([chunk["forearm_bits"] for chunk in chunks]),
+        "visible": visible,
+        "forearm_bits": forearm_bits,
         "object_centre_mm": np.stack([nothing if b is None else b.centre_mm for b in boxes]).astype(np.float32),
         "object_rotation": np.stack([np.diag(nothing) if b is None else b.rotation for b in boxes]).astype(np.float32),
         "object_size_mm": np.stack([nothing if b is None else b.size_mm for b in boxes]).astype(np.float32),
@@ -126,10 +127,18 @@ def read_truth_arrays(path: Path, layout: Layout) -> dict[str, np.ndarray]:
     return arrays
 
 
-def unpack_forearm(truth: Truth, dataset: str, index: int) -> Bool[np.ndarray, "height width"]:
+def read_forearms(path: Path, split: str) -> UInt8[np.ndarray, "frames bytes"]:
+    """The packed masks of one split's forearms, 38 KB for a frame of 640 x 480; `unpack_forearm` makes them images."""
+    arrays = read_arrays(path, names=FOREARM_LAYOUT, holds=HOLDS, fix=FIX)
+    check_layout(path, arrays, FOREARM_LAYOUT, holds=HOLDS, fix=FIX)
+    forearm_bits: np.ndarray = arrays["forearm_bits"][arrays["split"] == split]
+    return forearm_bits
+
+
+def unpack_forearm(packed: UInt8[np.ndarray, "bytes"], dataset: str) -> Bool[np.ndarray, "height width"]:
     """The forearm's pixels of one frame, in the image as it was drawn (before mirroring)."""
     camera = SYNTHESIZED[dataset].camera
-    bits = np.unpackbits(truth.forearm_bits[index]).astype(bool)
+    bits = np.unpackbits(packed).astype(bool)
     if len(bits) != camera.height * camera.width:
         found = f"{len(bits):,} bits of forearm"
         raise BadInput(HOLDS, expected=f"one for each of {camera.width}x{camera.height} pixels", found=found, fix=FIX)
