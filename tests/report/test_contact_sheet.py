@@ -106,11 +106,11 @@ def test_a_place_where_no_picture_can_be_says_so(tmp_path, place, found):
 
 
 def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
-    def refuse(self, *_):
+    def refuse(self, *_, **__):
         self.touch()
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(BadInput, match="found No space left on device"):
         write_contact_sheet(make_listing(ICVL, 1), tmp_path / "sheet.png")
     assert list(tmp_path.iterdir()) == []

@@ -92,8 +92,9 @@ def test_a_bad_frame_among_good_ones_is_a_line_and_a_status(
     files = [str(place / name) for name in ("nothing.png", "hand.png")]
     words = ["predict", "--model", str(place / "model"), *files, "--no-pictures", "--out", str(tmp_path)]
     assert main(words) == 1
-    [line, summary] = capsys.readouterr().err.splitlines()
+    [line, warning, summary] = capsys.readouterr().err.splitlines()
     assert line.startswith(f"left out: {place / 'nothing.png'}: expected")
+    assert "has learned in cubes around the labelled palm" in warning
     assert summary.startswith("handbench: predict: expected a hand in each of 2 files, found 1 without, named above;")
     with (tmp_path / "joints.csv").open(newline="") as file:
         assert {row["frame"] for row in csv.DictReader(file)} == {"hand"}

@@ -48,27 +48,26 @@ class HandModel(OwnModel):
         return scored_skeleton(self.dataset)
 
     def check_source(self, source: Intrinsics | Centre) -> None:
-        """A cube that a person has placed is where the model expects it; a frame has to be localized first.
-
-        Of a labelled joint nothing can be had but the centre of mass, which has to be said.
-        """
-        if isinstance(source, Centre):
-            return
+        """A cube that a person has placed is where the model expects it; a frame has to be localized first."""
         word, _, sha256 = self.centre.partition("-")
-        if word == "joint":
-            joint = self.convention.centre_joint if self.centre == word else self.centre.removeprefix("joint-")
-            print(
-                f"{self.name}: has learned in cubes around the labelled {joint}, which no camera gives; in those around"
-                " the hand's centre of mass its joints may be far off",
-                file=sys.stderr,
-            )
-        if word == LOCALIZED and self.localizer is None:
+        if word == LOCALIZED and self.localizer is None and not isinstance(source, Centre):
             raise BadInput(
                 self.name,
                 expected=f"--localizer with the checkpoint that made its crops (sha256 {sha256}...)",
                 found="none",
                 fix="name the localizer's folder: the model knows hands in localized crops only",
             )
+
+    def warn(self, source: Intrinsics | Centre) -> None:
+        """Of a labelled joint's cube nothing can be had of a frame but the one around the centre of mass."""
+        if isinstance(source, Centre) or self.centre.partition("-")[0] != "joint":
+            return
+        joint = self.convention.centre_joint if self.centre == "joint" else self.centre.removeprefix("joint-")
+        print(
+            f"{self.name}: has learned in cubes around the labelled {joint}, which no camera gives; in those around"
+            " the hand's centre of mass its joints may be far off",
+            file=sys.stderr,
+        )
 
     def find_hand(self, frame: Frame, source: Intrinsics | Centre, reach: Reach) -> Crop:
         if self.localizer is None or isinstance(source, Centre):

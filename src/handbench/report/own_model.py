@@ -65,6 +65,10 @@ class OwnModel(ABC):
         """BadInput where it cannot look at such files."""
         return
 
+    def warn(self, source: Intrinsics | Centre) -> None:
+        """A line on standard error where its answers of such files, which it can look at, may be far off."""
+        return
+
     def find_hand(self, frame: Frame, source: Intrinsics | Centre, reach: Reach) -> Crop:
         """The crop that it is to see: around the place that a person has named, or the nearest hand."""
         if isinstance(source, Centre):

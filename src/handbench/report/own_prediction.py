@@ -111,6 +111,7 @@ def predict_frames(
         raise BadInput(out, expected="--out beside the frames", found="their folder", fix="choose another --out")
     files = list_own_files(paths)
     owns = _find_joints(files, model, source, reach)
+    model.warn(source)
     left_out = len(files) - len(owns)
     _write_joints(out, owns, model)
     for own in owns if pictures else ():

@@ -66,6 +66,7 @@ def walk_between_files(folder: Path, files: Sequence[Path], out: Path, told: Bet
     if len(paths) != 2:
         raise BadInput("walk", expected="two depth images", found=f"{len(paths)}", fix="name files, not folders")
     crops = [model.find_hand(read_file(path, model, source), source, reach) for path in paths]
+    model.warn(source)
     first, last = name_frames(paths)
     ends = Ends(
         (first, last),
