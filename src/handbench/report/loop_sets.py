@@ -29,6 +29,11 @@ def build_sets(paper: str, loop: str, figures: Mapping[str, Again], sources: Sou
     return tuple(items)
 
 
+def build_on_nyu(figures: Mapping[str, Again]) -> tuple[Item, ...]:
+    """The same of NYU, which titles do not name: it is the set of the papers."""
+    return tuple(build(name, words.replace(" on {}", "")) for name, (words, build) in figures.items())
+
+
 def _is_asked(dataset: str, loop: str, sources: Sources) -> bool:
     settings = sources.card.settings
     asked = (settings.get("modules") or {}).get(loop) or {}

@@ -22,7 +22,7 @@ from handbench.report.loop_items import (
     build_two_starts,
     build_variants,
 )
-from handbench.report.loop_sets import Again, build_sets
+from handbench.report.loop_sets import Again, build_on_nyu, build_sets
 from handbench.report.picture_items import (
     build_impossible,
     build_loop_pictures,
@@ -203,14 +203,7 @@ def _show_synthesizer(sources: Sources) -> tuple[Item, ...]:
         build_impossible(
             "feedback15_figure_3", "feedback15, Fig. 3: images drawn of impossible poses", SYNTHESIZER, sources
         ),
-        build_image_errors("feedback15_section_3_3", "Section 3.3: where synthesized images err", SYNTHESIZER, sources),
-        build_image_comparison(
-            "feedback15_layer_wise",
-            "Section 3.3: the synthesizer trained layer by layer and end to end",
-            LAYER_WISE,
-            sources,
-            printed=LAYERS_ALONE,
-        ),
+        *build_on_nyu(_list_images_again(sources)),
         build_label_noise(
             "feedback15_figure_7", "Fig. 7: what wrong labels do to the synthesizer, ICVL", OF_LABEL_NOISE, sources
         ),

@@ -27,7 +27,7 @@ from handbench.report.image_items import build_image_comparison, build_image_err
 from handbench.report.items import Item, Section, Table
 from handbench.report.localizer_items import build_centres
 from handbench.report.loop_items import Runtime, build_iterations, build_runtime, build_variants
-from handbench.report.loop_sets import Again, build_sets
+from handbench.report.loop_sets import Again, build_on_nyu, build_sets
 from handbench.report.picture_items import build_impossible, build_loop_pictures, build_samples, build_search_pictures
 from handbench.report.search_items import OF_2019, build_search_paths, build_search_table
 from handbench.report.sections.handobject import build_hand_object
@@ -83,10 +83,10 @@ def build_section(sources: Sources) -> Section:
                 sources,
                 printed="The paper says that the localizer improves the final accuracy, without numbers.",
             ),
-            *_show_training(sources),
+            *build_on_nyu(_list_training_again(sources)),
             _build_table_1(sources),
             *_show_loop(sources),
-            *_show_search(sources),
+            *build_on_nyu(_list_searches_again(sources)),
             build_loop_pictures(
                 "feedback19_figure_12", "feedback19, Fig. 12: poses before and after the loop", LOOP, sources
             ),
@@ -122,18 +122,7 @@ def _list_figures(sources: Sources) -> dict[str, Again]:
             "feedback19, Fig. 3 on {}: images drawn of impossible poses",
             partial(build_impossible, module=SYNTHESIZER, sources=sources),
         ),
-        "feedback19_section_3_4": (
-            "Section 3.4 on {}: where synthesized images err",
-            partial(build_image_errors, module=SYNTHESIZER, sources=sources),
-        ),
-        "feedback19_section_3_6": (
-            "Section 3.6 on {}: three networks trained apart and together",
-            partial(build_variants, modules=TRAINED, sources=sources, printed=SIMILAR),
-        ),
-        "feedback19_section_3_6_images": (
-            "Section 3.6 on {}: images of the synthesizer, trained apart and together",
-            partial(build_image_comparison, modules=IMAGES_TRAINED, sources=sources, printed=LESS_READABLE),
-        ),
+        **_list_training_again(sources),
         "feedback19_joints": (
             "feedback19: error of each joint on {}",
             partial(build_run_bars, modules=(PREDICTOR, LOOP), sources=sources),
@@ -158,25 +147,6 @@ def _list_figures(sources: Sources) -> dict[str, Again]:
     }
 
 
-def _show_search(sources: Sources) -> tuple[Item, ...]:
-    return (
-        build_search_table("feedback19_section_5_4", "Section 5.4: image-based optimisation", OF_2019, sources),
-        build_search_paths(
-            "feedback19_section_5_4_path",
-            "feedback19, Section 5.4: image error and pose error by iteration",
-            OF_2019,
-            sources,
-        ),
-        build_search_pictures(
-            "feedback19_figure_11",
-            "feedback19, Fig. 11: image-based optimisation and the loop in pictures",
-            OF_2019[0],
-            sources,
-            even=True,
-        ),
-    )
-
-
 def _list_searches_again(sources: Sources) -> dict[str, Again]:
     return {
         "feedback19_section_5_4": (
@@ -194,24 +164,21 @@ def _list_searches_again(sources: Sources) -> dict[str, Again]:
     }
 
 
-def _show_training(sources: Sources) -> tuple[Item, ...]:
-    return (
-        build_image_errors("feedback19_section_3_4", "Section 3.4: where synthesized images err", SYNTHESIZER, sources),
-        build_variants(
-            "feedback19_section_3_6",
-            "Section 3.6: three networks trained apart and together",
-            TRAINED,
-            sources,
-            printed=SIMILAR,
+def _list_training_again(sources: Sources) -> dict[str, Again]:
+    return {
+        "feedback19_section_3_4": (
+            "Section 3.4 on {}: where synthesized images err",
+            partial(build_image_errors, module=SYNTHESIZER, sources=sources),
         ),
-        build_image_comparison(
-            "feedback19_section_3_6_images",
-            "Section 3.6: images of the synthesizer, trained apart and together",
-            IMAGES_TRAINED,
-            sources,
-            printed=LESS_READABLE,
+        "feedback19_section_3_6": (
+            "Section 3.6 on {}: three networks trained apart and together",
+            partial(build_variants, modules=TRAINED, sources=sources, printed=SIMILAR),
         ),
-    )
+        "feedback19_section_3_6_images": (
+            "Section 3.6 on {}: images of the synthesizer, trained apart and together",
+            partial(build_image_comparison, modules=IMAGES_TRAINED, sources=sources, printed=LESS_READABLE),
+        ),
+    }
 
 
 def _show_loop(sources: Sources) -> tuple[Item, ...]:
