@@ -299,7 +299,7 @@ def run_refine(options: argparse.Namespace) -> None:
     told = refine_frames(
         options.frames,
         options.model,
-        parse_intrinsics(options.intrinsics),
+        parse_intrinsics(options.intrinsics, option="--intrinsics"),
         options.out,
         reach=choose_reach(options.near, options.far),
         cube_mm=None if options.cube is None else require_edge(options.cube),

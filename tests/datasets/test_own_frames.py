@@ -164,6 +164,12 @@ def test_a_camera_has_focal_lengths(words):
         parse_intrinsics(words)
 
 
+def test_pixels_are_nearly_square():
+    with pytest.raises(BadInput, match="expected focal lengths of nearly square pixels, found 600 and 300"):
+        parse_intrinsics(["600", "300", "240", "240"])
+    assert parse_intrinsics(["580", "520", "320", "240"]).fx == 580.0
+
+
 @pytest.mark.parametrize(
     ("shape", "intrinsics", "found"),
     [
@@ -185,11 +191,17 @@ def test_a_folder_is_its_frames_by_name(tmp_path):
     assert list_own_files([tmp_path / "c.PNG", tmp_path])[0].name == "c.PNG"
 
 
+def write_nothing(path: Path) -> Path:
+    path.touch()
+    return path
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
         (lambda folder: [folder], "expected .png or .npy files, found an empty folder"),
-        (lambda folder: [folder / "a.jpg"], "found a file that ends in '.jpg'; convert it"),
+        (lambda folder: [write_nothing(folder / "a.jpg")], "found a file that ends in '.jpg'; convert it"),
+        (lambda folder: [folder / "nowhere"], "nowhere: expected .*found neither a file nor a folder of that name"),
         (lambda folder: [], "frames: .*found no path"),
     ],
 )

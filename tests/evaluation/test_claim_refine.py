@@ -216,3 +216,12 @@ def test_both_speeds_reach_the_printed_ones() -> None:
         "the step of the refinement was timed on CPU",
     )
     assert decide([], "RF7").reason == "no claims-embedded probes of refine on nyu"
+
+
+def test_beside_a_gpu_the_cpu_is_told_of() -> None:
+    timed = make_timed(3.0, 300.0)
+    step = {**timed.numbers["step"], "device": "H100"}
+    beside = {"milliseconds": {"1": {"network": 7.0}}, "threads": 4, "device": "CPU", "precision": "float32"}
+    on_gpu = {**timed.numbers, "device": "H100", "step": step, "on_cpu": beside}
+    told = decide([], "RF7", probes=[dataclasses.replace(timed, numbers=on_gpu)]).reason
+    assert told.endswith("; 7 ms a frame one by one on CPU, 4 threads, float32")

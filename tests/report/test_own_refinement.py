@@ -1,5 +1,6 @@
 """handbench refine: own frames without labels to a checkpoint that handbench predict takes; wrong input is one line."""
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -11,9 +12,10 @@ from handbench.cli import main
 from handbench.conventions import HANDS
 from handbench.datasets.importers import list_frames
 from handbench.datasets.own_frames import parse_intrinsics
-from handbench.datasets.own_hand import DEFAULT_REACH
+from handbench.datasets.own_hand import DEFAULT_REACH, choose_reach
 from handbench.errors import BadInput
-from handbench.report.own_refinement import FEWEST_FRAMES, PICTURE, refine_frames
+from handbench.report import own_refinement
+from handbench.report.own_refinement import FEWEST_FRAMES, PICTURE, read_frames, refine_frames
 from handbench.training import lightning_loop
 from handbench.training.checkpoint import load_checkpoint
 from handbench.training.train import train
@@ -92,10 +94,35 @@ def test_killed_it_ends_with_the_same_numbers(refined, place, tmp_path, monkeypa
     assert told.partition(":")[2].partition(";")[0] == refined[1].partition(":")[2].partition(";")[0]
 
 
+HARM = {"epochs": 6, "learning_rate": 1.0, "cloud_rate_mm": 80.0}
+"""No epoch does better than the start, so that the early stop comes after two."""
+
+
+@pytest.mark.parametrize("epochs", [2, 6])
+def test_killed_after_its_last_epoch_it_learns_no_further_and_leaves_what_did_best(
+    place, tmp_path, monkeypatch, capsys, epochs
+):
+    def die(*_, **__):
+        raise KilledError
+
+    values = {**QUICK, **HARM, "epochs": epochs}
+    monkeypatch.setattr(own_refinement, "save_checkpoint", die)
+    with pytest.raises(KilledError):
+        refine(place, tmp_path / "out", values=values)
+    monkeypatch.undo()
+    assert f"epoch 2 of {epochs}" in capsys.readouterr().err
+    assert "the model is as it was" in refine(place, tmp_path / "out", values=values)
+    assert "epoch" not in capsys.readouterr().err
+    assert_as_it_was(place, tmp_path / "out")
+
+
 def test_a_rate_that_only_harms_leaves_the_model_as_it_was(place, tmp_path):
-    told = refine(place, tmp_path / "out", values={**QUICK, "epochs": 6, "learning_rate": 1.0, "cloud_rate_mm": 80.0})
-    assert "the model is as it was" in told
-    before, after = load_checkpoint(place / "base").state, load_checkpoint(tmp_path / "out").state
+    assert "the model is as it was" in refine(place, tmp_path / "out", values={**QUICK, **HARM})
+    assert_as_it_was(place, tmp_path / "out")
+
+
+def assert_as_it_was(place: Path, out: Path) -> None:
+    before, after = load_checkpoint(place / "base").state, load_checkpoint(out).state
     assert all(torch.equal(values, after[f"0/{name}"]) for name, values in before.items())
 
 
@@ -108,8 +135,12 @@ def test_wrong_input_is_one_line(place, tmp_path, capsys):
     words = ["refine", "--frames", str(place / "frames"), "--intrinsics", "440", "440", "240", "240"]
     assert main([*words, "--model", str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")]) == 1
     assert "expected a checkpoint's folder" in capsys.readouterr().err
-    assert main([*words[:-4], "440", "--model", str(place / "base"), "--out", str(tmp_path / "out")]) == 1
-    assert capsys.readouterr().err.count("\n") == 1
+    for camera in ("440", "nyu"):
+        assert main([*words[:-4], camera, "--model", str(place / "base"), "--out", str(tmp_path / "out")]) == 1
+        refusal = capsys.readouterr().err
+        assert refusal.count("\n") == 1
+        assert "--intrinsics" in refusal
+        assert "--camera" not in refusal
     assert not (tmp_path / "out/checkpoint.json").exists()
 
 
@@ -124,6 +155,49 @@ def test_an_empty_frame_stops_it_or_is_left_out(place, tmp_path, capsys):
     told = refine_frames([tmp_path / "frames"], place / "base", CAMERA, tmp_path / "out", allow_skips=1, **words)
     assert "1 skipped" in told
     assert "skipped:" in capsys.readouterr().out
+
+
+def test_when_most_are_left_out_the_last_line_says_what_for(place, tmp_path):
+    words = {"reach": choose_reach(200.0, 210.0), "allow_skips": 100}
+    with pytest.raises(
+        BadInput, match=r"found 0 beside 24 that were left out \(the first: expected a hand 200 to 210 mm"
+    ):
+        refine(place, tmp_path / "out", **words)
+
+
+def test_a_file_in_the_place_of_the_output_is_told_before_anything_is_learned(place, tmp_path, capsys):
+    (tmp_path / "out").touch()
+    with pytest.raises(BadInput, match="expected a folder, or a new name, found a file"):
+        refine(place, tmp_path / "out")
+    assert "epoch" not in capsys.readouterr().err
+
+
+def test_a_frame_that_comes_twice_counts_once_and_files_of_one_name_count_apart(place, tmp_path, capsys):
+    other = tmp_path / "other"
+    shutil.copytree(place / "frames", other)
+    files = [place / "frames", other, place / "frames", other / "003.png"]
+    # Hands twice as large as they are reach beyond their cubes, which is a doubt.
+    short = parse_intrinsics(["220", "220", "240", "240"])
+    frames = read_frames(files, short, 64, DEFAULT_REACH, None, 0)
+    assert frames.names[:24] == frames.names[24:] == tuple(f"{row:03d}" for row in range(24))
+    half = read_frames([other], short, 64, DEFAULT_REACH, None, 0)
+    assert len(frames.doubts) == 2 * len(half.doubts) > 0
+
+
+@pytest.mark.parametrize(("stretch", "told"), [(1.0, ""), (2.0, "at the median"), (0.5, "at the median")])
+def test_hands_of_an_unusual_size_make_focal_lengths_doubtful(place, capsys, stretch, told):
+    camera = parse_intrinsics([f"{440 * stretch}", f"{440 * stretch}", "240", "240"])
+    read_frames([place / "frames"], camera, 64, DEFAULT_REACH, None, 0)
+    said = capsys.readouterr().out
+    assert told in said
+    assert bool(told) == ("are the numbers of --intrinsics those of these images" in said)
+
+
+def test_pictures_have_the_names_of_their_files(place, tmp_path, monkeypatch):
+    shown: list[str] = []
+    monkeypatch.setattr(own_refinement, "draw_before_after", lambda rows, out: shown.extend(one.name for one in rows))
+    refine(place, tmp_path / "out", values={**QUICK, "epochs": 1})
+    assert shown == ["022", "023"]
 
 
 def test_frames_whose_cube_may_cut_the_hand_are_told(place, tmp_path, capsys):

@@ -16,34 +16,43 @@ from handbench.errors import BadInput
 
 FOCAL_SHARES = (0.1, 10.0)
 """Focal length by image width: a view of 157 degrees, and one of 6. Millimetres of a lens and shares fall outside."""
-_CAMERA = f"--camera with a dataset's name ({', '.join(DATASETS)}) or four numbers FX FY CX CY in pixels"
+MOST_STRETCHED = 1.5
+"""Between the two focal lengths: pixels of depth cameras are square."""
 
 
 @dataclass(frozen=True)
 class Intrinsics:
-    """A pinhole whose image may be of any size; `image_px` is (width, height) where only one size will do."""
+    """A pinhole whose image may be of any size; `image_px` is (width, height) where only one size will do.
+
+    `option` is what a person gave it by.
+    """
 
     fx: float
     fy: float
     cx: float
     cy: float
     image_px: tuple[int, int] | None = None
+    option: str = "--camera"
 
 
-def parse_intrinsics(words: Sequence[str], where: str | Path = "camera") -> Intrinsics:
-    """One word, a dataset whose camera it is; or four, fx fy cx cy in pixels; `where` is what gives them."""
+def parse_intrinsics(words: Sequence[str], where: str | Path = "camera", option: str = "--camera") -> Intrinsics:
+    """One word, a dataset whose camera it is; or four, fx fy cx cy in pixels; `where` gives them, by `option`."""
+    wanted = f"{option} with a dataset's name ({', '.join(DATASETS)}) or four numbers FX FY CX CY in pixels"
     if len(words) == 1 and words[0] in DATASETS:
         camera = DATASETS[words[0]].camera
-        return Intrinsics(camera.fx, camera.fy, camera.cx, camera.cy, (camera.width, camera.height))
+        return Intrinsics(camera.fx, camera.fy, camera.cx, camera.cy, (camera.width, camera.height), option)
     try:
         fx, fy, cx, cy = map(_parse_plain, words)
     except ValueError:
         found = " ".join(words) or "nothing"
-        raise BadInput(where, expected=_CAMERA, found=found, fix="see the sensor's data sheet") from None
+        raise BadInput(where, expected=wanted, found=found, fix="see the sensor's data sheet") from None
     if not (isfinite(fx + fy + cx + cy) and fx > 0 and fy > 0):
         found = " ".join(words)
-        raise BadInput(where, expected="focal lengths above 0, in pixels", found=found, fix=f"give {_CAMERA}")
-    return Intrinsics(fx, fy, cx, cy)
+        raise BadInput(where, expected="focal lengths above 0, in pixels", found=found, fix=f"give {wanted}")
+    if max(fx, fy) > MOST_STRETCHED * min(fx, fy):
+        fix = "put FX before FY before CX CY; scale an image that was stretched back"
+        raise BadInput(where, expected="focal lengths of nearly square pixels", found=f"{fx:g} and {fy:g}", fix=fix)
+    return Intrinsics(fx, fy, cx, cy, option=option)
 
 
 def _parse_plain(word: str) -> float:
@@ -62,7 +71,7 @@ def fit_camera(intrinsics: Intrinsics, path: Path, depth_mm: Depth) -> Camera:
     height, width = depth_mm.shape
     if intrinsics.image_px not in (None, (width, height)):
         wanted = "x".join(map(str, intrinsics.image_px or ()))
-        fix = "give --camera FX FY CX CY of your own camera at this size"
+        fix = f"give {intrinsics.option} FX FY CX CY of your own camera at this size"
         raise BadInput(path, expected=f"{wanted} pixels, as its camera has", found=f"{width}x{height}", fix=fix)
     if not (width / 4 < intrinsics.cx < 3 * width / 4 and height / 4 < intrinsics.cy < 3 * height / 4):
         raise BadInput(
@@ -88,8 +97,10 @@ def list_own_files(paths: Sequence[Path]) -> tuple[Path, ...]:
         files += _list_folder(path) if path.is_dir() else [path]
     for path in files:
         if path.suffix.lower() not in ENDINGS:
-            found = f"a file that ends in {path.suffix!r}"
-            raise BadInput(path, expected="a .png or .npy file, or a folder of them", found=found, fix="convert it")
+            there = path.exists()
+            found = f"a file that ends in {path.suffix!r}" if there else "neither a file nor a folder of that name"
+            fix = "convert it" if there else "look at the path"
+            raise BadInput(path, expected="a .png or .npy file, or a folder of them", found=found, fix=fix)
     if not files:
         fix = "name one or more"
         raise BadInput("frames", expected="a .png or .npy file, or a folder of them", found="no path", fix=fix)

@@ -71,7 +71,7 @@ def find_names(folder: Path) -> tuple[str, ...]:
 def _see_through(base: Path, first: Path) -> Convention:
     """The dataset's facts with the camera of this recording, whose frames are of the size of the first."""
     lines = read_lines(base / INTRINSICS, holds="one line: fx fy cx cy in pixels")
-    intrinsics = parse_intrinsics([word for _, line in lines for word in line.split()], base / INTRINSICS)
+    intrinsics = parse_intrinsics([word for _, line in lines for word in line.split()], base / INTRINSICS, "one line")
     camera = fit_camera(intrinsics, first, read_own_depth(first))
     return WRISTBAND if camera == WRISTBAND.camera else replace(WRISTBAND, camera=camera)
 

@@ -76,8 +76,8 @@ class RefinementTraining(Descent):
         *,
         patience: int | None = None,
     ) -> None:
-        """With `patience` it ends once so many epochs have not lowered the loss of the frames held back, and leaves
-        what did best, be it the start."""
+        """With `patience` it ends once so many epochs have not lowered the loss of the frames held back; what did best
+        is then there to be taken."""
         super().__init__(network, settings, steps)
         self.measure, self.held_back, self.patience = measure, held_back, patience
         self.start_loss = float("nan")
@@ -88,6 +88,8 @@ class RefinementTraining(Descent):
         if self.patience is not None and not self.best["state"]:
             self.start_loss = measure_unlabelled(self.network, self.measure, self.held_back)["loss"]
             self._keep_best(self.start_loss, -1)
+        # Killed between its last epoch and its end, it had ended all the same.
+        self._stop_in_time(self.current_epoch - 1)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         assert isinstance(self.settings, RefineAdapted)
@@ -119,12 +121,16 @@ class RefinementTraining(Descent):
         if loss < self.best["loss"]:
             state = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
             self.best = {"loss": loss, "epoch": epoch, "state": state}
-        elif epoch - self.best["epoch"] >= (self.patience or 0):
+        self._stop_in_time(epoch)
+
+    def _stop_in_time(self, epoch: int) -> None:
+        if self.patience is not None and epoch - self.best["epoch"] >= self.patience:
             self.trainer.should_stop = True
 
-    def on_train_end(self) -> None:
-        if self.best["state"]:
-            self.network.load_state_dict(self.best["state"])
+    def take_best(self) -> None:
+        """Leave what did best, be it the start. To be called when training has ended: where all epochs were done by a
+        process that was killed then, Lightning starts no other and calls no hook."""
+        self.network.load_state_dict(self.best["state"])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["best"], checkpoint["start_loss"] = self.best, self.start_loss

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float32
+from torch import Tensor
 
 from handbench.conventions import HANDS, SEEN, Camera
 from handbench.datasets.frame_crop import Crop
@@ -41,6 +42,8 @@ PATIENCE = 2
 SHOWN = 6
 NAMED = 5
 """Files that are named of those whose cubes are in doubt."""
+USUAL_MM = (170.0, 250.0)
+"""Between these lies the median edge of the blocks of grown hands: 212 to 214 mm in the embedded sets without arms."""
 DEFAULTS: dict[str, Any] = {
     "epochs": 30,
     "batch": 50,
@@ -59,7 +62,7 @@ class OwnFrames:
     division: Division
     names: tuple[str, ...]
     skipped: tuple[str, ...]
-    doubts: Mapping[str, str]
+    doubts: Mapping[Path, str]
     """Of the frames whose cube may not hold the whole hand: why."""
 
     @property
@@ -83,6 +86,7 @@ def refine_frames(
     allow_skips: int = 0,
 ) -> str:
     """Adapt the model to the frames and leave a checkpoint in `out` that `handbench predict` takes, with a picture."""
+    check_out(out)
     base = load_base(model)
     settings = check_settings(KIND, DEFAULTS | dict(values or {}))
     assert isinstance(settings, RefineAdapted)
@@ -101,10 +105,17 @@ def refine_frames(
         card = describe(base, settings, frames, seed)
         fit = Fit(seed, out, lambda metrics, epoch: None, key=str(seal(card)[SEAL])[:16])
         fit.fit(training, seen, epochs=settings.epochs, batch=settings.batch, precision=settings.precision)
+        training.take_best()
         save_checkpoint(out, keep_parts([hand]), card | {"converged": fit.converged}, parts=[base])
-        draw_before_after(shown_pictures(shown, before, draw(hand, shown, look)), out / PICTURE)
+        draw_before_after(shown_pictures(frames.names, shown, before, draw(hand, shown, look)), out / PICTURE)
         fit.forget()
     return tell(training, frames, out)
+
+
+def check_out(out: Path) -> None:
+    """Before anything is read: what is learned would be lost."""
+    if out.exists() and not out.is_dir():
+        raise BadInput(out, expected="a folder, or a new name", found="a file", fix="name another place with --out")
 
 
 def load_base(folder: Path) -> Checkpoint:
@@ -129,13 +140,15 @@ def read_frames(
     allow_skips: int,
 ) -> OwnFrames:
     """The hand of every file, without a label; the last of them are held back."""
-    files = list_own_files(paths)
+    # A frame that came twice could be learned from and held back.
+    files = tuple({file.resolve(): file for file in list_own_files(paths)}.values())
     convention = HANDS if cube_mm is None else replace(HANDS, cube_mm={"": cube_mm})
     crops: list[Crop] = []
     cameras: list[Camera] = []
     names: list[str] = []
     skipped: list[str] = []
-    doubts: dict[str, str] = {}
+    reasons: list[str] = []
+    doubts: dict[Path, str] = {}
     for file in files:
         try:
             frame = read_own_frame(file, intrinsics)
@@ -145,30 +158,44 @@ def read_frames(
                 raise
             print(f"skipped: {refusal}", flush=True)
             skipped.append(file.name)
+            reasons.append(f"expected {refusal.expected}, found {refusal.found}")
             continue
         if crops[-1].note:
-            doubts[file.name] = crops[-1].note
+            doubts[file] = crops[-1].note
         cameras.append(frame.camera)
         names.append(file.stem)
     if len(crops) < FEWEST_FRAMES:
+        skips = f" beside {len(skipped)} that were left out (the first: {reasons[0]})" if skipped else ""
         raise BadInput(
             paths[0] if paths else "frames",
             expected=f"at least {FEWEST_FRAMES} frames of one hand; some hundreds in many poses are better",
-            found=str(len(crops)),
-            fix="record more",
+            found=f"{len(crops)}{skips}",
+            fix="mend what they were left out for" if len(files) >= FEWEST_FRAMES else "record more",
         )
     # One pair of focal lengths and one principal point: images may differ in size alone.
     batch = place_own_crops(crops, cameras[0])
     data = {name: getattr(batch, name) for name in ("depth", "joints", "centre_mm", "cube_mm", "focal_px")}
     data["principal_px"] = batch.principal_px
     tell_doubts(doubts, len(names))
+    tell_size(batch.cube_mm)
     return OwnFrames(divide_hidden(data, "frames"), tuple(names), tuple(skipped), doubts)
 
 
-def tell_doubts(doubts: Mapping[str, str], frames: int) -> None:
+def tell_size(cube_mm: Float32[Tensor, "frames"]) -> None:
+    """Where hands look larger or smaller than grown hands are: nothing else shows wrong focal lengths."""
+    usual, least, most = float(cube_mm.median()), *USUAL_MM
+    if not least <= usual <= most:
+        print(
+            f"blocks around the hands have an edge of {usual:.0f} mm at the median, those of grown hands {least:.0f} "
+            f"to {most:.0f}: are the numbers of --intrinsics those of these images, and the arms cut away?",
+            flush=True,
+        )
+
+
+def tell_doubts(doubts: Mapping[Path, str], frames: int) -> None:
     """Of every reason how many frames have it, and the first of them."""
     for reason, number in Counter(doubts.values()).most_common():
-        named = [name for name, doubt in doubts.items() if doubt == reason][:NAMED]
+        named = [file.name for file, doubt in doubts.items() if doubt == reason][:NAMED]
         more = ", ..." if number > len(named) else ""
         print(f"{number} of {frames} frames: {reason} ({', '.join(named)}{more})", flush=True)
 
@@ -191,9 +218,9 @@ def draw(hand: RefinedHand, shown: Data, look: Look) -> Float32[np.ndarray, "two
     return images
 
 
-def shown_pictures(shown: Data, before: np.ndarray, after: np.ndarray) -> list[BeforeAfter]:
+def shown_pictures(names: Sequence[str], shown: Data, before: np.ndarray, after: np.ndarray) -> list[BeforeAfter]:
     return [
-        BeforeAfter(f"frame {int(place) + 1}", before[0, row], before[1, row], after[1, row])
+        BeforeAfter(names[int(place)], before[0, row], before[1, row], after[1, row])
         for row, place in enumerate(shown["place"])
     ]
 
@@ -230,7 +257,7 @@ def tell(training: RefinementTraining, frames: OwnFrames, out: Path) -> str:
     if epoch < 0:
         return (
             f"{out}: no epoch lowered the loss of the {held_back} frames held back{left_out}; the model is as it was. "
-            "Record more poses, or lower --set learning_rate"
+            "Record more poses, lower --set learning_rate, or mirror the frames if they show a left hand"
         )
     return (
         f"{out}: loss of {held_back} frames held back {training.start_loss:.4g} -> {training.best['loss']:.4g} after "
