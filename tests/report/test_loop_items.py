@@ -323,6 +323,15 @@ def test_runtime_on_a_gpu_has_the_cpu_beside_it(sources: Sources) -> None:
     assert table.frame["device_1_batch_1"].tolist() == [0.7, 2.0, 4.0, 2.0, 2.0, 2.0, 500]
 
 
+def test_runtime_is_of_as_many_iterations_as_the_loop_makes(sources: Sources) -> None:
+    probes = tuple(dataclasses.replace(one, settings={"iterations": 1}) for one in sources.probes or ())
+    for told, words in ((sources, "two iterations"), (dataclasses.replace(sources, probes=probes), "one iteration")):
+        table = list_items(told)["feedback19_runtime"]
+        assert isinstance(table, Table)
+        assert f"predictor and {words}, ms" in table.frame["part"].tolist()
+        assert any(note.endswith(f"those of the predictor and {words}.") for note in table.notes)
+
+
 def test_without_runs_every_place_says_so() -> None:
     card = RunCard("demo", "embedded", (0,), "abc", "123", None)
     items = list_items(Sources(Path("run"), card, (), None))
