@@ -224,10 +224,8 @@ def _list_iterations(results: Sequence[Result]) -> list[dict[str, object]]:
         for step in range(min(len(hold(one).steps) for one in results)):
             told = describe_average(measure(results, metric, step))
             row: dict[str, object] = {"method": metric, "iteration": step, "error_mm": told.pop(f"mean_{AVERAGE}")}
-            row |= {key: told.pop(key) for key in ("low_mm", "high_mm", "seeds_mm")}
-            if not np.isnan(row["error_mm"]):
-                rows.append(row | told)
-    return rows
+            rows.append(row | {key: told.pop(key) for key in ("low_mm", "high_mm", "seeds_mm")} | told)
+    return [row for row in rows if not pd.isna(row["error_mm"])]
 
 
 def _draw_iterations(errors: pd.DataFrame, title: str, stamp: str, out: Path) -> tuple[Path, ...]:
