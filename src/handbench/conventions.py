@@ -247,6 +247,12 @@ DEXTER_JOINTS = JointSet(
     parts=FINGERS + ("object",) * 3,
     edges=((5, 6), (6, 7)),
 )
+DEXTER_REVISED_POINTS = 24
+"""Of the revised annotations, and of predictions published in their form: 21 hand joints, then three corners."""
+DEXTER_REVISED_PLACES = (4, 8, 12, 16, 20, 21, 22, 23)
+"""Where `DEXTER_JOINTS` stand among them; thumb first is our reading of the tips."""
+SHIPPED, REVISED = "shipped", "revised"
+"""What stores and tables call the annotations of the dataset's own archive, and those that came later."""
 NOT_ANNOTATED = 32001.0
 """The Creative sensor's no-value code; as a label depth it marks a point that was not annotated."""
 

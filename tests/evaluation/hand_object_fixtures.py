@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from handbench.conventions import DEXTER, HANDOBJECT, MSRA_JOINTS
+from handbench.conventions import DEXTER, HANDOBJECT, MSRA_JOINTS, SHIPPED
 from handbench.datasets.crops import build_crops
 from handbench.datasets.embedded_files import plan_recordings
 from handbench.datasets.listing import Listing
@@ -89,6 +89,7 @@ def make_listing(root: Path, takes: list[Take]) -> Listing:
         sequences=sequences,
         joints_mm=joints_mm.astype(np.float32),
         read_depth=lambda _: depth_mm,
+        annotations=SHIPPED,
     )
 
 

@@ -225,6 +225,36 @@ def test_hand_and_object_together(folder: Path) -> None:
     assert "combined" in render_text(result)
 
 
+def make_revised(rng: np.random.Generator, points: np.ndarray) -> np.ndarray:
+    """(u, v, depth) of 21 hand joints and three corners; tips and corners are given, the other joints scattered."""
+    every = rng.normal(0, 40, (len(points), 24, 3)) + points.mean(axis=1, keepdims=True)
+    every[:, [4, 8, 12, 16, 20, 21, 22, 23]] = points
+    return as_uvd(every, "dexter")
+
+
+def test_points_of_the_revised_annotations(folder: Path) -> None:
+    """72 numbers a frame, in labels and in predictions: those of tips and corners are taken; no depth is no label."""
+    rng = np.random.default_rng(0)
+    labels = make_joints("dexter", 60)
+    truth = np.concatenate([labels, labels[:, :3] + [80.0, 10.0, 0.0]], axis=1)
+    predicted = truth + np.array([[3.0, 0.0, 4.0]] * 5 + [[0.0, 9.0, 0.0]] * 3)
+    revised = make_revised(rng, truth)
+    revised[0, 8] = 0
+    given = write_text(folder / "labels.txt", revised)
+    found = write_text(folder / "p.txt", make_revised(rng, predicted))
+    result = evaluate(found, "dexter", "m", ground_truth=given)
+    assert (result.layout, result.frames, result.score.missing) == ("uvd", 60, 1)
+    assert result.mean_error_mm == pytest.approx(5.0, abs=0.02)
+    assert result.hand_object is not None
+    assert result.hand_object["corners"]["average"] == pytest.approx(9.0, abs=0.02)
+    told = render_text(result)
+    assert "note: annotations: revised" in told
+    assert "note: fingertips and corners taken of the file's 24 points" in told
+    assert "published predictions for Dexter+Object are not at hand" in told
+    with pytest.raises(BadInput, match=r"or 24 \(all 8\) or 72 \(those of the revised annotations\), found 69"):
+        evaluate(write_text(folder / "short.txt", truth[:, [0] * 23]), "dexter", "m", ground_truth=given)
+
+
 def test_a_record_that_is_no_folder(folder: Path) -> None:
     with pytest.raises(BadInput, match="run `handbench download published`"):
         evaluate(folder / "mine.txt", "nyu", "mine", record=folder / "nowhere")

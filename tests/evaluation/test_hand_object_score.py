@@ -14,6 +14,7 @@ from handbench.datasets.store import open_store
 from handbench.errors import BadInput
 from handbench.evaluation.blocks import Blocks
 from handbench.evaluation.evaluate import evaluate
+from handbench.evaluation.evaluation_text import render_text
 from handbench.evaluation.hand_object_score import Measured, compare_average, pool_average
 from handbench.evaluation.results import Result, read_results
 from handbench.evaluation.tracked import evaluation_to_rows
@@ -33,6 +34,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def result(run: Path) -> Result:
     return read_results(run)[0]
+
+
+def test_the_table_says_which_annotations_it_is_of(run: Path) -> None:
+    folder = run / "predict" / "dexter" / "handobject" / "seed0"
+    (kind,) = {open_store(path.parent).card["protocol"]["annotations"] for path in run.glob("crop/*/*/*/store.json")}
+    assert f"note: annotations: {kind}" in render_text(evaluate(folder / FILE, "dexter", "m", truth_file=run / TRUTH))
 
 
 def test_every_step_is_what_a_slow_loop_gives(run: Path, result: Result) -> None:

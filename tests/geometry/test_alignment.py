@@ -87,6 +87,23 @@ def test_gradients_are_those_of_small_differences(size_mm: tuple[float, float, f
         assert torch.autograd.gradcheck(lambda moved: align_rigidly(moved, template).place(template), (points,))
 
 
+def test_what_is_not_finite_has_no_rotation_and_spoils_no_other() -> None:
+    """A training that diverges goes on to its end, where its weights are refused in one line."""
+    matrices = torch.randn(4, 3, 3, generator=torch.manual_seed(0))
+    known = find_rotation(matrices)
+    spoilt = matrices.clone()
+    spoilt[1, 0, 2], spoilt[2, 1, 1] = torch.nan, torch.inf
+    spoilt.requires_grad_()
+    found = find_rotation(spoilt)
+    found.sum().backward()
+    gradient = spoilt.grad
+    assert gradient is not None
+    assert torch.equal(found[[0, 3]], known[[0, 3]])
+    assert found[1:3].isnan().all()
+    assert gradient[[0, 3]].isfinite().all()
+    assert gradient[1:3].isnan().all()
+
+
 def test_matrices_with_a_mirror_image_in_them_too() -> None:
     matrices = torch.randn(12, 3, 3, generator=torch.manual_seed(0)).double().requires_grad_()
     assert (torch.det(matrices) < 0).any()

@@ -4,8 +4,16 @@ import numpy as np
 import pytest
 
 from handbench.geometry.box import Box, box_distance
+from handbench.geometry.mesh import Mesh
 from handbench.geometry.solids import make_cuboid, make_sphere, placed_distance
-from handbench.hand.grasp import CLOSING_STEPS, CONTACT_MM, close_fingers, find_closing, grasp_penetration
+from handbench.hand.grasp import (
+    CLOSING_STEPS,
+    CONTACT_MM,
+    close_fingers,
+    find_closing,
+    grasp_penetration,
+    surface_clearance,
+)
 from handbench.hand.skeleton import REFERENCE_SHAPE, sample_shape, vary_shape
 
 OPEN = np.radians([[-20, 15, 0, 0]] + [[0, 0, 5, 3]] * 4).reshape(20)
@@ -52,6 +60,20 @@ def test_a_finger_that_touches_while_open_stays_open():
     assert shares[3] == 1.0
     assert close_fingers(OPEN, CLOSED, block, REFERENCE_SHAPE)[4:8] == pytest.approx(OPEN[4:8])
     assert grasp_penetration(OPEN, block, REFERENCE_SHAPE) > CONTACT_MM
+
+
+def test_a_surface_reaches_deeper_between_its_vertices():
+    """A ball of 10 mm pressed 2 mm into the middle of a triangle, whose corners are all far off."""
+    corners = np.array([[0.0, 0, 0], [30, 0, 0], [0, 30, 0], [0, -90, 0]])
+    mesh = Mesh(corners, np.array([[0, 1, 2], [0, 1, 3]]))
+
+    def ball(points_mm):
+        return np.linalg.norm(points_mm - np.array([7.5, 7.5, 8.0]), axis=-1) - 10.0
+
+    assert surface_clearance(mesh, ball) == pytest.approx(-2.0)
+    assert ball(corners).min() > 2.0
+    far = surface_clearance(mesh, lambda points_mm: ball(points_mm + [0.0, 0, 50]))
+    assert far == pytest.approx(32.0)
 
 
 def test_penetration_by_hand():

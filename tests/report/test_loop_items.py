@@ -315,12 +315,14 @@ def test_runtime_on_a_gpu_has_the_cpu_beside_it(sources: Sources) -> None:
     found = {**on_gpu, "milliseconds": {"1": {"localizer": 0.1}}}
     found["on_cpu"] = {**on_cpu, "milliseconds": {"1": {"localizer": 0.7}}}
     changed = change_probe(change_probe(sources, "feedback19", **loop), "feedback19_localizer", **found)
-    table = list_items(changed)["feedback19_runtime"]
+    once = tuple(dataclasses.replace(one, settings={"iterations": 1}) for one in changed.probes or ())
+    table = list_items(dataclasses.replace(changed, probes=once))["feedback19_runtime"]
     assert isinstance(table, Table)
     groups = [column.group.partition("; ")[2] for column in table.columns[2:]]
     assert groups == ["Some GPU, float32, CUDA graphs", "CPU, 4 threads, float32"]
     assert table.frame["device_0_batch_1"].tolist() == [0.1, 0.5, 1.0, 0.5, 0.5, 0.5, 2000]
     assert table.frame["device_1_batch_1"].tolist() == [0.7, 2.0, 4.0, 2.0, 2.0, 2.0, 500]
+    assert table.frame["part"].tolist()[-2] == "predictor and one iteration, ms"
 
 
 def test_without_runs_every_place_says_so() -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,9 +17,10 @@ from handbench.errors import BadInput
 from handbench.geometry.box import Box, box_corners
 from handbench.loop.hand_object_iteration import Placed, Step
 from handbench.loop.held_data import order_edges
-from handbench.report.own_held_model import HeldModel, compare_with_learned, name_corners, read_edge
+from handbench.report.own_held_model import HeldModel, compare_with_learned, load_held_model, name_corners, read_edge
 from handbench.report.own_joints import find_box_axes
 from handbench.report.own_prediction import predict_frames
+from handbench.training.checkpoint import Checkpoint
 
 CAMERA = Intrinsics(240.0, 250.0, 150.0, 125.0)
 
@@ -132,6 +134,17 @@ def test_an_object_unlike_those_learned_from_is_told_in_a_line(word, said):
 
 def test_the_cube_is_that_of_the_crops():
     assert [read_edge(word) for word in ("com-400", "com-350", "com", "block")] == [400, 350, 400, 400]
+
+
+def test_another_cube_than_that_of_the_crops_is_refused():
+    """The cubes around the hand and around the object would not follow it."""
+    card = {"kind": "handobject.loop", "module": "m", "settings": {}, "parts": [], "joints": [], "size_px": 128}
+    model = Checkpoint(Path("model"), card | {"centre": {"strategy": "com-400"}}, {})
+    said = "model: expected --cube 400, the edge of the crops that it has learned from: .*, found --cube 250; leave"
+    with pytest.raises(BadInput, match=said):
+        load_held_model(model, 250.0, "box:60x40x120", False)
+    with pytest.raises(BadInput, match="expected an edge of 50 to 1000 mm, found nan"):
+        load_held_model(model, float("nan"), "box:60x40x120", False)
 
 
 def test_a_diverged_model_is_named(tmp_path):

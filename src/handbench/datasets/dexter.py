@@ -12,7 +12,17 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
-from handbench.conventions import DEXTER, DEXTER_CORNERS, DEXTER_SEQUENCES, FINGERS, NOT_ANNOTATED, UNKNOWN_SUBJECT
+from handbench.conventions import (
+    DEXTER,
+    DEXTER_REVISED_PLACES,
+    DEXTER_REVISED_POINTS,
+    DEXTER_SEQUENCES,
+    FINGERS,
+    NOT_ANNOTATED,
+    REVISED,
+    SHIPPED,
+    UNKNOWN_SUBJECT,
+)
 from handbench.datasets.files import read_file, replace_file
 from handbench.datasets.labels import Joints, check_places, parse_numbers, read_lines
 from handbench.datasets.layout import FIX_FRAME, check_split, find_base, list_folder
@@ -23,13 +33,6 @@ from handbench.errors import BadInput
 from handbench.geometry.camera import back_project_points, project_points
 
 FARTHEST_MM = 30000
-REVISED_TIPS = (4, 8, 12, 16, 20)
-"""Fingertips among the 21 hand joints of the revised annotations; thumb first is our reading of them."""
-
-REVISED_POINTS = 24
-SHIPPED, REVISED = "shipped", "revised"
-"""What stores and tables call the annotations of the dataset's own archive, and those that came later."""
-
 _SUFFIXES = (".png", ".pgm", ".bin")
 _FOLDERS = ("", "data", "dexter+object/data")
 _LOADERS_SIGNS = (-1.0, -1.0)  # what the one published loader that projects the labels had to negate
@@ -132,12 +135,12 @@ def find_signs(
 def read_revised(path: Path) -> Float32[np.ndarray, "frames 24 3"]:
     """Revised annotations: (u, v, depth) of 21 hand joints and 3 object corners a line, in camera axes here."""
     lines = read_lines(path, holds="revised annotations, 72 numbers a line")
-    columns = 3 * REVISED_POINTS
+    columns = 3 * DEXTER_REVISED_POINTS
     rows = [
         parse_numbers(path, line, re.split(r"[\s,;]+", text.strip(" ,;")), columns, nan_allowed=True)
         for line, text in lines
     ]
-    uvd = np.array(rows).reshape(-1, REVISED_POINTS, 3)
+    uvd = np.array(rows).reshape(-1, DEXTER_REVISED_POINTS, 3)
     missing = _find_missing(uvd) | np.isnan(uvd).any(axis=2)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
         points_mm = back_project_points(uvd, DEXTER.camera)
@@ -207,10 +210,9 @@ def _list_depth(folder: Path) -> list[str]:
 
 
 def _read_revised_sets(revised: Path, present: list[str], counts: list[int]) -> list[Joints]:
-    chosen = [*REVISED_TIPS, *range(REVISED_POINTS - len(DEXTER_CORNERS), REVISED_POINTS)]
     if revised.is_dir():
-        return [read_revised(revised / f"{name}.txt")[:, chosen] for name in present]
-    rows = read_revised(revised)[:, chosen]
+        return [read_revised(revised / f"{name}.txt")[:, DEXTER_REVISED_PLACES] for name in present]
+    rows = read_revised(revised)[:, DEXTER_REVISED_PLACES]
     _check_counts(revised, sum(counts), len(rows))
     return np.split(rows, np.cumsum(counts)[:-1])
 

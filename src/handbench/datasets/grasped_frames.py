@@ -34,7 +34,7 @@ from handbench.geometry.rotation import quaternion_to_rotation
 from handbench.geometry.solids import Solid, placed_distance, placed_mesh, reach_along
 from handbench.geometry.symmetry import find_symmetry, quarter_turns, settle_free_turn
 from handbench.hand.collision import CONTACT_TOLERANCE_MM, self_penetration
-from handbench.hand.grasp import find_closing, finger_clearance
+from handbench.hand.grasp import find_closing, finger_clearance, surface_clearance
 from handbench.hand.keypoints import KEYPOINTS, keypoint_positions, keypoint_radii_mm
 from handbench.hand.kinematics import hand_rotation
 from handbench.hand.skeleton import ANGLE_LIMITS_RAD, HandShape
@@ -47,7 +47,7 @@ USERS = 5
 VIEWS = 10
 """Frames of one grasp."""
 MOST_PENETRATION_MM = 5.0
-"""How deep the skin may reach into the object."""
+"""How deep a vertex of the skin may reach into the object."""
 _HAND_SIZES = (0.84, 0.80, 0.76, 0.72, 0.68)
 """Length of each user's middle finger against the reference hand's: MSRA's people lie between 0.62 and 0.78, and
 Dexter+Object's embedded ones have 0.86."""
@@ -70,6 +70,7 @@ class Grasp:
     in_palm: Box
     penetration_mm: float
     gap_mm: float
+    """Both on the faces of the skin."""
     released: bool
     rejected: Counter[str]
 
@@ -94,11 +95,12 @@ def make_grasp(user: int, solid: Solid, rng: np.random.Generator) -> Grasp:
         if self_penetration(pose[None], shape)[0] > CONTACT_TOLERANCE_MM:
             rejected[CROOKED] += 1
             continue
-        nearest_mm = float(held(pose_mesh(skin, shape, pose).vertices_mm).min())
-        deepest_mm, gap_mm = max(-nearest_mm, 0.0), max(nearest_mm, 0.0)
-        if deepest_mm > MOST_PENETRATION_MM:
+        surface = pose_mesh(skin, shape, pose)
+        if -held(surface.vertices_mm).min() > MOST_PENETRATION_MM:
             rejected[INSIDE] += 1
             continue
+        nearest_mm = surface_clearance(surface, held)
+        deepest_mm, gap_mm = max(-nearest_mm, 0.0), max(nearest_mm, 0.0)
         subject = f"user_{user + 1}"
         return Grasp(subject, shape, skin, pose[6:], solid, in_palm, deepest_mm, gap_mm, released, rejected)
     found = ", ".join(f"{count} {reason}" for reason, count in rejected.most_common())

@@ -58,7 +58,7 @@ class RenderTruth:
     poses: Float32[np.ndarray, "full 26"]
     penetration_mm: Float32[np.ndarray, "full"]
     gap_mm: Float32[np.ndarray, "full"]
-    """Least distance between skin and object."""
+    """How deep the faces of the skin reach into the object, and how far they end before it."""
     released: Bool[np.ndarray, "full"]
     """Whether the hand was opened a little after it had closed around the object."""
 

@@ -204,7 +204,7 @@ def evaluate(
         published=published,
         against=_compare(score, predictions, other, truth, against) if other and against else None,
         hand_object=_average_object(held, predictions, truth),
-        notes=(*predictions.notes, *_say_missing(score), *_say_side(held), *told, *notes),
+        notes=(*_say_annotations(truth), *predictions.notes, *_say_missing(score), *_say_side(held), *told, *notes),
         frame_names=take(truth.names, predictions.rows) if truth.names else (),
         sequences=take(truth.sequences, predictions.rows),
         rows=predictions.rows,
@@ -276,7 +276,7 @@ def _score_published(
 ) -> tuple[tuple[PublishedScore, ...], tuple[str, ...]]:
     """The published methods on the same frames, best first, and why some or all are not there."""
     if truth.dataset not in DATASETS_OF_RECORD:
-        return (), (f"no published predictions for {DATASETS[truth.dataset].title}",)
+        return (), (f"published predictions for {DATASETS[truth.dataset].title} are not at hand",)
     if record is None:
         return (), (f"published methods are not shown: {HOW_TO_GET}",)
     if not truth.published:
@@ -312,6 +312,11 @@ def _compare(score: Score, predictions: Predictions, other: Predictions, truth: 
     errors_mm = score_predictions(other, truth).errors_mm
     difference = bootstrap_difference(score.errors_mm[ours], errors_mm[theirs], take(truth.sequences, rows))
     return Against(path, difference, len(rows))
+
+
+def _say_annotations(truth: GroundTruth) -> tuple[str, ...]:
+    """Of which annotations the labels are, where a dataset has two."""
+    return (f"annotations: {truth.annotations}",) if truth.annotations else ()
 
 
 def _say_side(held: HandObjectScore | None) -> tuple[str, ...]:

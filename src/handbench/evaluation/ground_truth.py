@@ -67,6 +67,7 @@ def read_store_truth(store: Path, dataset: str, record: Record | None) -> Ground
         sequences=opened.sequences,
         corners_mm=joints_mm[:, corners] if corners else None,
         list_rows=np.asarray(opened.row).astype(np.int64),
+        annotations=protocol.get("annotations", ""),
     )
     return _recognise(truth, record, within_mm=STORE_WITHIN_MM)
 

@@ -4,6 +4,8 @@ import numpy as np
 
 from handbench.conventions import (
     DATASETS,
+    DEXTER,
+    DEXTER_REVISED_POINTS,
     NYU_CONV_JOINT_NAMES,
     NYU_LIE_X_ORDER,
     NYU_SCORED_JOINTS,
@@ -52,12 +54,19 @@ def check_columns(dataset: str, columns: int, *, where: str) -> int:
     """The number of joints in a file of so many columns; another count is named for what it probably is."""
     convention = DATASETS[dataset]
     scored, every = len(convention.scored), len(convention.joints.names)
-    if columns in (3 * scored, 3 * every):
+    if columns in (3 * scored, 3 * every) or (is_revised_form(dataset, columns // 3) and columns % 3 == 0):
         return columns // 3
     expected = f"{3 * scored} numbers a frame ({scored} joints of {convention.name.upper()} x 3)"
     if every != scored:
         expected += f" or {3 * every} (all {every})"
+    if dataset == DEXTER.name:
+        expected += f" or {3 * DEXTER_REVISED_POINTS} (those of the revised annotations)"
     raise BadInput(where, expected=expected, found=f"{columns}{_explain_columns(convention, columns)}", fix=_FIX)
+
+
+def is_revised_form(dataset: str, points: int) -> bool:
+    """Whether a file has the points of Dexter+Object's revised annotations in place of the scored ones."""
+    return dataset == DEXTER.name and points == DEXTER_REVISED_POINTS
 
 
 _FIX = "write u v d or x y z of each joint, nothing else but a frame name"

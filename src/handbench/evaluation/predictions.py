@@ -8,9 +8,18 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from handbench.conventions import DATASETS, DEXTER_CORNERS, ICVL_TEST_FRAMES, NOT_ANNOTATED, NYU_TEST_FRAMES
+from handbench.conventions import (
+    DATASETS,
+    DEXTER_CORNERS,
+    DEXTER_REVISED_PLACES,
+    DEXTER_REVISED_POINTS,
+    ICVL_TEST_FRAMES,
+    NOT_ANNOTATED,
+    NYU_TEST_FRAMES,
+    REVISED,
+)
 from handbench.errors import BadInput
-from handbench.evaluation.joint_orders import check_columns, check_order, find_places
+from handbench.evaluation.joint_orders import check_columns, check_order, find_places, is_revised_form
 from handbench.evaluation.layouts import apply_layout, check_layout, choose_layout
 from handbench.evaluation.table_file import Table, check_finite, read_table
 
@@ -40,6 +49,8 @@ class GroundTruth:
     """Place of every frame in the published list, where the labels are those of a crop store."""
     boxes_mm: Float64[np.ndarray, "frames 8 3"] | None = None
     """All corners of the object, where its true box is known; NaN where nothing is held."""
+    annotations: str = ""
+    """Dexter+Object: `shipped` or `revised`, where that is known."""
 
 
 @dataclass(frozen=True)
@@ -59,16 +70,17 @@ def read_ground_truth(
     """Labels of the scored joints; NaN and the sensor's 32001 mark what is not labelled."""
     check_layout(layout)
     table = read_table(path)
-    joints = check_columns(dataset, table.numbers.shape[1], where=str(path))
-    places = find_places(dataset, joints, "scored", where=str(path))
+    every, revised = _read_points(table, dataset)
+    places = find_places(dataset, every.shape[1], "scored", where=str(path))
     check_finite(table, nan_allowed=True)
-    every = table.numbers.reshape(len(table.numbers), joints, 3)
+    if revised:  # where no point can be seen
+        every = np.where(every[..., 2:] == 0, np.nan, every)
     if not every.max() < NOT_ANNOTATED:  # which NaN is not either
         every = np.where((np.isnan(every) | (every == NOT_ANNOTATED)).any(axis=-1, keepdims=True), np.nan, every)
     raw = _pick(every, places)
     if np.isnan(raw).all():
         raise BadInput(path, expected="labels", found="none that is not NaN or 32001", fix="check the file")
-    word = _guess_label_layout(raw, dataset) if layout == "auto" else layout
+    word = ("uvd" if revised else _guess_label_layout(raw, dataset)) if layout == "auto" else layout
     _check_label_unit(raw, path)
     names = tuple(names) or table.names
     if names and len(names) != len(raw):
@@ -81,6 +93,7 @@ def read_ground_truth(
         sequences=_find_sequences(dataset, names, len(raw)),
         corners_mm=_find_corners(every, dataset, word),
         published=published,
+        annotations=REVISED if revised else "",
     )
 
 
@@ -88,11 +101,10 @@ def read_predictions(path: Path, truth: GroundTruth, *, layout: str = "auto", or
     """Predictions for all frames of the truth, for one known part of it, or for the frames that the file names."""
     check_layout(layout)
     table = read_table(path)
-    joints = check_columns(truth.dataset, table.numbers.shape[1], where=str(path))
-    places = find_places(truth.dataset, joints, order, where=str(path))
+    every, revised = _read_points(table, truth.dataset)
+    places = find_places(truth.dataset, every.shape[1], order, where=str(path))
     rows, notes = _match_frames(table, truth)
     check_finite(table)
-    every = table.numbers.reshape(len(table.numbers), joints, 3)
     if not are_all(rows, len(rows)):
         # In list order, since the interval's blocks are runs of neighbouring frames.
         by_row = np.argsort(rows)
@@ -104,8 +116,10 @@ def read_predictions(path: Path, truth: GroundTruth, *, layout: str = "auto", or
     joints_mm = apply_layout(raw, word, camera)
     check_order(joints_mm, true_mm, truth.dataset, where=str(path))
     corners_mm = _find_corners(every, truth.dataset, word)
-    if joints != len(places) and corners_mm is None:
-        notes += (f"{len(places)} scored joints taken of the file's {joints}",)
+    if revised:
+        notes += (f"fingertips and corners taken of the file's {DEXTER_REVISED_POINTS} points",)
+    elif every.shape[1] != len(places) and corners_mm is None:
+        notes += (f"{len(places)} scored joints taken of the file's {every.shape[1]}",)
     return Predictions(joints_mm, rows, word, notes, corners_mm)
 
 
@@ -117,6 +131,14 @@ def take_rows(joints_mm: Float64[np.ndarray, "all joints 3"], rows: Int64[np.nda
 def are_all(rows: Int64[np.ndarray, "frames"], frames: int) -> bool:
     """Whether these are the rows 0, 1, ... of so many frames."""
     return len(rows) == frames and bool((np.diff(rows, prepend=-1) == 1).all())
+
+
+def _read_points(table: Table, dataset: str) -> tuple[Float64[np.ndarray, "frames points 3"], bool]:
+    """The points of every frame; tips and corners alone of a file in the form of the revised annotations."""
+    points = check_columns(dataset, table.numbers.shape[1], where=str(table.path))
+    every = table.numbers.reshape(len(table.numbers), points, 3)
+    revised = is_revised_form(dataset, points)
+    return every[:, DEXTER_REVISED_PLACES] if revised else every, revised
 
 
 def _pick(every: Float64[np.ndarray, "frames all 3"], places: Sequence[int]) -> Float64[np.ndarray, "frames joints 3"]:

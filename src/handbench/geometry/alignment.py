@@ -55,7 +55,7 @@ def multiply(
 
 
 def find_rotation(matrices: Rotations) -> Rotations:
-    """The proper rotation nearest to each matrix."""
+    """The proper rotation nearest to each matrix; NaN of one that is not finite, as of a training that diverges."""
     rotation: Rotations = _NearestRotation.apply(matrices)
     return rotation
 
@@ -63,10 +63,13 @@ def find_rotation(matrices: Rotations) -> Rotations:
 class _NearestRotation(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, matrices: Tensor) -> Tensor:
-        left, values, right = torch.linalg.svd(matrices)
+        finite = matrices.isfinite().flatten(1).all(dim=1)[:, None, None]
+        # On a number that is none the decomposition raises.
+        unturned = torch.eye(3, dtype=matrices.dtype, device=matrices.device)
+        left, values, right = torch.linalg.svd(matrices.where(finite, unturned))
         sign = torch.det(multiply(left, right)).sign()
         signs = torch.stack([torch.ones_like(sign), torch.ones_like(sign), sign], dim=1)
-        rotation = multiply(left * signs[:, None], right)
+        rotation = multiply(left * signs[:, None], right).where(finite, torch.nan)
         ctx.save_for_backward(rotation, right, values * signs)
         return rotation
 

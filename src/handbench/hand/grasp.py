@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
+from handbench.geometry.mesh import Mesh
 from handbench.hand.flesh import FINGER_RADII_MM
 from handbench.hand.kinematics import forward_kinematics
 from handbench.hand.skeleton import HandShape
@@ -19,6 +20,8 @@ CONTACT_MM = 1.0
 """How far a finger may press into what is held: the flesh that gives way."""
 
 _POINTS_PER_BONE = 5
+_ON_FACE = np.array([(i, j, 8 - i - j) for i in range(9) for j in range(9 - i)]) / 8
+"""Shares of the three corners at 45 points of a face."""
 
 
 def close_fingers(
@@ -46,6 +49,21 @@ def grasp_penetration(angles: Float[np.ndarray, "20"], held: Distance, shape: Ha
     """How deep (mm) the deepest finger reaches into what is held; 0 when none does."""
     pose = np.concatenate([np.zeros(6), angles])[None]
     return float(max(-finger_clearance(pose, held, shape).min(), 0.0))
+
+
+def surface_clearance(mesh: Mesh, held: Distance) -> float:
+    """Least distance between what is held and a surface, negative when they overlap: on the faces, not at their
+    corners alone, between which a thin edge or a ball reaches further in.
+
+    Distances change by no more than the way between two points, which tells the faces that can hold the least one.
+    """
+    at_vertices_mm = held(mesh.vertices_mm)
+    corners_mm = mesh.vertices_mm[mesh.faces]
+    middles_mm = corners_mm.mean(axis=1)
+    reach_mm = np.linalg.norm(corners_mm - middles_mm[:, None], axis=2).max(axis=1)
+    near = held(middles_mm) - reach_mm < at_vertices_mm.min()
+    on_faces_mm = held(np.einsum("sk,fkd->fsd", _ON_FACE, corners_mm[near]))
+    return float(np.concatenate([at_vertices_mm, on_faces_mm.ravel()]).min())
 
 
 def finger_clearance(

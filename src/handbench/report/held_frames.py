@@ -34,7 +34,7 @@ class HeldFrames:
     hands_mm: Float32[np.ndarray, "steps frames 21 3"]
     corners: Float32[np.ndarray, "steps frames 8 3"]
     combined_mm: Float[np.ndarray, "steps frames"]
-    """Eq. 23; NaN of a frame without any label."""
+    """Eq. 23, or the mean over all joints and corners where all are known; NaN of a frame without any label."""
     marked: bool = True
     """Whether pictures show the labels: three of a test frame's corners, not all that is known of a rendered one."""
 

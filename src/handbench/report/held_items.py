@@ -20,6 +20,7 @@ from handbench.evaluation.paper_numbers import (
 )
 from handbench.evaluation.results import Result
 from handbench.report.held_pictures import find_held
+from handbench.report.held_stages import Stage, explain_missing, find_stages, list_results
 from handbench.report.items import Absent, Column, Figure, Item, Table
 from handbench.report.loop_figures import draw_iterations
 from handbench.report.loop_items import tell_results
@@ -62,9 +63,8 @@ NEAREST = {
 
 def build_table_2(name: str, title: str, sources: Sources) -> Table:
     """Every row of print; below each of the paper's own rows the same of this run, which has some more."""
-    found = {stage: find_held(sources, module, DATASET) for stage, (module, _) in STAGES.items()}
-    # The start and the end are one module's.
-    results = [one for stage, group in found.items() if STAGES[stage][1] for one in group]
+    found = find_stages(STAGES, sources)
+    results = list_results(found)
     printed = {(method, metric): values for method, metric, values in FEEDBACK19_TABLE_2}
     rows = []
     for method in dict.fromkeys(method for method, _, _ in FEEDBACK19_TABLE_2):
@@ -93,16 +93,14 @@ def _list_printed(method: str, metric: str, values: Sequence[float | None]) -> d
     return row | {f"mean_{one}": np.nan if value is None else value for one, value in means}
 
 
-def _list_measured(
-    method: str, metric: str, results: Sequence[Result], sources: Sources, *, asked: bool
-) -> list[dict[str, object]]:
+def _list_measured(method: str, metric: str, stage: Stage, sources: Sources, *, asked: bool) -> list[dict[str, object]]:
     """This run's row; none of a metric that neither print nor the results have."""
     row = _start_row(method, metric, f"this run, {sources.card.source}")
-    if not results:
-        return [row | {"run_status": NOT_RUN}] if asked else []
-    if metric not in hold(results[0]).metrics:
+    if not stage.results:
+        return [row | {"run_status": stage.status}] if asked else []
+    if not stage.gives(metric):
         return []
-    return [row | describe_average(measure(results, metric, STAGES[method][1])) | {"run_status": UNMEASURED}]
+    return [row | describe_average(stage.measure(metric)) | {"run_status": UNMEASURED}]
 
 
 def _start_row(method: str, metric: str, origin: str) -> dict[str, object]:
@@ -131,8 +129,8 @@ def list_seeds(means_mm: Sequence[float]) -> str:
 
 def _tell_table_2(results: Sequence[Result], sources: Sources) -> tuple[str, ...]:
     notes = [
-        "Tips, object corners and both combined (Eq. 23): means of each sequence, and of the six. Nobody published "
-        "predictions for Dexter+Object, so nothing is recomputed.",
+        "Tips, object corners and both combined (Eq. 23): means of each sequence, and of the six. Published "
+        "predictions for Dexter+Object are not at hand, so nothing is recomputed.",
     ]
     if not results:
         return tuple(notes)
@@ -158,12 +156,12 @@ def build_held_variants(
     printed: str,
 ) -> Item:
     """Modules in rows, each after so many iterations: every sequence, and the difference to the first row."""
-    found = {label: (find_held(sources, module, DATASET), step) for label, (module, step) in modules.items()}
-    results = [one for group, _ in found.values() for one in group]
+    found = find_stages(modules, sources)
+    results = list_results(found)
     if not results:
-        return Absent(name, title, f"This run: {NOT_RUN}. {printed}")
+        return Absent(name, title, f"This run: {explain_missing(found)}. {printed}")
     first = next(iter(found.values()))
-    rows = [_describe_variant(label, metric, group, first) for metric in metrics for label, group in found.items()]
+    rows = [_describe_variant(label, metric, stage, first) for metric in metrics for label, stage in found.items()]
     group = f"{sources.this_run}, mm"
     columns = (
         Column("method", "method"),
@@ -179,18 +177,14 @@ def build_held_variants(
     return Table(name, title, pd.DataFrame(rows), columns, stamp_results(results), notes)
 
 
-def _describe_variant(
-    label: str, metric: str, group: tuple[Sequence[Result], int], first: tuple[Sequence[Result], int]
-) -> dict[str, object]:
-    results, step = group
+def _describe_variant(label: str, metric: str, stage: Stage, first: Stage) -> dict[str, object]:
     row = _start_row(label, metric, "") | dict.fromkeys(LESS_FIRST, np.nan)
-    if not results or metric not in hold(results[0]).metrics:
-        return row | {"run_status": NOT_RUN}
-    ours = measure(results, metric, step)
-    paired = group is not first and [one.seed for one in results] == [one.seed for one in first[0]]
+    if not stage.gives(metric):
+        return row | {"run_status": NOT_RUN if stage.results else stage.status}
+    ours = stage.measure(metric)
     row |= describe_average(ours) | {"run_status": UNMEASURED}
-    if paired:
-        less = compare_average(ours, measure(first[0], metric, first[1])).difference
+    if stage is not first and stage.pairs_with(first):
+        less = compare_average(ours, first.measure(metric)).difference
         row |= dict(zip(LESS_FIRST, (less.mean, less.low, less.high), strict=True))
     return row
 
@@ -224,15 +218,14 @@ def build_held_iterations(name: str, title: str, modules: Sequence[str], sources
 
 
 def _list_iterations(results: Sequence[Result]) -> list[dict[str, object]]:
+    """method, iteration, error_mm, low_mm, high_mm and seeds_mm of the average, then the same of every sequence."""
     rows: list[dict[str, object]] = []
     for metric in METRICS:
-        for step in range(len(hold(results[0]).steps)):
-            interval = pool_average(measure(results, metric, step))
-            if np.isnan(interval.mean):
-                continue
-            row: dict[str, object] = {"method": metric, "iteration": step, "error_mm": interval.mean}
-            rows.append({**row, "low_mm": interval.low, "high_mm": interval.high})
-    return rows
+        for step in range(min(len(hold(one).steps) for one in results)):
+            told = describe_average(measure(results, metric, step))
+            row: dict[str, object] = {"method": metric, "iteration": step, "error_mm": told.pop(f"mean_{AVERAGE}")}
+            rows.append(row | {key: told.pop(key) for key in ("low_mm", "high_mm", "seeds_mm")} | told)
+    return [row for row in rows if not pd.isna(row["error_mm"])]
 
 
 def _draw_iterations(errors: pd.DataFrame, title: str, stamp: str, out: Path) -> tuple[Path, ...]:

@@ -64,7 +64,7 @@ def build_held_shown(name: str, title: str, module: str, sources: Sources, *, da
     ends = {word: np.array(first.read(key))[[0, -1]] for word, key in (("joints", "hand_mm"), ("corners", "object_mm"))}
     means = (f"{word} {start:.1f} mm at the start and {end:.1f} mm at the end" for word, (start, end) in ends.items())
     told = f"Mean error over all these frames: {', '.join(means)}; below a picture that of its joints and corners."
-    draw = partial(_draw, grid, list_shown(held, shown), title, stamp)
+    draw = partial(_draw, grid, list_shown(held, shown, column="mean_mm"), title, stamp)
     return Figure(
         name, title, f"Hand and object over {len(shown)} pictures.", draw, stamp, (how, told, WIRE, *sources.caution)
     )
@@ -139,15 +139,15 @@ def _lay_out_rows(held: HeldFrames, frames: Sequence[int], steps: Sequence[int],
     return grid, [(frame, step) for step in steps for frame in frames], how
 
 
-def list_shown(held: HeldFrames, shown: Sequence[tuple[int, int]]) -> pd.DataFrame:
-    """frame, sequence, iteration, combined_mm."""
+def list_shown(held: HeldFrames, shown: Sequence[tuple[int, int]], *, column: str = "combined_mm") -> pd.DataFrame:
+    """frame, sequence, iteration, and the error, whose column says of what it is the mean."""
     frames, steps = np.array(shown).reshape(-1, 2).T
     return pd.DataFrame(
         {
             "frame": held.data.rows[frames],
             "sequence": held.sequences[frames],
             "iteration": steps,
-            "combined_mm": held.combined_mm[steps, frames],
+            column: held.combined_mm[steps, frames],
         }
     )
 

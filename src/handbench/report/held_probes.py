@@ -11,7 +11,7 @@ from handbench.evaluation.paper_numbers import FEEDBACK19_SPHERES_MM
 from handbench.evaluation.probes import Probe, group_by_device, list_batches
 from handbench.report.comparisons import PRINTED
 from handbench.report.items import Absent, Column, Item, Table
-from handbench.report.probe_stamps import stamp_probes, tell_seeds
+from handbench.report.probe_stamps import stamp_probes, tell_iterations, tell_seeds
 from handbench.report.sources import NOT_RUN, Sources
 
 SPHERES_PRINTED = (
@@ -27,7 +27,7 @@ TIMED = {
     "predictor": ("both predictors", 0.8),
     "synthesizer": ("both synthesizers", 0.8),
     "updater": ("both updaters", np.nan),
-    "loop": ("all, with two iterations", np.nan),
+    "loop": ("all, with {iterations}", np.nan),
 }
 """What a frame's parts are called, and milliseconds of one network as printed."""
 FPS_PRINTED = "over 40"
@@ -94,7 +94,10 @@ def build_held_runtime(name: str, title: str, sources: Sources) -> Item:
     if not probes:
         return Absent(name, title, f"{sources.not_probed} {TIME_PRINTED}")
     frame = pd.DataFrame(
-        [{"part": f"{label}, ms", "printed": printed, "printed_words": ""} for label, printed in TIMED.values()]
+        [
+            {"part": f"{label.format(iterations=tell_iterations(probes))}, ms", "printed": printed, "printed_words": ""}
+            for label, printed in TIMED.values()
+        ]
         + [{"part": "frames a second", "printed": np.nan, "printed_words": FPS_PRINTED}]
     )
     columns = [

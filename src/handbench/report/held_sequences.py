@@ -12,20 +12,17 @@ from handbench.evaluation.claim_handobject import (
     average_distances,
     compare_distances,
     compare_on,
-    hold,
-    measure,
 )
 from handbench.evaluation.hand_object_score import pool_average
 from handbench.evaluation.paper_numbers import FEEDBACK19_TABLE_2
 from handbench.evaluation.probes import Probe
-from handbench.evaluation.results import Result
 from handbench.report.comparisons import PRINTED
 from handbench.report.held_items import AVERAGE, METRIC_WORDS, SEQUENCES, list_seeds
-from handbench.report.held_pictures import find_held
+from handbench.report.held_stages import Stage, explain_missing, find_stages, list_results
 from handbench.report.items import Absent, Column, Item, Table
 from handbench.report.loop_items import tell_results
 from handbench.report.probe_stamps import stamp_probes, tell_seeds
-from handbench.report.sources import NOT_RUN, Sources
+from handbench.report.sources import Sources
 from handbench.report.stamps import stamp_results
 
 FEW_BLOCKS = "Without an interval: fewer than five blocks of 50 frames, which say nothing of how sure a mean is."
@@ -39,16 +36,16 @@ def build_by_sequence(
 
     Rows that Table 2 has as well stand beside its numbers.
     """
-    found = {label: (find_held(sources, module, DATASET), step) for label, (module, step) in rows.items()}
-    results = [one for group, _ in found.values() for one in group]
+    found = find_stages(rows, sources)
+    results = list_results(found)
     if not results:
-        return Absent(name, title, f"This run: {NOT_RUN}.")
+        return Absent(name, title, f"This run: {explain_missing(found)}.")
     first = next(iter(found))
     told = [
-        _describe(label, metric, sequence, group, found[first] if label != first else None)
+        _describe(label, metric, sequence, stage, found[first] if label != first else None)
         for metric in metrics
-        for label, group in found.items()
-        if group[0] and metric in hold(group[0][0]).metrics
+        for label, stage in found.items()
+        if stage.gives(metric)
         for sequence in SEQUENCES
     ]
     ours, less = f"{sources.this_run}, mm", f"less {first}, mm"
@@ -65,25 +62,21 @@ def build_by_sequence(
         Column("less_mean_mm", "mean", less, decimals=2, signed=True),
         Column("less_low_mm", "95 % interval", less, decimals=2, high="less_high_mm", signed=True),
     )
-    return Table(name, title, frame, columns, stamp_results(results), (tell_results(results), FEW_BLOCKS))
+    left_out = [f"{label}: {stage.status}." for label, stage in found.items() if not stage.results]
+    notes = (tell_results(results), FEW_BLOCKS, *left_out)
+    return Table(name, title, frame, columns, stamp_results(results), notes)
 
 
-def _describe(
-    label: str,
-    metric: str,
-    sequence: str,
-    group: tuple[Sequence[Result], int],
-    first: tuple[Sequence[Result], int] | None,
-) -> dict[str, object]:
+def _describe(label: str, metric: str, sequence: str, stage: Stage, first: Stage | None) -> dict[str, object]:
     """One row; `first` is what is to be subtracted."""
-    ours = measure(group[0], metric, group[1])
+    ours = stage.measure(metric)
     alone = [one.on(sequence) for one in ours]
     row: dict[str, object] = {"method": label, "metric": metric, "metric_words": METRIC_WORDS[metric]}
     row |= {"sequence": sequence, "printed_mm": _find_printed(label, metric, sequence)}
     row |= _tell("", pool_average(alone)) | {"seeds_mm": list_seeds([one.average for one in alone])}
     row |= dict.fromkeys((f"less_{place}_mm" for place in PLACES), np.nan)
-    if first and [one.seed for one in group[0]] == [one.seed for one in first[0]]:
-        row |= _tell("less_", compare_on(ours, measure(first[0], metric, first[1]), sequence).difference)
+    if first and stage.pairs_with(first):
+        row |= _tell("less_", compare_on(ours, first.measure(metric), sequence).difference)
     return row
 
 

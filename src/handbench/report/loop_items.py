@@ -17,7 +17,7 @@ from handbench.evaluation.results import Result, compare_results
 from handbench.report.comparisons import PRINTED, build_run_curves
 from handbench.report.items import Absent, Column, Figure, Item, Table
 from handbench.report.loop_figures import draw_iterations
-from handbench.report.probe_stamps import stamp_probes, tell_seeds
+from handbench.report.probe_stamps import stamp_probes, tell_iterations, tell_seeds
 from handbench.report.sources import NOT_RUN, Sources
 from handbench.report.stamps import stamp_results
 
@@ -28,7 +28,7 @@ TIMED = {
     "iteration": "iteration: synthesizer and updater, ms",
     "synthesizer": "of it the synthesizer, ms",
     "updater": "of it the updater, ms",
-    "loop": "predictor and two iterations, ms",
+    "loop": "predictor and {iterations}, ms",
     "fps": "frames a second",
 }
 """Rows of the runtime; only 2019 has a localizer."""
@@ -199,7 +199,10 @@ def build_runtime(
     if not probes:
         return Absent(name, title, f"{sources.not_probed} {printed}")
     located = [one for one in sources.find_probes(localizer, dataset) if "milliseconds" in one.numbers]
-    labels = {key: label for key, label in TIMED.items() if localizer or key != "localizer"}
+    iterations = tell_iterations(probes)
+    labels = {
+        key: label.format(iterations=iterations) for key, label in TIMED.items() if localizer or key != "localizer"
+    }
     frame = pd.DataFrame(
         {"part": list(labels.values()), "printed": [printed.milliseconds.get(key, np.nan) for key in labels]}
     )
@@ -243,7 +246,8 @@ def _tell_timing(probes: Sequence[Probe], located: Sequence[Probe], *, separate:
         f"Timed on the crops of {tell_seeds(probes)}",
     ]
     if separate:
-        notes.append("The localizer is timed by itself; frames a second are those of the predictor and two iterations.")
+        rest = f"frames a second are those of the predictor and {tell_iterations(probes)}"
+        notes.append(f"The localizer is timed by itself; {rest}.")
     plain = {part: why for one in (*probes, *located) for part, why in one.numbers.get("not_captured", {}).items()}
     if plain:
         told = "; ".join(f"{part} ({why})" for part, why in plain.items())

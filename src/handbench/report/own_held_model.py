@@ -90,7 +90,15 @@ def load_held_model(checkpoint: Checkpoint, cube_mm: float | None, word: str | N
             folder, expected=f"--object with what the hand holds: {OBJECT_WORDS}", found="none", fix="add it"
         )
     held = parse_object(word)
-    cube = read_edge(card["centre"]["strategy"]) if cube_mm is None else require_edge(cube_mm)
+    cube = read_edge(card["centre"]["strategy"])
+    if cube_mm is not None and require_edge(cube_mm) != cube:
+        raise BadInput(
+            folder,
+            expected=f"--cube {cube:g}, the edge of the crops that it has learned from: its networks know no other, "
+            "and the cubes that a loop cuts out of it for hand and object stay as large as they were",
+            found=f"--cube {cube_mm:g}",
+            fix="leave --cube out",
+        )
     network = build_for(trained, held.solid.kind)
     for warning in compare_with_learned(held, card.get("held")):
         print(warning, file=sys.stderr)

@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from handbench.conventions import DATASETS
+from handbench.evaluation.claim_loop import ITERATIONS
 from handbench.evaluation.probes import Probe
 from handbench.report.run_card import join_words
 from handbench.report.sources import Sources
 from handbench.report.stamps import SEPARATOR, describe_protocol, describe_state, tell_learned
+
+NUMBERS = {1: "one", 2: "two", 3: "three"}
 
 
 def stamp_probes(sources: Sources, probes: Sequence[Probe]) -> str:
@@ -33,6 +36,12 @@ def tell_seeds(probes: Sequence[Probe]) -> str:
     """How many frames and seeds a number is the mean of."""
     seeds = len({one.seed for one in probes})
     return f"{probes[0].frames:,} test frames{f', means over {seeds} seeds' if seeds > 1 else ''}."
+
+
+def tell_iterations(probes: Sequence[Probe]) -> str:
+    """How often the loops that were timed iterate: by their own settings, else as the papers' do."""
+    counts = sorted({int(one.settings.get("iterations", ITERATIONS)) for one in probes})
+    return " or ".join(f"{NUMBERS.get(count, count)} iteration{'s' * (count != 1)}" for count in counts)
 
 
 def _describe(sources: Sources, probe: Probe) -> str:

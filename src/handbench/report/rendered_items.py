@@ -35,7 +35,8 @@ DRAWN_AGAIN = (
 )
 HELD = (
     "Grasps as they are held, without those that are shown a little opened after the fingers had closed: how deep the "
-    "skin reaches into the object, how far it ends before it, and the share whose skin is within 3 mm of it."
+    "skin, between its vertices as well, reaches into the object, how far it ends before it, and the share whose skin "
+    "is within 3 mm of it."
 )
 TOLD = {
     "drawn_again": "rejection_rate",
