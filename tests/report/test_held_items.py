@@ -70,7 +70,7 @@ def test_everything_is_there_and_stamped(report: Path) -> None:
     for name in FIGURES:
         assert (report / "figures" / f"feedback19_{name}.png").stat().st_size > 10_000
         (stamp,) = pd.read_csv(report / "figures" / f"feedback19_{name}.csv")["stamp"].unique()
-        assert "Dexter+Object, test split, 900 frames, 5 joints" in stamp
+        assert "Dexter+Object, test split, annotations: shipped, 900 frames, 5 joints" in stamp
         assert "data: embedded" in stamp
     for name in TABLES:
         assert "commit: abc1234" in (report / "tables" / f"feedback19_{name}.md").read_text()
