@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -81,7 +82,7 @@ def test_a_figure_of_views_names_the_mean_error(tmp_path, monkeypatch):
     legends = []
     monkeypatch.setattr(figures, "_write_legend", lambda _, labels: legends.append(labels))
     path = draw_view_errors(make_bins(), MEANS, tmp_path / "view", title="View", stamp=STAMP)[2]
-    assert legends == [["one (12.00 mm)"]]
+    assert legends == [["one (12.00\N{NO-BREAK SPACE}mm)"]]
     assert set(pd.read_csv(path)["mean_error_mm"]) == {12.0}
 
 
@@ -110,6 +111,17 @@ def test_long_names_beside_the_axes_leave_them_their_width(tmp_path, monkeypatch
     monkeypatch.setattr(figures, "_save", measure)
     draw_accuracy(curves, {}, tmp_path / "long", title="Long", stamp=STAMP)
     assert widths[0] > 0.4
+
+
+@pytest.mark.parametrize("letters", ["llll", "0123", "WWWW"])
+def test_a_stamp_of_any_letters_keeps_off_the_edge(tmp_path, letters):
+    """So many narrow ones go into a line that wide ones would run over the edge."""
+    path = draw_accuracy(make_curves(), MEANS, tmp_path / "a", title="A", stamp=" ".join(200 * [letters]))[0]
+    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    foot = picture[-40:]
+    assert foot.min() < 200
+    assert foot[:, -8:].min() == 255
+    assert foot[:, -100:-8].min() < 200, "lines as long as they may be"
 
 
 def test_matplotlib_is_left_as_it_was(tmp_path):

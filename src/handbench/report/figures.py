@@ -17,6 +17,7 @@ import pandas as pd
 
 from handbench.datasets.files import replace_file
 from handbench.report.stamped_csv import write_csv
+from handbench.report.text_lines import fold, load_font
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,8 +32,8 @@ PALETTE = "colorblind"
 DASHES = ("", (5, 1.6), (1.4, 1.4), (6, 1.6, 1.4, 1.6), (3, 1.2), (8, 1.6, 1.4, 1.6, 1.4, 1.6), (2.4, 1, 1, 1))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "<", "h", ">")
 HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----", "oo", "++", "||||", "**", "//..")
-STAMP_COLUMNS = 165
-"""Characters of the stamp in a line across the figure."""
+STAMP_SIZE = 5.6
+"""Of the stamp's letters, in points."""
 LEGEND_CHARACTERS = 100
 """Characters of a legend in a line across the figure."""
 LEGEND_INSIDE = 5
@@ -328,7 +329,8 @@ def _spell_out(legend: "Legend") -> None:
 
 def _with_mean(method: str, mean: float | None, unit: str = "mm") -> str:
     known = mean is not None and np.isfinite(mean)
-    return f"{_printable(method)} ({mean:.2f} {unit})" if known else _printable(method)
+    # No line ends between a number and its unit.
+    return f"{_printable(method)} ({mean:.2f}\N{NO-BREAK SPACE}{unit})" if known else _printable(method)
 
 
 def _printable(text: str) -> str:
@@ -352,9 +354,13 @@ def _open_figure(height_in: float, *, wide: bool = False) -> "Iterator[Figure]":
 
 def _finish(figure: "Figure", axes: "Axes", title: str, stamp: str) -> None:
     axes.set_title(_printable(title), parse_math=False)
-    columns = int(STAMP_COLUMNS * figure.get_figwidth() / WIDTH_IN)
-    lines = "\n".join(textwrap.wrap(_printable(stamp), columns))
-    figure.supxlabel(lines, x=0.012, ha="left", fontsize=5.6, color=FAINT_INK, parse_math=False)
+    left = 0.012
+    lines = "\n".join(fold_stamp(stamp, int((1 - 2 * left) * figure.get_figwidth() * DPI)))
+    figure.supxlabel(lines, x=left, ha="left", fontsize=STAMP_SIZE, color=FAINT_INK, parse_math=False)
+
+
+def fold_stamp(stamp: str, width_px: int) -> list[str]:
+    return fold(_printable(stamp), load_font(round(STAMP_SIZE * DPI / 72)), width_px)
 
 
 def _save(figure: "Figure", out: Path) -> tuple[Path, Path]:

@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -16,9 +14,7 @@ from handbench.datasets.scored_skeleton import scored_skeleton
 from handbench.evaluation.metrics import frame_means
 from handbench.geometry.crop import points_to_patch
 from handbench.report.frame_data import FrameData
-
-if TYPE_CHECKING:
-    from PIL.ImageFont import FreeTypeFont
+from handbench.report.text_lines import fold, load_font
 
 Picture = UInt8[np.ndarray, "height width 3"]
 
@@ -158,27 +154,6 @@ def _write_words(page: Picture, title: str, captions: Sequence[tuple[int, int, s
     for left, top, error, name in captions:
         draw.text((left, top), error, INK, load_font(13, bold=True))
         draw.text((left + TILE_PX, top), name, FAINT_INK, load_font(12), anchor="ra")
-    for line, text in enumerate(_wrap(stamp, load_font(10), WIDTH_PX - 2 * MARGIN_PX)):
+    for line, text in enumerate(fold(stamp, load_font(10), WIDTH_PX - 2 * MARGIN_PX)):
         draw.text((MARGIN_PX, page.shape[0] - FOOTER_PX + 4 + 13 * line), text, FAINT_INK, load_font(10))
     return np.asarray(image)
-
-
-def _wrap(text: str, font: "FreeTypeFont", width_px: int) -> list[str]:
-    lines = [""]
-    for word in text.split(" "):
-        longer = f"{lines[-1]} {word}".strip()
-        if font.getlength(longer) <= width_px or not lines[-1]:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return lines
-
-
-@lru_cache(maxsize=8)
-def load_font(size_px: int, *, bold: bool = False) -> "FreeTypeFont":
-    """The font that comes with matplotlib, so that the sheets look alike on every machine."""
-    import matplotlib
-    from PIL import ImageFont
-
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", name)), size_px)

@@ -3,7 +3,6 @@
 PNG and PDF as `figures` writes them: the same bytes for the same pictures, titled and stamped alike.
 """
 
-import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,17 @@ from jaxtyping import Float32, UInt8
 
 from handbench.conventions import JointSet
 from handbench.report.contact_sheet import Picture, open_tile
-from handbench.report.figures import DPI, FAINT_INK, INK, STAMP_COLUMNS, WIDTH_IN, _open_figure, _printable, _save
+from handbench.report.figures import (
+    DPI,
+    FAINT_INK,
+    INK,
+    STAMP_SIZE,
+    WIDTH_IN,
+    _open_figure,
+    _printable,
+    _save,
+    fold_stamp,
+)
 from handbench.report.skeleton import CASING, PART_COLOURS, draw_skeleton
 from handbench.report.wireframe import OBJECT, draw_wireframe, mark_labels
 
@@ -28,7 +37,7 @@ SMALL_PX, MIDDLE_PX, LARGE_PX = 128, 164, 188
 """Edges of a tile: of eight across beside labels, of six beside labels, of six."""
 MARGIN_PX, GAP_PX, GROUP_GAP_PX = 16, 6, 18
 TITLE_PX, HEADING_PX, WORDS_PX, KEY_PX, STAMP_LINE_PX = 52, 34, 30, 40, 19
-LABEL_SIZE, WORDS_SIZE, STAMP_SIZE = 8, 7, 5.6
+LABEL_SIZE, WORDS_SIZE = 8, 7
 DIFFERENCE_MM = 100.0
 """Where the colours of differences end."""
 DIFFERENCE_COLOURS = "magma_r"
@@ -93,7 +102,7 @@ def _space(lengths_px: list[int], together: int, start_px: int) -> list[int]:
 
 def draw_grid(grid: Grid, out: Path, *, title: str, stamp: str) -> tuple[Path, Path]:
     """`out` with .png and .pdf."""
-    lines = textwrap.wrap(_printable(stamp), STAMP_COLUMNS)
+    lines = fold_stamp(stamp, WIDTH_PX - 2 * MARGIN_PX)
     key_px = KEY_PX if grid.differences or any(tile.pose_px is not None for tile in grid.tiles) else 0
     key_top_px = grid.tops_px[-1]
     stamp_top_px = key_top_px + key_px + GAP_PX

@@ -15,11 +15,11 @@ from handbench.conventions import JointSet
 from handbench.datasets.evenly import spread_evenly
 from handbench.datasets.files import replace_file
 from handbench.report.contact_sheet import FAINT_INK, INK, PAPER, Picture
-from handbench.report.frame_sheets import load_font
 from handbench.report.motion import TIMES, draw_bones, encode_motion, enlarge
 from handbench.report.picture_grid import Grid, Tile, draw_grid
 from handbench.report.picture_tiles import colour_cube, find_colours
 from handbench.report.stamped_csv import write_csv
+from handbench.report.text_lines import load_font
 from handbench.training.picture_file import LEVELS, WalkPictures, as_depth_mm
 
 if TYPE_CHECKING:
