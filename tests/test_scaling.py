@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import cost, growth
+from benchmarks import cost, demo, growth
 from benchmarks.dag import DryJob, parse_dry_run
 from benchmarks.schedule import Job, count_use, find_critical_path, measure_makespan, measure_peak, schedule
 from handbench.config import load_config
@@ -31,6 +31,7 @@ rule crop:
     input: /r/paper/synthesize/nyu/manifest.json
     output: /r/paper/crop/nyu/com/train/store.json
     jobid: 2
+    benchmark: /r/paper/benchmarks/crop/nyu/com/train.tsv
     wildcards: dataset=nyu, centre=com, larger=, split=train
     threads: 2
 Shell command: python -m handbench crop nyu
@@ -88,6 +89,7 @@ def test_a_dry_run_is_read() -> None:
     assert synthesize == DryJob("synthesize/nyu/manifest.json", "synthesize", {"dataset": "nyu"}, ())
     assert (crop.name, crop.after) == ("crop/nyu/com/train/store.json", ("synthesize/nyu/manifest.json",))
     assert crop.wildcards == {"dataset": "nyu", "centre": "com", "larger": "", "split": "train"}
+    assert (crop.threads, crop.benchmark) == (2, "benchmarks/crop/nyu/com/train.tsv")
 
 
 def train_job(module: str, dataset: str) -> DryJob:
@@ -172,3 +174,41 @@ def test_the_page_tells_by_how_much_memory_grows_and_why() -> None:
 def test_the_page_has_what_the_program_prints_of_the_graph_as_it_is() -> None:
     jobs = cost.price_all(cost.CONFIGS, MEASURED, GIGAFLOPS)
     assert read_block("python -m benchmarks.cost") == cost.describe(jobs, MEASURED, MEASURED["gpu"]["price"])
+
+
+def test_a_job_is_the_papers_that_alone_waits_for_it(tmp_path: Path) -> None:
+    def train(module: str, after: str) -> DryJob:
+        return DryJob(module, "train", {"module": module}, (after,))
+
+    graph = [
+        DryJob("drawn", "synthesize", {}, (), 2),
+        DryJob("bones", "fit", {}, ("drawn",)),
+        DryJob("sheet", "show", {}, ("drawn",)),
+        train("deepmodel", "bones"),
+        train("deepmodel_direct_joint", "bones"),
+        train("handobject_hand_localizer", "drawn"),
+        DryJob("page", "report", {}, ("deepmodel", "sheet")),
+    ]
+    parts = demo.find_parts(graph, load_config([ROOT / "config.yaml"]))
+    assert parts == {
+        "drawn": demo.SHARED,
+        "bones": "deepmodel",
+        "sheet": demo.DATA,
+        "deepmodel": "deepmodel",
+        "deepmodel_direct_joint": "deepmodel",
+        "handobject_hand_localizer": "handobject",
+        "page": demo.REPORT,
+    }
+    rows = {row["part"]: row for row in demo.measure_parts(graph, parts, dict.fromkeys(parts, 60.0))}
+    assert rows["deepmodel"] == {"part": "deepmodel", "jobs": 3, "core_min": 3, "two_cores_min": 2}
+    assert rows[demo.SHARED]["core_min"] == 2
+    assert (rows["all"]["core_min"], rows["all"]["two_cores_min"]) == (8, 4)
+
+
+def test_the_page_has_what_the_demo_took_which_is_not_too_long() -> None:
+    measured = json.loads(demo.MEASURED.read_text())
+    assert read_block("python -m benchmarks.demo") == demo.describe(measured)
+    assert measured["wall_min"] <= demo.WHOLE_LIMIT_MIN
+    over = [row["part"] for row in measured["rows"] if row["two_cores_min"] > demo.LIMITS_MIN.get(row["part"], 60)]
+    assert len(over) == 3
+    assert "three parts do not keep theirs" in PAGE

@@ -19,7 +19,8 @@ def add_predict(commands: argparse._SubParsersAction) -> None:
     )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--store", type=Path, metavar="DIR", help="crop store to predict")
-    source.add_argument("--model", type=Path, metavar="CHECKPOINT", help="folder of `handbench train` to use")
+    words = "what to use: a folder of `handbench train`, or a name that `handbench models list` tells"
+    source.add_argument("--model", type=Path, metavar="CHECKPOINT", help=words)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for what is predicted")
     add_true_objects(parser)
     own = parser.add_argument_group("of your own depth images (--model)")

@@ -13,7 +13,7 @@ from handbench.errors import BadInput
 from handbench.evaluation.angle_score import AngleResult
 from handbench.evaluation.blocks import Blocks
 from handbench.evaluation.claim_rules import BlockRatio, bootstrap_ratio
-from handbench.evaluation.claim_variants import NAMES, judge_fewer
+from handbench.evaluation.claim_variants import NAMES, THREE_ANGLES, judge_fewer
 from handbench.evaluation.claims import Verdict, decide_claims
 from handbench.evaluation.fits import Fit, Left, read_fits, select_fits
 from handbench.evaluation.results import Result
@@ -89,6 +89,16 @@ def test_the_lower_of_direct_joints_two_fits_is_the_rival() -> None:
     verdict = decide(make_variants(direct_joint={"angles_of_all": None}), "DM1")
     assert verdict.status == "not-run"
     assert "expected angles fitted to all its joints with every seed, found 0 of 3" in verdict.reason
+
+
+def test_a_turn_that_is_not_read_as_printed_is_told() -> None:
+    six = {"settings": {**SETTINGS, "palm_numbers": 6}}
+    told = "; full reads the palm's turn from 6 numbers"
+    assert decide(make_variants(full=six), "DM1").reason.endswith(f"{told}, not of three as printed")
+    three = [make_result(THREE_ANGLES, "nyu", level(19.0), seed, paper="deepmodel") for seed in range(3)]
+    verdict = decide([*make_variants(full=six), *three], "DM1")
+    assert (verdict.status, verdict.reason.endswith(f"{told}: by three, as printed, 19.00 mm")) == ("holds", True)
+    assert "palm" not in decide([*make_variants(), *three], "DM1").reason
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from stamped import check_stamped
 from handbench.conventions import DATASETS
 from handbench.errors import BadInput
 from handbench.evaluation.angle_score import ANGLES
-from handbench.evaluation.claim_variants import DIRECT_JOINT
+from handbench.evaluation.claim_variants import DIRECT_JOINT, FULL
 from handbench.evaluation.fits import Fit, read_fits
 from handbench.evaluation.metrics import THRESHOLDS_MM
 from handbench.evaluation.probes import read_probes
@@ -31,6 +31,7 @@ from handbench.report.run_card import RunCard
 from handbench.report.sections import deepmodel
 from handbench.report.sources import Sources
 from handbench.report.table_files import format_cells
+from handbench.report.variant_items import build_table_1
 from handbench.sealed import seal
 
 FIGURES = ("figure_3", "figure_3_angles", "figure_4", "figure_4_icvl", "hands", "hands_icvl", "figure_5")
@@ -96,10 +97,19 @@ def test_table_1_holds_the_numbers_of_the_files(run: Path, sources: Sources) -> 
         assert row["run_turn_deg"] == pytest.approx(np.mean(turns_deg), abs=1e-4)
         assert row["joint_low_mm"] < row["run_joint_mm"] < row["joint_high_mm"]
         assert row["angle_low_deg"] < row["run_angle_deg"] < row["angle_high_deg"]
+        assert row["joint_seeds_mm"] == " ".join(f"{one:.2f}" for one in joints_mm)
+        assert row["angle_seeds_deg"] == " ".join(f"{one:.2f}" for one in angles_deg)
     assert set(frame["run_status"]) == set(frame["angle_status"]) == {"run"}
     assert frame["printed_angle_deg"].tolist()[:4] == [21.4, 12.2, 12.0, 12.2]
     cells = format_cells(table).to_numpy().tolist()
     assert cells[5][1:3] == ['"little difference"'] * 2
+
+
+@pytest.mark.parametrize(("mean_mm", "status"), [(17.04, "recomputed"), (np.nan, "not at hand")])
+def test_the_one_number_that_was_published_is_called_so(sources: Sources, mean_mm: float, status: str) -> None:
+    frame = build_table_1("table_1", "Table 1", mean_mm, sources, "stamp").frame
+    told = dict(zip(frame["module"], frame["recomputed_status"], strict=True))
+    assert told == dict.fromkeys(VARIANTS, "not published") | {FULL: status}
 
 
 def test_direct_joint_has_a_row_for_each_of_its_two_fits(run: Path, sources: Sources) -> None:
@@ -179,7 +189,7 @@ def test_fits_stand_beside_print(sources: Sources) -> None:
     assert [one.partition(", with the hand of ")[2] for one in labels] == ["", "NYU Hand Pose", "", ""]
     half = (Fit("nyu", "test", {"lbfgs": sources.fits[0].left["lbfgs"]}),)
     frame = find_table(replace(sources, fits=half), "deepmodel_fits").frame
-    assert frame["status"].tolist() == ["not fitted"] * 2
+    assert frame["status"].tolist() == ["not fitted", "run"]
     assert np.isnan(frame.loc[0, "mean_mm"])
 
 

@@ -80,7 +80,7 @@ def test_the_csv_holds_what_is_drawn_and_where_it_is_from(tmp_path):
 
 def test_a_figure_of_views_names_the_mean_error(tmp_path, monkeypatch):
     legends = []
-    monkeypatch.setattr(figures, "_write_legend", lambda _, labels: legends.append(labels))
+    monkeypatch.setattr(figures, "_write_legend", lambda _, __, labels: legends.append(labels))
     path = draw_view_errors(make_bins(), MEANS, tmp_path / "view", title="View", stamp=STAMP)[2]
     assert legends == [["one (12.00\N{NO-BREAK SPACE}mm)"]]
     assert set(pd.read_csv(path)["mean_error_mm"]) == {12.0}
@@ -122,6 +122,24 @@ def test_a_stamp_of_any_letters_keeps_off_the_edge(tmp_path, letters):
     assert foot.min() < 200
     assert foot[:, -8:].min() == 255
     assert foot[:, -100:-8].min() < 200, "lines as long as they may be"
+
+
+@pytest.mark.parametrize(("powers", "beside"), [((1, 1.1, 1.2), False), ((0.1, 0.5, 1, 2, 9), True)])
+def test_a_legend_that_would_cover_a_curve_stands_beside_the_axes(tmp_path, monkeypatch, powers, beside):
+    """Curves side by side leave it a corner; others do not."""
+    rows = [(f"{power}, this run, embedded data", t, (t / 80) ** power) for power in powers for t in range(81)]
+    curves = pd.DataFrame(rows, columns=["method", "threshold_mm", "fraction"])
+    boxes, save = [], figures._save
+
+    def measure(figure, out):
+        written = save(figure, out)
+        boxes.append((figure.axes[0].get_legend().get_window_extent(), figure.axes[0].get_window_extent()))
+        return written
+
+    monkeypatch.setattr(figures, "_save", measure)
+    draw_accuracy(curves, {}, tmp_path / "a", title="A", stamp=STAMP)
+    legend, axes = boxes[0]
+    assert (legend.x0 > axes.x1) == beside
 
 
 def test_matplotlib_is_left_as_it_was(tmp_path):

@@ -71,9 +71,19 @@ def decide_dm1(evidence: Evidence) -> Finding:
     )
     both = ", ".join(f"to {word} {pool_blocks(blocks).mean:.2f}" for word, blocks in fits.items())
     told = f"direct joint's angles in degrees, fitted {both}: the lower counts"
+    told += _tell_palm(full, evidence.find(THREE_ANGLES, "nyu"))
     outcome = Outcome(outcome.holds, f"{outcome.reason}; {told}")
     measured = "mm / degrees: " + ", ".join(f"{word} {_tell_row(found[name])}" for name, word in NAMES.items())
     return make_finding(outcome, joints, measured=measured, seeds=full, figure=figure)
+
+
+def _tell_palm(full: Sequence[Result], three: Sequence[Result]) -> str:
+    """Of how many numbers the palm's turn is read, where they are not the paper's three, and what those give."""
+    numbers = full[0].settings.get("palm_numbers", 3)
+    if numbers == 3:
+        return ""
+    printed = f": by three, as printed, {mean_of(three):.2f} mm" if three else ", not of three as printed"
+    return f"; full reads the palm's turn from {numbers} numbers{printed}"
 
 
 def _explain_rivals(method: Sequence[Result], rivals: Sequence[Sequence[Result]]) -> str:

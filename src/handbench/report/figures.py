@@ -96,7 +96,7 @@ def draw_accuracy(
         axes.set_xticks(range(0, 81, 10))
         axes.set_yticks(range(0, 101, 20))
         _name_axes(axes, "error threshold (mm)", ylabel)
-        _write_legend(axes, [_with_mean(method, means.get(method)) for method in methods])
+        _write_legend(figure, axes, [_with_mean(method, means.get(method)) for method in methods])
         _finish(figure, axes, title, stamp)
         pictures = _save(figure, out)
     shown = curves.assign(mean_error_mm=curves["method"].map(dict(means)))
@@ -184,7 +184,7 @@ def draw_view_errors(
             counts.bar(frames.index, frames, width=1.7, color=RULE, edgecolor=FAINT_INK, linewidth=0.4)
             _name_axes(counts, f"{angle} (degrees, bins of 2)", "frames" if place == 0 else "")
         grid[0, 0].set_ylim(0, 1.08 * np.nanmax(bins["error_mm"], initial=1.0))
-        _write_legend(grid[0, 0], [_with_mean(method, means.get(method)) for method in methods])
+        _write_legend(figure, grid[0, 0], [_with_mean(method, means.get(method)) for method in methods])
         _finish(figure, grid[0, 0], title, stamp)
         pictures = _save(figure, out)
     shown = bins.assign(mean_error_mm=bins["method"].map(dict(means)))
@@ -310,15 +310,25 @@ def _name_axes(axes: "Axes", x: str, y: str) -> None:
     axes.set_ylabel(y, parse_math=False)
 
 
-def _write_legend(axes: "Axes", labels: Sequence[str]) -> None:
-    inside = len(labels) <= LEGEND_INSIDE
-    if not inside:
-        labels = [textwrap.fill(label, BESIDE_CHARACTERS) for label in labels]
-    place = {"loc": "best"} if inside else {"loc": "upper left", "bbox_to_anchor": (1.01, 1)}
+def _write_legend(figure: "Figure", axes: "Axes", labels: Sequence[str]) -> None:
     if not axes.lines:
         return
-    legend = axes.legend(axes.lines[: len(labels)], labels, handlelength=3.2, frameon=inside, **place)
-    _spell_out(legend)
+    lines = axes.lines[: len(labels)]
+    if len(labels) <= LEGEND_INSIDE:
+        _spell_out(legend := axes.legend(lines, labels, handlelength=3.2, loc="best"))
+        figure.draw_without_rendering()
+        if not _covers_any(legend, axes):
+            return
+        legend.remove()
+    labels = [textwrap.fill(label, BESIDE_CHARACTERS) for label in labels]
+    _spell_out(axes.legend(lines, labels, handlelength=3.2, frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1)))
+
+
+def _covers_any(legend: "Legend", axes: "Axes") -> bool:
+    """Whether a line runs behind it: even the best place of a wide one may cover a curve."""
+    box = legend.get_window_extent()
+    points = np.concatenate([axes.transData.transform(line.get_xydata()) for line in axes.lines])
+    return bool(box.count_contains(points))
 
 
 def _spell_out(legend: "Legend") -> None:

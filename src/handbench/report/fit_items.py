@@ -69,7 +69,7 @@ def _describe(fit: Fit, key: str, sources: Sources) -> dict[str, object]:
         "worst_names": ", ".join(left.worst_mm) if left else "",
         "speed": left.frames / left.seconds if left and left.seconds else np.nan,
         "at_wall": fit.at_wall if fit.at_wall is not None and key == "lbfgs" else np.nan,
-        "status": "not fitted",
+        "status": "run" if left else "not fitted",
     }
 
 

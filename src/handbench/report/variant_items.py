@@ -79,7 +79,6 @@ def build_table_1(name: str, title: str, recomputed_mm: float, sources: Sources,
     for module, word, of_all in ROWS:
         found, ours = sources.find_results(dataset="nyu", module=module), module == FULL
         joint_mm, angle_deg = printed.get(word, (np.nan, np.nan))
-        missing = "not at hand" if ours and np.isnan(recomputed_mm) else "not published"
         rows.append(
             {
                 "method": word,
@@ -89,7 +88,7 @@ def build_table_1(name: str, title: str, recomputed_mm: float, sources: Sources,
                 "printed_angle_deg": angle_deg,
                 "printed_words": FOOTNOTE if module == DIRECT_PARAMETER_PHYSICAL else "",
                 "recomputed_joint_mm": recomputed_mm if ours else np.nan,
-                "recomputed_status": missing,
+                "recomputed_status": _tell_recomputed(recomputed_mm) if ours else "not published",
                 **_describe_variant(found, of_all),
             }
         )
@@ -99,6 +98,10 @@ def build_table_1(name: str, title: str, recomputed_mm: float, sources: Sources,
     notes += [TRUE_ANGLES, FITTED_JOINTS, PALM, *tell_frames(results), *sources.caution] if results else []
     stamp = f"{stamp}{SEPARATOR}this run: {stamp_results(results)}" if results else stamp
     return Table(name, title, pd.DataFrame(rows), _table_1_columns(sources), stamp, tuple(notes))
+
+
+def _tell_recomputed(mean_mm: float) -> str:
+    return "not at hand" if np.isnan(mean_mm) else "recomputed"
 
 
 def _table_1_columns(sources: Sources) -> tuple[Column, ...]:
@@ -135,6 +138,8 @@ def _describe_variant(results: Sequence[Result], of_all: bool) -> dict[str, obje
         "run_last_deg": _average(angles, LAST_JOINTS),
         "run_turn_deg": turn.mean,
         "run_seeds": " ".join(str(one.seed) for one in results),
+        "joint_seeds_mm": " ".join(f"{one.mean_error_mm:.2f}" for one in results),
+        "angle_seeds_deg": " ".join(f"{one.errors.mean:.2f}" for one in angles),
         "run_status": "run" if results else NOT_RUN,
         "angle_status": _tell_status(results, angles),
     }
