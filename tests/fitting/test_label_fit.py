@@ -265,7 +265,7 @@ def test_a_killed_fit_leaves_nothing_that_could_be_taken_for_one(embedded: Path)
 def test_real_labels_are_explained_within_six_millimetres(shared: Path) -> None:
     """DM3 on a share of each segment: the palm is rigid, and one hand fits all of its frames."""
     frames = read_record(shared / "published")
-    assert len(frames) == sum(NYU_SEGMENTS)
+    assert len(frames) == sum(NYU_SEGMENTS.values())
     assert frames.names[3136] == "test/depth_1_0003137.png"
     palm_mm = np.linalg.norm(frames.joints_mm[:, 13] - frames.joints_mm[:, 11], axis=1)
     for name, size_mm in (("segment_1", 81.3), ("segment_2", 70.6), ("segment_3", 67.3)):

@@ -15,8 +15,19 @@ from handbench.datasets.frame_chunks import run_chunks
 from handbench.datasets.store import array_layout
 from handbench.errors import BadInput
 from handbench.fitting import pose_file
+from handbench.fitting.labelled_frames import NYU_SEGMENTS
 from handbench.training import checkpoint, prediction_file
-from handbench.training.one_run import CARDS, OUTLIVED, SCHEDULER, SLURM, THEIR_LOCKS, hold_folder, put_right
+from handbench.training.one_run import (
+    CARDS,
+    FIT_OF_RECORD,
+    OUTLIVED,
+    SCHEDULER,
+    SEGMENTS,
+    SLURM,
+    THEIR_LOCKS,
+    hold_folder,
+    put_right,
+)
 from tests.trust.processes import see_all, see_below
 
 HOLD = (
@@ -225,7 +236,26 @@ def test_what_a_killed_run_left_is_put_right(tmp_path: Path, capsys: pytest.Capt
     assert capsys.readouterr().err == f"handbench: {crops}: depth.npy has vanished; it is made again\n"
 
 
+def test_the_fit_of_the_published_labels_is_whole_with_its_segments(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """Its own folder holds a card and no poses."""
+    whole = tmp_path / "fit/nyu/published"
+    for folder in (whole / "segment_1", whole / "segment_2", whole / "segment_3"):
+        folder.mkdir(parents=True)
+        (folder / "poses.npz").write_text("")
+        (folder / "fit.json").write_text("")
+    (whole / "fit.json").write_text("")
+    put_right(tmp_path)
+    assert (whole / "fit.json").exists()
+    assert capsys.readouterr().err == ""
+    (whole / "segment_2/poses.npz").unlink()
+    put_right(tmp_path)
+    assert not (whole / "fit.json").exists()
+
+
 def test_cards_speak_of_the_files_that_stages_write() -> None:
+    assert (pose_file.PUBLISHED, tuple(NYU_SEGMENTS)) == (FIT_OF_RECORD, SEGMENTS)
     assert set(CARDS["store.json"]) == {"index.csv", *array_layout(64, 14)}
     assert CARDS[checkpoint.CARD] == (checkpoint.TENSORS,)
     assert CARDS[pose_file.CARD] == (pose_file.FILE,)

@@ -16,7 +16,7 @@ from handbench.geometry.camera import back_project_points
 from handbench.hand.keypoints import Keypoints, learned_keypoints, scored_keypoints
 
 HOW_TO_GET = "run `handbench download published`"
-NYU_SEGMENTS = (2440, 696, 5116)
+NYU_SEGMENTS = {"segment_1": 2440, "segment_2": 696, "segment_3": 5116}
 """Test frames in a row whose labels have one size: 81.3, 70.6 and 67.3 mm between wrist and palm, to 0.005 mm."""
 
 
@@ -88,7 +88,7 @@ def read_record(folder: Path, camera: Camera = NYU_LABEL_CAMERA) -> LabelledFram
     numbers = [parse_numbers(path, line, text.split(), labels.columns) for line, text in _read(folder, labels)]
     joints_mm = back_project_points(np.array(numbers).reshape(-1, labels.joints, 3), camera)
     check_places(lambda row: f"{path}, line {row + 1}", joints_mm)
-    segments = [f"segment_{number}" for number, frames in enumerate(NYU_SEGMENTS, 1) for _ in range(frames)]
+    segments = [name for name, frames in NYU_SEGMENTS.items() for _ in range(frames)]
     return LabelledFrames(
         dataset="nyu",
         split="test",

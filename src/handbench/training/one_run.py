@@ -41,6 +41,8 @@ CARDS = {
     "evaluation.json": ("errors.npz", "curves.csv"),
 }
 """What each stage's card speaks of; a folder is written before its card."""
+FIT_OF_RECORD, SEGMENTS = "published", ("segment_1", "segment_2", "segment_3")
+"""Of the fit of the published labels one card speaks for the fits of three segments, each in a folder of its own."""
 OUTLIVED = 137
 """The exit status of a job that was left alone: that of a killed one."""
 
@@ -187,9 +189,16 @@ def put_right(made: Path) -> None:
             if path.lstat().st_mtime > now + CLOCKS_APART_S:
                 os.utime(path, (now, now), follow_symlinks=False)
         for card in CARDS.keys() & set(names):
-            if gone := [name for name in CARDS[card] if name not in names]:
+            if gone := [name for name in _list_needed(card, Path(place)) if not Path(place, name).is_file()]:
                 (Path(place) / card).unlink()
                 print(f"handbench: {place}: {', '.join(gone)} has vanished; it is made again", file=sys.stderr)
+
+
+def _list_needed(card: str, place: Path) -> tuple[str, ...]:
+    """The files that a card in this folder speaks of."""
+    if (card, place.name) == ("fit.json", FIT_OF_RECORD):
+        return tuple(f"{segment}/{name}" for segment in SEGMENTS for name in (card, *CARDS[card]))
+    return CARDS[card]
 
 
 def _is_leftover(name: str) -> bool:
