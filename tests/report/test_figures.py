@@ -80,7 +80,7 @@ def test_the_csv_holds_what_is_drawn_and_where_it_is_from(tmp_path):
 
 def test_a_figure_of_views_names_the_mean_error(tmp_path, monkeypatch):
     legends = []
-    monkeypatch.setattr(figures, "_write_legend", lambda _, __, labels: legends.append(labels))
+    monkeypatch.setattr(figures, "_write_legend", lambda *words: legends.append(words[2]))
     path = draw_view_errors(make_bins(), MEANS, tmp_path / "view", title="View", stamp=STAMP)[2]
     assert legends == [["one (12.00\N{NO-BREAK SPACE}mm)"]]
     assert set(pd.read_csv(path)["mean_error_mm"]) == {12.0}

@@ -96,8 +96,8 @@ def draw_accuracy(
         axes.set_xticks(range(0, 81, 10))
         axes.set_yticks(range(0, 101, 20))
         _name_axes(axes, "error threshold (mm)", ylabel)
-        _write_legend(figure, axes, [_with_mean(method, means.get(method)) for method in methods])
         _finish(figure, axes, title, stamp)
+        _write_legend(figure, axes, [_with_mean(method, means.get(method)) for method in methods])
         pictures = _save(figure, out)
     shown = curves.assign(mean_error_mm=curves["method"].map(dict(means)))
     return (*pictures, write_csv(shown, out, stamp))
@@ -184,8 +184,8 @@ def draw_view_errors(
             counts.bar(frames.index, frames, width=1.7, color=RULE, edgecolor=FAINT_INK, linewidth=0.4)
             _name_axes(counts, f"{angle} (degrees, bins of 2)", "frames" if place == 0 else "")
         grid[0, 0].set_ylim(0, 1.08 * np.nanmax(bins["error_mm"], initial=1.0))
-        _write_legend(figure, grid[0, 0], [_with_mean(method, means.get(method)) for method in methods])
         _finish(figure, grid[0, 0], title, stamp)
+        _write_legend(figure, grid[0, 0], [_with_mean(method, means.get(method)) for method in methods], grid[0, 1])
         pictures = _save(figure, out)
     shown = bins.assign(mean_error_mm=bins["method"].map(dict(means)))
     return (*pictures, write_csv(shown, out, stamp))
@@ -310,7 +310,8 @@ def _name_axes(axes: "Axes", x: str, y: str) -> None:
     axes.set_ylabel(y, parse_math=False)
 
 
-def _write_legend(figure: "Figure", axes: "Axes", labels: Sequence[str]) -> None:
+def _write_legend(figure: "Figure", axes: "Axes", labels: Sequence[str], last: "Axes | None" = None) -> None:
+    """When all else is drawn, which decides how large the axes are; `last` are those farthest right of several."""
     if not axes.lines:
         return
     lines = axes.lines[: len(labels)]
@@ -321,7 +322,10 @@ def _write_legend(figure: "Figure", axes: "Axes", labels: Sequence[str]) -> None
             return
         legend.remove()
     labels = [textwrap.fill(label, BESIDE_CHARACTERS) for label in labels]
-    _spell_out(axes.legend(lines, labels, handlelength=3.2, frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1)))
+    beside = (last or axes).legend(
+        lines, labels, handlelength=3.2, frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1)
+    )
+    _spell_out(beside)
 
 
 def _covers_any(legend: "Legend", axes: "Axes") -> bool:
