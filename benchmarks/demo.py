@@ -62,7 +62,7 @@ def _choose(job: DryJob, parts: set[str]) -> str:
         return REPORT
     if not parts:
         return DATA
-    return parts.pop() if len(parts) == 1 else SHARED
+    return next(iter(parts)) if len(parts) == 1 else SHARED
 
 
 def read_seconds(path: Path) -> float:

@@ -8,8 +8,7 @@ rule crop:
         f"{LOGS}/crop/{{dataset}}/{{centre}}{{larger}}/{{split}}.log",
     benchmark:
         f"{TIMES}/crop/{{dataset}}/{{centre}}{{larger}}/{{split}}.tsv"
-    # Before trainings: a job of one thread would hold these up, and a core would idle beside it.
-    priority: 1
+    priority: BEFORE_TRAININGS
     conda:
         "../../envs/handbench.yaml"
     threads: 2

@@ -10,8 +10,7 @@ rule crop_localized:
         f"{LOGS}/crop/{{dataset}}/localized/{{split}}.log",
     benchmark:
         f"{TIMES}/crop/{{dataset}}/localized/{{split}}.tsv"
-    # Before trainings: a job of one thread would hold these up, and a core would idle beside it.
-    priority: 1
+    priority: BEFORE_TRAININGS
     conda:
         "../../envs/handbench.yaml"
     threads: 2

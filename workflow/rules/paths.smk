@@ -29,6 +29,8 @@ RUN = str(settings.run_folder)
 CALL_FILE = f"{RUN}/{CALL}"
 LOGS = f"{RUN}/logs"
 TIMES = f"{RUN}/benchmarks"
+# Of jobs that want both of two cores: one of a single thread would hold them up, and a core would idle beside it.
+BEFORE_TRAININGS = 1
 
 
 wildcard_constraints:

@@ -10,8 +10,7 @@ rule render:
         f"{TIMES}/render/{{set}}.tsv"
     wildcard_constraints:
         set="|".join([*HANDOBJECT.splits, HANDS.name]),
-    # Before trainings: a job of one thread would hold these up, and a core would idle beside it.
-    priority: 1
+    priority: BEFORE_TRAININGS
     conda:
         "../../envs/handbench.yaml"
     threads: 2

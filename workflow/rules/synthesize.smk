@@ -8,8 +8,7 @@ rule synthesize:
         f"{TIMES}/synthesize/{{dataset}}.tsv"
     wildcard_constraints:
         dataset="|".join(SYNTHESIZED),
-    # Before trainings: a job of one thread would hold these up, and a core would idle beside it.
-    priority: 1
+    priority: BEFORE_TRAININGS
     conda:
         "../../envs/handbench.yaml"
     threads: 2

@@ -16,6 +16,9 @@ def hold_alone(out: Path) -> Iterator[None]:
 
     The lock is the kernel's: it goes with the process that holds it, however that ends.
     """
+    if out.exists() and not out.is_dir():
+        fix = "name another place for the output"
+        raise BadInput(out, expected="a folder, or a new name", found="a file", fix=fix)
     path = out.with_name(f".{out.name}.lock")
     with _open(path, out) as file:
         if not _lock(file) or not _is_still(path, file):

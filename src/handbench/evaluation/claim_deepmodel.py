@@ -9,7 +9,7 @@ from handbench.evaluation.claim_rules import Evidence, Finding, Outcome, judge_a
 from handbench.evaluation.claim_variants import FULL
 from handbench.evaluation.fits import OPTIMISERS, Left
 from handbench.evaluation.metrics import Errors, frame_maxima
-from handbench.evaluation.probes import describe_devices
+from handbench.evaluation.probes import describe_devices, find_single_ms
 from handbench.evaluation.published import Record
 from handbench.fitting.pose_file import PUBLISHED
 
@@ -111,7 +111,7 @@ def decide_dm5(evidence: Evidence) -> Finding:
     if missing:
         return Finding("not-run", missing, figure=figure)
     probes = evidence.find_probes(FULL, "nyu")
-    single_ms = float(np.mean([one.read("milliseconds", "1", "network") for one in probes]))
+    single_ms = find_single_ms(probes, "network")
     batch_ms = float(np.mean([one.read("milliseconds", "64", "network") for one in probes]))
     device = describe_devices(probes)
     outcome = judge_speed(1000 / single_ms, PRINTED_FPS, unit="frames/s one by one", device=device)

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from handbench.evaluation.bootstrap import Comparison, Interval
 from handbench.evaluation.claim_rivals import describe_training, explain_shorter, explain_unfinished, find_updater
 from handbench.evaluation.claim_rules import (
@@ -16,7 +14,7 @@ from handbench.evaluation.claim_rules import (
     judge_size,
     judge_speed,
 )
-from handbench.evaluation.probes import Probe, describe_devices, find_fastest, find_on_cpu
+from handbench.evaluation.probes import Probe, describe_devices, find_fastest, find_on_cpu, find_single_ms
 from handbench.evaluation.results import Result, compare_results
 
 ITERATIONS = 2
@@ -72,7 +70,7 @@ def decide_speed(evidence: Evidence, loop: str, dataset: str, printed_fps: float
 
 
 def _tell_single(probes: Sequence[Probe]) -> str:
-    return f"a single frame takes {np.mean([one.read('milliseconds', '1', 'loop') for one in probes]):.3g} ms"
+    return f"a single frame takes {find_single_ms(probes, 'loop'):.3g} ms"
 
 
 def _tell_cpu(probes: Sequence[Probe]) -> str:

@@ -18,7 +18,7 @@ from handbench.evaluation.claim_rules import (
     judge_speed,
 )
 from handbench.evaluation.paper_numbers import REFINE_FORWARD_MS, REFINE_RETRAIN_MINUTES
-from handbench.evaluation.probes import Probe, describe_devices, find_on_cpu
+from handbench.evaluation.probes import Probe, describe_devices, find_on_cpu, find_single_ms
 from handbench.evaluation.results import Result, compare_results
 from handbench.evaluation.skeleton_score import RE_EXPRESSED, REMOVED
 from handbench.evaluation.spread import compare_variances
@@ -303,7 +303,7 @@ def decide_rf7(evidence: Evidence) -> Finding:
     if target is None:
         return Finding("not-run", evidence.explain_missing(NOISY, probes=(REFINED,)), figure=figure)
     probes = evidence.find_probes(REFINED, target)
-    single_ms = _find_single_ms(probes)
+    single_ms = find_single_ms(probes, "network")
     device = describe_devices(probes)
     forward = f"{single_ms:.3g} ms a frame one by one"
     minutes = find_minutes(probes)
@@ -327,7 +327,11 @@ def decide_rf7(evidence: Evidence) -> Finding:
         ]
     )
     beside = find_on_cpu(probes)
-    cpu = f"; {_find_single_ms(beside):.3g} ms a frame one by one on {describe_devices(beside)}" if beside else ""
+    cpu = (
+        f"; {find_single_ms(beside, 'network'):.3g} ms a frame one by one on {describe_devices(beside)}"
+        if beside
+        else ""
+    )
     return Finding(
         outcome.status,
         outcome.reason + cpu,
@@ -336,10 +340,6 @@ def decide_rf7(evidence: Evidence) -> Finding:
         seeds=tuple(one.seed for one in probes),
         figure=figure,
     )
-
-
-def _find_single_ms(probes: Sequence[Probe]) -> float:
-    return float(np.mean([one.read("milliseconds", "1", "network") for one in probes]))
 
 
 def find_minutes(probes: Sequence[Probe]) -> float | None:

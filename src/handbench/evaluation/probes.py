@@ -215,6 +215,11 @@ def list_batches(probes: Sequence[Probe]) -> list[str]:
     return sorted(set.intersection(*(set(one.read("milliseconds")) for one in probes)), key=int)
 
 
+def find_single_ms(probes: Sequence[Probe], part: str) -> float:
+    """Milliseconds of a single frame, of this part of what was timed."""
+    return float(np.mean([one.read("milliseconds", "1", part) for one in probes]))
+
+
 def find_fastest(probes: Sequence[Probe]) -> tuple[str, float]:
     """The batch of most frames a second, and these: of 64, and of the larger one that a GPU was timed with as well."""
     batches = [BATCH, *(batch for batch in list_batches(probes) if batch not in ("1", BATCH))]

@@ -86,7 +86,6 @@ def refine_frames(
     allow_skips: int = 0,
 ) -> str:
     """Adapt the model to the frames and leave a checkpoint in `out` that `handbench predict` takes, with a picture."""
-    check_out(out)
     base = load_base(model)
     settings = check_settings(KIND, DEFAULTS | dict(values or {}))
     assert isinstance(settings, RefineAdapted)
@@ -110,12 +109,6 @@ def refine_frames(
         draw_before_after(shown_pictures(frames.names, shown, before, draw(hand, shown, look)), out / PICTURE)
         fit.forget()
     return tell(training, frames, out)
-
-
-def check_out(out: Path) -> None:
-    """Before anything is read: what is learned would be lost."""
-    if out.exists() and not out.is_dir():
-        raise BadInput(out, expected="a folder, or a new name", found="a file", fix="name another place with --out")
 
 
 def load_base(folder: Path) -> Checkpoint:

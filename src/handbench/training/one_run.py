@@ -189,7 +189,11 @@ def put_right(made: Path) -> None:
             if path.lstat().st_mtime > now + CLOCKS_APART_S:
                 os.utime(path, (now, now), follow_symlinks=False)
         for card in CARDS.keys() & set(names):
-            if gone := [name for name in _list_needed(card, Path(place)) if not Path(place, name).is_file()]:
+            if gone := [
+                name
+                for name in _list_needed(card, Path(place))
+                if name not in names and not Path(place, name).is_file()
+            ]:
                 (Path(place) / card).unlink()
                 print(f"handbench: {place}: {', '.join(gone)} has vanished; it is made again", file=sys.stderr)
 
